@@ -1,0 +1,34 @@
+// One configuration, three kinds of spec by suffix: unit (.spec.ts), .int.spec.ts, .e2e.spec.ts.
+const kind = process.env.SPEC_KIND ?? 'unit';
+const testMatch = {
+  unit: ['**/!(*.int|*.e2e).spec.ts'],
+  int: ['**/*.int.spec.ts'],
+  e2e: ['**/*.e2e.spec.ts'],
+}[kind];
+if (!testMatch) throw new Error(`SPEC_KIND is "${kind}"; it must be unit, int or e2e`);
+
+export default {
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e'],
+  testMatch,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transformIgnorePatterns: ['/node_modules/', '/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          keepClassNames: true,
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  testTimeout: kind === 'unit' ? 5_000 : kind === 'int' ? 30_000 : 120_000,
+};
