@@ -1,0 +1,68 @@
+/**
+ * Public events: what a service tells the others. Subject `evt.<org>.<service>.<noun>.<event>.<id>` in the JetStream
+ * stream EVENTS; at least once, in order per id; `Nats-Msg-Id` is the id of the stored event.
+ */
+import type { ArtifactRef, JobStatus } from './queue.contract.js';
+import type { RunStatus, StepStatus } from './pipelines.contract.js';
+import type { AgentStatus } from './agents.contract.js';
+
+export const EVENTS_STREAM = 'EVENTS';
+export const LOGS_STREAM = 'LOGS';
+
+/** A public event as it travels. `id` is the thing's id, `event_id` the stored event's. */
+export interface PublicEvent<T = unknown> {
+  event_id: string;
+  type: string;
+  org: string;
+  id: string;
+  time: string;
+  correlation_id: string;
+  data: T;
+}
+
+export interface JobChanged {
+  job_id: string;
+  run_id: string | null;
+  status: JobStatus;
+  attempt: number;
+  agent_id: string | null;
+  exit_code: number | null;
+  error_message: string | null;
+  outputs: Record<string, string>;
+  artifacts: ArtifactRef[];
+  /** True when the job will not run again by itself. */
+  final: boolean;
+}
+
+export interface RunChanged {
+  run_id: string;
+  pipeline: string;
+  status: RunStatus;
+}
+
+export interface StepChanged {
+  run_id: string;
+  step_id: string;
+  status: StepStatus;
+  job_id: string | null;
+  message: string | null;
+}
+
+export interface AgentChanged {
+  agent_id: string;
+  status: AgentStatus;
+}
+
+/** `noun` and `event` are kebab-case; `id` holds no dot, space or wildcard. */
+export function eventSubject(org: string, service: string, noun: string, event: string, id: string): string {
+  return `evt.${org}.${service}.${noun}.${event}.${id}`;
+}
+
+/** All events of a noun, of every organisation. */
+export function eventFilter(service: string, noun: string): string {
+  return `evt.*.${service}.${noun}.>`;
+}
+
+export function logSubject(org: string, jobId: string, attempt: number): string {
+  return `log.${org}.${jobId}.${attempt}`;
+}

@@ -1,0 +1,150 @@
+/** One decorator per kind of field: validation and OpenAPI in one place. */
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  Min,
+  Validate,
+  ValidateNested,
+  ValidatorConstraint,
+  type ValidationArguments,
+  type ValidatorConstraintInterface,
+} from 'class-validator';
+
+interface FieldOptions {
+  optional?: boolean;
+  description?: string;
+  example?: unknown;
+}
+
+function field(
+  options: FieldOptions,
+  api: ApiPropertyOptions,
+  ...rules: PropertyDecorator[]
+): PropertyDecorator {
+  const { optional = false, description, example } = options;
+  return applyDecorators(
+    ApiProperty({ ...api, required: !optional, description, example } as ApiPropertyOptions),
+    ...(optional ? [IsOptional()] : []),
+    ...rules,
+  );
+}
+
+export function Text(
+  options: FieldOptions & { min?: number; max?: number; pattern?: RegExp } = {},
+): PropertyDecorator {
+  const { min = 1, max = 500, pattern } = options;
+  return field(
+    options,
+    { type: String, minLength: min, maxLength: max, pattern: pattern?.source },
+    IsString(),
+    Length(min, max),
+    ...(pattern ? [Matches(pattern)] : []),
+  );
+}
+
+export function Whole(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  return field(
+    options,
+    { type: 'integer', minimum: options.min, maximum: options.max },
+    Type(() => Number),
+    IsInt(),
+    Min(options.min),
+    Max(options.max),
+  );
+}
+
+export function Real(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  return field(
+    options,
+    { type: Number, minimum: options.min, maximum: options.max },
+    IsNumber(),
+    Min(options.min),
+    Max(options.max),
+  );
+}
+
+export function Flag(options: FieldOptions = {}): PropertyDecorator {
+  return field(options, { type: Boolean }, IsBoolean());
+}
+
+export function OneOf(values: readonly string[], options: FieldOptions = {}): PropertyDecorator {
+  return field(options, { type: String, enum: [...values] }, IsIn(values));
+}
+
+export function Texts(options: FieldOptions & { max?: number; itemMax?: number } = {}): PropertyDecorator {
+  const { max = 100, itemMax = 200 } = options;
+  return field(
+    options,
+    { type: [String], maxItems: max },
+    IsArray(),
+    ArrayMaxSize(max),
+    IsString({ each: true }),
+    Length(1, itemMax, { each: true }),
+  );
+}
+
+export function Nested(type: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
+  return field(options, { type }, ValidateNested(), Type(type), IsObject());
+}
+
+export function NestedList(
+  type: () => new () => object,
+  options: FieldOptions & { max?: number } = {},
+): PropertyDecorator {
+  const { max = 200 } = options;
+  return field(
+    options,
+    { type, isArray: true, maxItems: max },
+    IsArray(),
+    ArrayMaxSize(max),
+    ValidateNested({ each: true }),
+    Type(type),
+  );
+}
+
+/** Any JSON object: its shape is the business of whoever reads it. */
+export function AnyObject(options: FieldOptions = {}): PropertyDecorator {
+  return field(options, { type: 'object', additionalProperties: true }, IsObject());
+}
+
+@ValidatorConstraint({ name: 'textMap' })
+class TextMapConstraint implements ValidatorConstraintInterface {
+  validate(value: unknown, { constraints }: ValidationArguments): boolean {
+    const [maxEntries, maxLength] = constraints as [number, number];
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    const entries = Object.entries(value);
+    return (
+      entries.length <= maxEntries &&
+      entries.every(
+        ([key, text]) => key.length <= 200 && typeof text === 'string' && text.length <= maxLength,
+      )
+    );
+  }
+
+  defaultMessage({ property, constraints }: ValidationArguments): string {
+    return `${property} must be an object of at most ${constraints[0]} texts, each of at most ${constraints[1]} characters`;
+  }
+}
+
+/** `{name: text}`, such as labels or environment variables. */
+export function TextMap(options: FieldOptions & { max?: number; itemMax?: number } = {}): PropertyDecorator {
+  const { max = 100, itemMax = 500 } = options;
+  return field(
+    options,
+    { type: 'object', additionalProperties: { type: 'string' } },
+    Validate(TextMapConstraint, [max, itemMax]),
+  );
+}

@@ -1,0 +1,12 @@
+import { request } from './request.js';
+
+/** Answered by every service: itself and what it depends on. */
+export interface ServiceHealth {
+  service: string;
+  status: 'healthy' | 'unhealthy';
+  dependencies: Record<string, 'up' | 'down'>;
+}
+
+export function healthRequest(service: string) {
+  return request<Record<string, never>, ServiceHealth>(`qry.${service}.health.check`, 2_000);
+}

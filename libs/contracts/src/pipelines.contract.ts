@@ -1,0 +1,124 @@
+/** The pipelines' messages: definitions and runs. Owner: the pipelines service. */
+import { AnyObject, Nested, OneOf, Text } from './fields.js';
+import { ListQuery } from './paging.contract.js';
+import type { FieldError } from './problem.js';
+import { type ArtifactRef, Source } from './queue.contract.js';
+import { request, type Page } from './request.js';
+
+export const RUN_STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+export const STEP_STATUSES = [
+  'PENDING',
+  'QUEUED',
+  'RUNNING',
+  'SUCCEEDED',
+  'FAILED',
+  'SKIPPED',
+  'CANCELLED',
+] as const;
+export type StepStatus = (typeof STEP_STATUSES)[number];
+
+/** Size limit of a definition, in characters: a hundred times what a person writes. */
+export const DEFINITION_MAX = 500_000;
+
+export class PutPipeline {
+  @Text({ max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })
+  definition!: string;
+}
+
+export interface PipelineView {
+  /** The `name` of the definition: unique. */
+  id: string;
+  /** Counts from 1; a new one for each changed definition. */
+  version: number;
+  definition: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ValidationReport {
+  valid: boolean;
+  errors: FieldError[];
+}
+
+export class StartRun {
+  @Nested(() => Source, { optional: true })
+  source?: Source;
+
+  @AnyObject({ optional: true, description: 'values of {{.Inputs.x}}' })
+  inputs?: Record<string, unknown>;
+}
+
+export interface StepView {
+  /** Unique within the run: the name, with the values of its matrix: `test[node=20]`. */
+  id: string;
+  name: string;
+  type: string;
+  matrix: Record<string, string>;
+  needs: string[];
+  status: StepStatus;
+  job_id: string | null;
+  agent_id: string | null;
+  queued_at: string | null;
+  started_at: string | null;
+  completed_at: string | null;
+  exit_code: number | null;
+  /** Why it failed or was skipped. */
+  message: string | null;
+  outputs: Record<string, string>;
+  artifacts: ArtifactRef[];
+}
+
+export interface RunSummary {
+  id: string;
+  pipeline: string;
+  pipeline_version: number;
+  status: RunStatus;
+  source: Source | null;
+  started_by: string;
+  created_at: string;
+  completed_at: string | null;
+  /** Steps by status. */
+  steps_total: number;
+  steps_succeeded: number;
+  steps_failed: number;
+}
+
+export interface RunView extends RunSummary {
+  steps: StepView[];
+}
+
+export interface RunGraph {
+  nodes: { id: string; name: string; type: string; status: StepStatus }[];
+  /** `from` must succeed before `to` starts. */
+  edges: { from: string; to: string }[];
+}
+
+export class ListRuns extends ListQuery {
+  @OneOf(RUN_STATUSES, { optional: true })
+  status?: RunStatus;
+
+  @Text({ optional: true, max: 200 })
+  pipeline?: string;
+}
+
+export const pipelinesRequests = {
+  /** Creates version 1, or the next version if the definition changed, else answers the current one. */
+  put: request<PutPipeline & { pipeline_id?: string; create?: boolean }, PipelineView>(
+    'cmd.pipelines.pipeline.put',
+  ),
+  delete: request<{ pipeline_id: string }, PipelineView>('cmd.pipelines.pipeline.delete'),
+  get: request<{ pipeline_id: string }, PipelineView>('qry.pipelines.pipeline.get'),
+  list: request<ListQuery, Page<PipelineView>>('qry.pipelines.pipeline.list'),
+  validate: request<PutPipeline, ValidationReport>('qry.pipelines.pipeline.validate'),
+  schema: request<Record<string, never>, Record<string, unknown>>('qry.pipelines.pipeline.schema'),
+  moduleSchemas: request<
+    Record<string, never>,
+    { modules: { type: string; schema: Record<string, unknown> }[] }
+  >('qry.pipelines.module.list'),
+  startRun: request<StartRun & { pipeline_id: string; run_id: string }, RunView>('cmd.pipelines.run.start'),
+  cancelRun: request<{ run_id: string; reason: string }, RunView>('cmd.pipelines.run.cancel'),
+  getRun: request<{ run_id: string }, RunView>('qry.pipelines.run.get'),
+  listRuns: request<ListRuns, Page<RunSummary>>('qry.pipelines.run.list'),
+};

@@ -1,0 +1,2 @@
+export { fold, isRejection, reject } from './decider.js';
+export type { Decider, Fact, Rejection, RejectionKind } from './decider.js';

@@ -1,0 +1,25 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+import pg from 'pg';
+
+/** @throws Error that names the setting, for anything that is not an `esdb://` connection string. */
+export function connectEventStore(url: string): EventStoreDBClient {
+  try {
+    return EventStoreDBClient.connectionString(url as unknown as TemplateStringsArray);
+  } catch (cause) {
+    throw new Error('EVENTSTORE_URL must look like esdb://host:2113?tls=false', { cause });
+  }
+}
+
+/** A pool for one service: its projector and its relay hold a connection each for their locks. */
+export function connectPostgres(url: string, name: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 10,
+    application_name: name,
+    connectionTimeoutMillis: 5_000,
+  });
+  pool.on('error', (error) =>
+    console.error(`${name}: an idle connection to PostgreSQL failed: ${error.message}`),
+  );
+  return pool;
+}

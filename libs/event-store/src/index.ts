@@ -1,0 +1,12 @@
+export { connectEventStore, connectPostgres } from './connections.js';
+export { listPage } from './page.js';
+export { Projector } from './projector.js';
+export type { Projection } from './projector.js';
+export { Relay } from './relay.js';
+export type { Published, Publisher } from './relay.js';
+export { stateTable } from './state-table.js';
+export { streamName } from './stored-event.js';
+export type { EventMetadata, StoredEvent } from './stored-event.js';
+export { subscribe } from './subscribe.js';
+export { Things } from './things.js';
+export type { Handled, Thing } from './things.js';

@@ -1,0 +1,65 @@
+/** Pages of a list, newest first, by (created_at, id): stable while rows are added. */
+import { problem, type Page, type PageQuery } from '@hybrid/contracts';
+import type { Pool } from 'pg';
+
+const DEFAULT_LIMIT = 50;
+
+interface ListOptions<Row, View> {
+  pool: Pool;
+  /** With schema: `queue.jobs`. Needs the columns org, id and created_at. */
+  table: string;
+  org: string;
+  query: PageQuery;
+  /** Column → wanted value; undefined values are left out. */
+  where: Record<string, string | undefined>;
+  view: (row: Row) => View;
+}
+
+export async function listPage<Row extends { id: string; created_at: Date }, View>(
+  options: ListOptions<Row, View>,
+): Promise<Page<View>> {
+  const { pool, table, org, query, where, view } = options;
+  const limit = query.limit ?? DEFAULT_LIMIT;
+  const filters = Object.entries({ org, ...where }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ');
+  const values: unknown[] = filters.map(([, value]) => value);
+  const { rows: counted } = await pool.query<{ total: string }>(
+    `select count(*) as total from ${table} where ${conditions}`,
+    values,
+  );
+  let after = '';
+  if (query.cursor) {
+    const { time, id } = parseCursor(query.cursor);
+    values.push(time, id);
+    after = ` and (created_at, id) < ($${values.length - 1}::timestamptz, $${values.length})`;
+  }
+  const { rows } = await pool.query<Row>(
+    `select * from ${table} where ${conditions}${after} order by created_at desc, id desc limit ${limit + 1}`,
+    values,
+  );
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(view),
+    total: Number(counted[0]?.total ?? 0),
+    next_cursor: rows.length > limit && last ? formatCursor(last) : null,
+  };
+}
+
+function formatCursor({ created_at, id }: { created_at: Date; id: string }): string {
+  return Buffer.from(JSON.stringify([created_at.toISOString(), id])).toString('base64url');
+}
+
+function parseCursor(cursor: string): { time: string; id: string } {
+  try {
+    const [time, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, string];
+    if (!Number.isNaN(Date.parse(time)) && typeof id === 'string') return { time, id };
+  } catch {
+    // Falls through to the refusal: what is not JSON is as wrong as what is not a cursor.
+  }
+  throw problem('invalid', 'invalid_cursor', 'cursor is not one that a list answered as next_cursor', [
+    { path: 'cursor', message: 'take next_cursor of the page before, or leave it out' },
+  ]);
+}

@@ -1,0 +1,85 @@
+/** The usual read model: one row per thing with its folded state, and columns to filter by. */
+import { fold, type Decider, type Fact } from '@hybrid/decider';
+import type { PoolClient } from 'pg';
+import type { Projection } from './projector.js';
+import type { StoredEvent } from './stored-event.js';
+
+interface StateTable<State, E extends Fact> {
+  schema: string;
+  /** Name of the table, and of the projection. */
+  table: string;
+  version: number;
+  category: string;
+  decider: Pick<Decider<State, never, E>, 'initial' | 'evolve'>;
+  /** Column → its SQL type and its value; null where it has none. `id`, `org`, `created_at`, `revision`, `state` are there already. */
+  columns: Record<string, { type: string; value: (state: State) => string | number | null }>;
+  /** Columns of each index. */
+  indexes?: string[][];
+}
+
+interface Row<State> {
+  id: string;
+  org: string;
+  created_at: string;
+  revision: string;
+  state: State;
+}
+
+/** State must be JSON: it goes into a jsonb column and comes back. */
+export function stateTable<State, E extends Fact>(definition: StateTable<State, E>): Projection {
+  const { schema, table, version, category, decider, columns, indexes = [] } = definition;
+  const extra = Object.entries(columns);
+  const declared = extra.map(([name, { type }]) => `${name} ${type}`);
+  const all = ['id', 'org', 'created_at', 'revision', 'state', ...Object.keys(columns)];
+  const upsert = `insert into ${table} (${all.join(', ')})
+    select ${all.join(', ')} from jsonb_to_recordset($1::jsonb)
+      as r(id text, org text, created_at timestamptz, revision bigint, state jsonb${declared.map((d) => `, ${d}`).join('')})
+    on conflict (id) do update set ${all
+      .slice(3)
+      .map((name) => `${name} = excluded.${name}`)
+      .join(', ')}`;
+  return {
+    schema,
+    name: table,
+    version,
+    prefixes: [`${category}-`],
+    tables: [table],
+    create: [
+      `create table ${table} (id text primary key, org text not null, created_at timestamptz not null,
+        revision bigint not null, state jsonb not null${declared.map((d) => `, ${d}`).join('')})`,
+      `create index on ${table} (org, created_at desc, id desc)`,
+      ...indexes.map((names) => `create index on ${table} (${names.join(', ')})`),
+    ].join(';\n'),
+    async apply(connection: PoolClient, events: StoredEvent[]): Promise<void> {
+      const byId = new Map<string, StoredEvent<E>[]>();
+      for (const stored of events as StoredEvent<E>[]) {
+        const list = byId.get(stored.thingId);
+        if (list) list.push(stored);
+        else byId.set(stored.thingId, [stored]);
+      }
+      const { rows } = await connection.query<Row<State>>(
+        `select id, org, created_at, revision, state from ${table} where id = any($1)`,
+        [[...byId.keys()]],
+      );
+      const before = new Map(rows.map((row) => [row.id, row]));
+      const after = [...byId].map(([id, list]) => {
+        const row = before.get(id);
+        const fresh = list.filter(({ revision }) => revision > BigInt(row?.revision ?? -1));
+        const state = fold(
+          { initial: row?.state ?? decider.initial, evolve: decider.evolve },
+          fresh.map(({ event }) => event),
+        );
+        const first = list[0]!;
+        return {
+          id,
+          org: row?.org ?? first.metadata.org,
+          created_at: row?.created_at ?? first.created.toISOString(),
+          revision: (fresh.at(-1)?.revision ?? BigInt(row?.revision ?? 0)).toString(),
+          state,
+          ...Object.fromEntries(extra.map(([name, { value }]) => [name, value(state)])),
+        };
+      });
+      await connection.query(upsert, [JSON.stringify(after)]);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import type { CallContext } from '@hybrid/contracts';
+import type { Fact } from '@hybrid/decider';
+import type { AllStreamResolvedEvent, Position, ResolvedEvent } from '@eventstore/db-client';
+
+/** Metadata of every stored event. `$correlationId` and `$causationId` are EventStoreDB's own names. */
+export interface EventMetadata {
+  org: string;
+  actor: { type: string; id: string };
+  $correlationId: string;
+  $causationId?: string;
+  traceparent?: string;
+  /** Version of the event's schema. */
+  version: number;
+}
+
+/** An event as it was stored, with where and when. */
+export interface StoredEvent<E extends Fact = Fact> {
+  event: E;
+  metadata: EventMetadata;
+  id: string;
+  streamId: string;
+  /** `job` of `job-1234`. */
+  category: string;
+  /** `1234` of `job-1234`. */
+  thingId: string;
+  revision: bigint;
+  /** Position in the whole log; only events read from `$all` have one. */
+  position?: Position;
+  created: Date;
+}
+
+export function streamName(category: string, id: string): string {
+  return `${category}-${id}`;
+}
+
+export function metadataOf(call: CallContext, traceparent: string | undefined): EventMetadata {
+  return {
+    org: call.org,
+    actor: call.actor,
+    $correlationId: call.correlationId,
+    ...(call.causationId && { $causationId: call.causationId }),
+    ...(traceparent && { traceparent }),
+    version: 1,
+  };
+}
+
+/** Null for what is not ours: system events, links whose target is gone, events without our metadata. */
+export function toStoredEvent<E extends Fact>(
+  resolved: ResolvedEvent | AllStreamResolvedEvent,
+): StoredEvent<E> | null {
+  const recorded = resolved.event;
+  if (!recorded || recorded.type.startsWith('$') || !recorded.isJson) return null;
+  const metadata = recorded.metadata as EventMetadata | undefined;
+  if (!metadata?.org) return null;
+  const dash = recorded.streamId.indexOf('-');
+  return {
+    event: { type: recorded.type, data: recorded.data } as unknown as E,
+    metadata,
+    id: recorded.id,
+    streamId: recorded.streamId,
+    category: recorded.streamId.slice(0, dash),
+    thingId: recorded.streamId.slice(dash + 1),
+    revision: recorded.revision,
+    position: 'position' in recorded ? recorded.position : undefined,
+    created: recorded.created,
+  };
+}

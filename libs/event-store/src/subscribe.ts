@@ -1,0 +1,89 @@
+/** Catch-up subscription to `$all` that survives its server: batches in order, resumed after the last handled one. */
+import { type EventStoreDBClient, type Position, START, streamNameFilter } from '@eventstore/db-client';
+import { toStoredEvent, type StoredEvent } from './stored-event.js';
+
+export interface Batch {
+  events: StoredEvent[];
+  /** Everything up to here is in this batch or before it; may be past the last event where others were filtered out. */
+  position: Position;
+}
+
+interface SubscribeOptions {
+  client: EventStoreDBClient;
+  /** Stream names begin with one of these: `job-`. */
+  prefixes: string[];
+  /** Asked at each (re)connection: where to go on. Null: from the beginning. */
+  from: () => Promise<Position | null> | Position | null;
+  /** Handled one after the other. A failure ends the connection; the batch comes again. */
+  handle: (batch: Batch) => Promise<void>;
+  signal: AbortSignal;
+  log: (message: string) => void;
+}
+
+/** Measured: past this, larger transactions bring nothing. */
+const MAX_BATCH = 500;
+const RECONNECT_MS = 200;
+
+/** Runs until the signal is aborted. */
+export async function subscribe(options: SubscribeOptions): Promise<void> {
+  const { signal, log } = options;
+  while (!signal.aborted) {
+    try {
+      await readOn(options);
+    } catch (error) {
+      if (!signal.aborted) log(`subscription to ${options.prefixes.join(', ')}: ${text(error)}; resuming`);
+    }
+    if (!signal.aborted) await new Promise((wake) => setTimeout(wake, RECONNECT_MS));
+  }
+}
+
+async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptions): Promise<void> {
+  let checkpoint: Position | undefined;
+  const subscription = client.subscribeToAll({
+    fromPosition: (await from()) ?? START,
+    filter: streamNameFilter({
+      prefixes,
+      checkpointInterval: 10,
+      checkpointReached: async (_, position) => void (checkpoint = position),
+    }),
+  });
+  let failure: unknown;
+  let wake = () => {};
+  for (const event of ['readable', 'end', 'close']) subscription.on(event, () => wake());
+  subscription.on('error', (error) => {
+    failure = error;
+    subscription.destroy();
+  });
+  const stop = () => void subscription.unsubscribe().then(() => subscription.destroy());
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    while (!subscription.destroyed && !subscription.readableEnded && !signal.aborted) {
+      // Made before reading: what arrives during the look must not be missed.
+      const arrival = new Promise<void>((resolve) => (wake = resolve));
+      const batch: StoredEvent[] = [];
+      let position: Position | undefined;
+      for (let read = 0; read < MAX_BATCH; read++) {
+        const resolved = subscription.read();
+        if (resolved === null) {
+          // All that came before the checkpoint has been read now.
+          position = checkpoint ?? position;
+          checkpoint = undefined;
+          break;
+        }
+        position = resolved.event?.position ?? position;
+        const stored = toStoredEvent(resolved);
+        if (stored) batch.push(stored);
+      }
+      if (position) await handle({ events: batch, position });
+      else await arrival;
+    }
+    if (failure) throw failure;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    subscription.destroy();
+  }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,158 @@
+/** Binds a decider to its streams: read, fold, decide, append at the revision read. */
+import { ProblemError, problem, type CallContext } from '@hybrid/contracts';
+import { isRejection, type Decider, type Fact } from '@hybrid/decider';
+import { activeTraceparent, withSpan } from '@hybrid/telemetry';
+import {
+  type EventStoreDBClient,
+  jsonEvent,
+  NO_STREAM,
+  type Position,
+  StreamNotFoundError,
+  WrongExpectedVersionError,
+} from '@eventstore/db-client';
+import { randomUUID } from 'node:crypto';
+import { metadataOf, streamName, toStoredEvent, type StoredEvent } from './stored-event.js';
+
+/** A thing as its stream tells it. `revision` is that of its last event; none where there is no stream. */
+export interface Thing<State> {
+  state: State;
+  revision: bigint | null;
+}
+
+export interface Handled<State, E extends Fact> extends Thing<State> {
+  events: E[];
+  /** Where the last new event stands in the whole log; none when nothing was appended. */
+  position?: Position;
+}
+
+/** Ten conflicts in a row on one thing mean that something is wrong with the caller, not with its luck. */
+const MAX_CONFLICTS = 10;
+/** How long an append is repeated while the event store does not answer: below the callers' five seconds. */
+const RETRY_FOR_MS = 4_000;
+/** Read deadlines of the client are infinite by themselves. */
+const DEADLINE_MS = 3_000;
+
+export class Things<State, Command, E extends Fact> {
+  constructor(
+    private readonly client: EventStoreDBClient,
+    private readonly category: string,
+    private readonly decider: Decider<State, Command, E>,
+  ) {}
+
+  /** The state now, strongly consistent. Another organisation's thing is not there: revision null, initial state. */
+  async load(id: string, org: string): Promise<Thing<State>> {
+    let { state, revision }: Thing<State> = { state: this.decider.initial, revision: null };
+    for (const stored of await this.history(id)) {
+      if (stored.metadata.org !== org) return { state: this.decider.initial, revision: null };
+      state = this.decider.evolve(state, stored.event);
+      revision = stored.revision;
+    }
+    return { state, revision };
+  }
+
+  /** Every event of the thing, oldest first; none where there is no stream. */
+  async history(id: string): Promise<StoredEvent<E>[]> {
+    return whileUnavailable(async () => {
+      const events: StoredEvent<E>[] = [];
+      try {
+        for await (const resolved of this.client.readStream(streamName(this.category, id), {
+          deadline: DEADLINE_MS,
+        })) {
+          const stored = toStoredEvent<E>(resolved);
+          if (stored) events.push(stored);
+        }
+      } catch (error) {
+        if (!(error instanceof StreamNotFoundError)) throw error;
+      }
+      return events;
+    });
+  }
+
+  /**
+   * Carries the command out. On a conflict the thing is read and decided again; a lost reply is made up for by
+   * appending the same event ids at the same revision, which the store recognises.
+   * @param known state and revision that the caller has already: saves the read, and costs nothing if it is stale.
+   * @throws ProblemError the decider's rejection; `conflict` after too many conflicts; `event_store_unavailable`.
+   */
+  async handle(
+    id: string,
+    command: Command,
+    call: CallContext,
+    known?: Thing<State>,
+  ): Promise<Handled<State, E>> {
+    return withSpan(`${this.category} decide`, { attributes: { 'hybrid.id': id } }, async () => {
+      let thing = known ?? (await this.load(id, call.org));
+      for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+        const decision = this.decider.decide(command, thing.state);
+        if (isRejection(decision))
+          throw new ProblemError({ kind: decision.kind, code: decision.rejected, detail: decision.detail });
+        if (decision.length === 0) return { ...thing, events: [] };
+        const appended = await this.append(id, decision, thing.revision, call);
+        if (appended) {
+          const state = decision.reduce((before, event) => this.decider.evolve(before, event), thing.state);
+          return { state, events: decision, ...appended };
+        }
+        thing = await this.load(id, call.org);
+      }
+      throw problem('conflict', 'conflict', `${this.category} ${id} changes too fast; try again`);
+    });
+  }
+
+  private async append(id: string, events: E[], revision: bigint | null, call: CallContext) {
+    return withSpan(
+      `${this.category} append`,
+      { kind: 'client', attributes: { 'db.system': 'eventstoredb' } },
+      async () => {
+        const metadata = metadataOf(call, activeTraceparent());
+        const batch = events.map(({ type, data }) =>
+          jsonEvent({ id: randomUUID(), type, data, metadata } as never),
+        );
+        try {
+          const result = await whileUnavailable(() =>
+            this.client.appendToStream(streamName(this.category, id), batch, {
+              expectedRevision: revision ?? NO_STREAM,
+              deadline: DEADLINE_MS,
+            }),
+          );
+          return { revision: result.nextExpectedRevision, position: result.position };
+        } catch (error) {
+          if (error instanceof WrongExpectedVersionError) return null;
+          throw error;
+        }
+      },
+    );
+  }
+}
+
+/** Repeats what may be repeated while the event store is away. @throws ProblemError `event_store_unavailable`. */
+async function whileUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + RETRY_FOR_MS;
+  for (let pause = 25; ; pause = Math.min(pause * 2, 400)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      if (performance.now() > deadline)
+        throw new ProblemError(
+          {
+            kind: 'unavailable',
+            code: 'event_store_unavailable',
+            detail: 'the event store does not answer; try again',
+          },
+          { cause: error },
+        );
+    }
+    await new Promise((wake) => setTimeout(wake, pause));
+  }
+}
+
+/** The client has classes for some of the ways in which a server can be away, and bare gRPC errors for others. */
+const UNAVAILABLE_TYPES = new Set(['unavailable', 'deadline-exceeded', 'cancelled', 'not-leader', 'timeout']);
+const UNAVAILABLE_CODES = new Set([1, 4, 14]);
+
+function isUnavailable(error: unknown): boolean {
+  const { type, code } = error as { type?: string; code?: number };
+  return (
+    (type !== undefined && UNAVAILABLE_TYPES.has(type)) || (code !== undefined && UNAVAILABLE_CODES.has(code))
+  );
+}

@@ -1,0 +1,43 @@
+/** Decorators that bind a controller's methods to subjects. */
+import { type PublicEvent, type Request } from '@hybrid/contracts';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+
+type Handler<O> = (...args: never[]) => O | Promise<O>;
+
+/** Answers a request, with the type that its contract says; replicas share the subject through a queue group. */
+export function Handle<I, O>(request: Request<I, O>) {
+  return <H extends Handler<O>>(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<H>,
+  ): void => {
+    MessagePattern(request.subject)(target, key, descriptor);
+  };
+}
+
+/** What a durable consumer is called and what it gets. */
+export interface DurableConsumer {
+  /** `<service>-<process>`; replicas share it. */
+  durable: string;
+  /** One filter, so that servers from NATS 2.9 on will do: see `eventFilter`. */
+  filter: string;
+}
+
+/**
+ * Handles public events from the stream EVENTS: at least once, in order per thing. Return when done; throw to get the
+ * event again later. A ProblemError of kind invalid, not_found, forbidden or conflict ends it: it would fail for ever.
+ */
+export function OnEvents(consumer: DurableConsumer): MethodDecorator {
+  return EventPattern<string>(`events:${consumer.durable}`, undefined as never, {
+    consumer,
+  }) as MethodDecorator;
+}
+
+/** Receives core NATS messages that every replica shall see; at most once. */
+export function OnBroadcast(subject: string): MethodDecorator {
+  return EventPattern<string>(`broadcast:${subject}`, undefined as never, {
+    broadcast: subject,
+  }) as MethodDecorator;
+}
+
+export type EventHandler = (event: PublicEvent) => Promise<void>;

@@ -1,0 +1,92 @@
+import type { ServiceHealth } from '@hybrid/contracts';
+import { connectEventStore, connectPostgres } from '@hybrid/event-store';
+import { connectNats, Requests } from '@hybrid/messaging';
+import type { EventStoreDBClient } from '@eventstore/db-client';
+import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Pool } from 'pg';
+import type { ServerSettings } from './settings.js';
+
+/** The servers that every service talks to; one set per process. */
+export class Connections {
+  readonly requests: Requests;
+
+  private constructor(
+    readonly nats: NatsConnection,
+    readonly eventStore: EventStoreDBClient,
+    readonly pool: Pool,
+  ) {
+    this.requests = new Requests(nats);
+  }
+
+  /** Waits for NATS; checks that PostgreSQL answers. @throws Error that names the server and the setting. */
+  static async open(settings: ServerSettings, name: string): Promise<Connections> {
+    const pool = connectPostgres(settings.DATABASE_URL, name);
+    try {
+      await pool.query('select 1');
+    } catch (cause) {
+      throw new Error(
+        `PostgreSQL does not answer (DATABASE_URL): ${cause instanceof Error ? cause.message : 'unknown'}`,
+        {
+          cause,
+        },
+      );
+    }
+    return new Connections(
+      await connectNats(settings.NATS_URL, name),
+      connectEventStore(settings.EVENTSTORE_URL),
+      pool,
+    );
+  }
+
+  /** Reads one event of each server's; `down` when it does not answer within a second. */
+  async health(service: string): Promise<ServiceHealth> {
+    const [eventStore, postgres] = await Promise.all([
+      answers(async () => {
+        const reading = this.eventStore.readAll({ maxCount: 1, deadline: 1_000 });
+        for await (const event of reading) if (event) break;
+      }),
+      answers(() => this.pool.query('select 1')),
+    ]);
+    const dependencies = {
+      nats: this.nats.isClosed() ? 'down' : 'up',
+      event_store: eventStore,
+      postgres,
+    } as const;
+    const healthy = Object.values(dependencies).every((state) => state === 'up');
+    return { service, status: healthy ? 'healthy' : 'unhealthy', dependencies };
+  }
+
+  async close(): Promise<void> {
+    await this.nats.drain();
+    await this.eventStore.dispose();
+    await this.pool.end();
+  }
+}
+
+async function answers(work: () => Promise<unknown>): Promise<'up' | 'down'> {
+  try {
+    await work();
+    return 'up';
+  } catch {
+    return 'down';
+  }
+}
+
+@Global()
+@Module({})
+export class ConnectionsModule implements OnApplicationShutdown {
+  constructor(private readonly connections: Connections) {}
+
+  static with(connections: Connections): DynamicModule {
+    return {
+      module: ConnectionsModule,
+      providers: [{ provide: Connections, useValue: connections }],
+      exports: [Connections],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.connections.close();
+  }
+}

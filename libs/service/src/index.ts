@@ -1,0 +1,3 @@
+export { Connections, ConnectionsModule } from './connections.js';
+export { guard, runService, sayReady, stopOnSignal } from './run-service.js';
+export { readSettings, ServerSettings, SettingsError } from './settings.js';

@@ -1,0 +1,41 @@
+import { plainToInstance } from 'class-transformer';
+import { Matches, validateSync } from 'class-validator';
+
+/** Where a service finds its servers. */
+export class ServerSettings {
+  @Matches(/^(nats|tls):\/\//, { message: 'NATS_URL must look like nats://user:password@host:4222' })
+  NATS_URL!: string;
+
+  @Matches(/^(esdb|kurrentdb)(\+discover)?:\/\//, {
+    message: 'EVENTSTORE_URL must look like esdb://host:2113?tls=false',
+  })
+  EVENTSTORE_URL!: string;
+
+  @Matches(/^postgres(ql)?:\/\//, {
+    message: 'DATABASE_URL must look like postgres://user:password@host:5432/database',
+  })
+  DATABASE_URL!: string;
+}
+
+/** A setting is missing or wrong; the message names each one and how it must look, never its value. */
+export class SettingsError extends Error {
+  constructor(service: string, problems: string[]) {
+    super(`${service} cannot start:\n${problems.map((line) => `  - ${line}`).join('\n')}`);
+    this.name = 'SettingsError';
+  }
+}
+
+/** Reads settings from the environment. @throws SettingsError with every wrong setting at once. */
+export function readSettings<T extends object>(type: new () => T, service: string, env = process.env): T {
+  const settings = plainToInstance(type, env, { enableImplicitConversion: false, exposeDefaultValues: true });
+  const problems = validateSync(settings, {
+    skipMissingProperties: false,
+    validationError: { target: false, value: false },
+  });
+  if (problems.length)
+    throw new SettingsError(
+      service,
+      problems.flatMap((p) => Object.values(p.constraints ?? {})),
+    );
+  return settings;
+}

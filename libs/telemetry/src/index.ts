@@ -1,0 +1,1 @@
+export { activeTraceparent, startTelemetry, withSpan } from './telemetry.js';

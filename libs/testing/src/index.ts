@@ -1,0 +1,3 @@
+export { eventually } from './eventually.js';
+export { callBy, startPlatform } from './platform.js';
+export type { Platform } from './platform.js';
