@@ -1,0 +1,66 @@
+import {
+  agentsRequests,
+  healthRequest,
+  type CallContext,
+  type Heartbeat,
+  type ListAgents,
+  type RegisterAgentCommand,
+  type SetAgentStatus,
+} from '@hybrid/contracts';
+import { Handle } from '@hybrid/messaging';
+import { Connections } from '@hybrid/service';
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { AgentListQueries } from './agent-list.queries.js';
+import { Agents } from './agents.js';
+
+type OfAgent = { agent_id: string };
+
+@Controller()
+export class AgentController {
+  constructor(
+    private readonly agents: Agents,
+    private readonly queries: AgentListQueries,
+    private readonly connections: Connections,
+  ) {}
+
+  @Handle(agentsRequests.register)
+  register(@Payload() request: RegisterAgentCommand, @Ctx() call: CallContext) {
+    return this.agents.register(request, call);
+  }
+
+  @Handle(agentsRequests.authenticate)
+  authenticate(@Payload() { agent_id, credential_sha256 }: OfAgent & { credential_sha256: string }) {
+    return this.agents.authenticate(agent_id, credential_sha256);
+  }
+
+  @Handle(agentsRequests.heartbeat)
+  heartbeat(@Payload() { agent_id, ...heartbeat }: Heartbeat & OfAgent, @Ctx() call: CallContext) {
+    return this.agents.heartbeat(agent_id, heartbeat, call);
+  }
+
+  @Handle(agentsRequests.setStatus)
+  setStatus(@Payload() { agent_id, status }: SetAgentStatus & OfAgent, @Ctx() call: CallContext) {
+    return this.agents.setStatus(agent_id, { status }, call);
+  }
+
+  @Handle(agentsRequests.deregister)
+  deregister(@Payload() { agent_id }: OfAgent, @Ctx() call: CallContext) {
+    return this.agents.deregister(agent_id, call);
+  }
+
+  @Handle(agentsRequests.get)
+  get(@Payload() { agent_id }: OfAgent, @Ctx() call: CallContext) {
+    return this.agents.get(agent_id, call);
+  }
+
+  @Handle(agentsRequests.list)
+  list(@Payload() query: ListAgents, @Ctx() call: CallContext) {
+    return this.queries.list(query, call.org);
+  }
+
+  @Handle(healthRequest('agents'))
+  health() {
+    return this.connections.health('agents');
+  }
+}

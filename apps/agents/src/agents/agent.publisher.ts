@@ -1,0 +1,33 @@
+import type { AgentChanged, AgentStatus } from '@hybrid/contracts';
+import type { Publisher } from '@hybrid/event-store';
+import type { AgentEvent } from './agent.events.js';
+
+/** Changes of agents for the dashboard; never a credential's digest. */
+export const agentPublisher: Publisher = {
+  service: 'agents',
+  prefixes: ['agent-'],
+  publish: ({ event, thingId }) => {
+    const seen = see(event as AgentEvent);
+    if (!seen) return null;
+    const [name, status] = seen;
+    const data: AgentChanged = { agent_id: thingId, status };
+    return { noun: 'agent', event: name, type: 'AgentChanged', data };
+  },
+};
+
+function see(event: AgentEvent): [name: string, status: AgentStatus] | null {
+  switch (event.type) {
+    case 'AgentRegistered':
+      return ['registered', 'HEALTHY'];
+    case 'AgentHealthChanged':
+      return ['health-changed', event.data.status];
+    case 'AgentDrainStarted':
+      return ['drain-started', 'DRAINING'];
+    case 'AgentResumed':
+      return ['resumed', 'HEALTHY'];
+    case 'AgentDeregistered':
+      return ['deregistered', 'OFFLINE'];
+    case 'AgentCredentialReplaced':
+      return null;
+  }
+}

@@ -1,0 +1,6 @@
+import { Module } from '@nestjs/common';
+import { ArtifactController } from './artifacts/artifact.controller.js';
+import { Artifacts } from './artifacts/artifacts.js';
+
+@Module({ controllers: [ArtifactController], providers: [Artifacts] })
+export class RegistryModule {}

@@ -1,0 +1,45 @@
+/** An artifact: stored once under its address, never changed, deleted at last; then the address is free again. */
+import type { ArtifactView } from '@hybrid/contracts';
+import { reject, type Decider, type Rejection } from '@hybrid/decider';
+
+export type ArtifactEvent =
+  { type: 'ArtifactStored'; data: ArtifactView } | { type: 'ArtifactDeleted'; data: { at: string } };
+
+export interface ArtifactState {
+  /** Null: nothing is stored here. */
+  artifact: ArtifactView | null;
+}
+
+export type ArtifactCommand =
+  { type: 'StoreArtifact'; artifact: ArtifactView } | { type: 'DeleteArtifact'; now: string };
+
+export const artifactDecider: Decider<ArtifactState, ArtifactCommand, ArtifactEvent> = {
+  initial: { artifact: null },
+  decide,
+  evolve,
+};
+
+function decide(command: ArtifactCommand, { artifact }: ArtifactState): ArtifactEvent[] | Rejection {
+  switch (command.type) {
+    case 'StoreArtifact':
+      if (!artifact) return [{ type: 'ArtifactStored', data: command.artifact }];
+      return artifact.sha256 === command.artifact.sha256
+        ? []
+        : reject(
+            'artifact_exists',
+            `${artifact.execution_id}/${artifact.key} is stored already with other bytes: use another key, or delete it first`,
+          );
+    case 'DeleteArtifact':
+      if (!artifact) return reject('artifact_not_found', 'there is no such artifact', 'not_found');
+      return [{ type: 'ArtifactDeleted', data: { at: command.now } }];
+  }
+}
+
+function evolve(_state: ArtifactState, event: ArtifactEvent): ArtifactState {
+  switch (event.type) {
+    case 'ArtifactStored':
+      return { artifact: event.data };
+    case 'ArtifactDeleted':
+      return { artifact: null };
+  }
+}

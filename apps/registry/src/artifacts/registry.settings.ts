@@ -1,0 +1,6 @@
+import { IsNotEmpty } from 'class-validator';
+
+export class RegistrySettings {
+  @IsNotEmpty({ message: 'HYBRID_ARTIFACTS must name the directory that holds the artifacts' })
+  HYBRID_ARTIFACTS!: string;
+}
