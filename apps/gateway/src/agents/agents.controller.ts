@@ -1,0 +1,95 @@
+import {
+  agentsRequests,
+  Heartbeat,
+  ListAgents,
+  RegisterAgent,
+  SetAgentStatus,
+  type RegisteredAgent,
+} from '@hybrid/contracts';
+import { Connections } from '@hybrid/service';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Caller } from '../edge/caller.js';
+import { listReply } from '../edge/list-reply.js';
+import { Allow } from '../identity/access.guard.js';
+import { newCredential } from '../identity/identity.js';
+
+@ApiTags('agents')
+@ApiBearerAuth()
+@Controller('api/agents')
+export class AgentsController {
+  constructor(private readonly connections: Connections) {}
+
+  /** Shows the credential this once; the same Idempotency-Key again answers a new credential for the same agent. */
+  @Post('register')
+  @Allow('joiner', 'admin')
+  async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
+    const agent_id = caller.newId('agent');
+    const { credential, credential_sha256 } = newCredential(agent_id);
+    const { pool } = await this.send(
+      agentsRequests.register,
+      { ...agent, agent_id, credential_sha256 },
+      caller,
+    );
+    return { agent_id, credential, pool };
+  }
+
+  @Get()
+  @Allow('admin')
+  async list(@Query() query: ListAgents, @Caller() caller: Caller) {
+    return listReply('agents', await this.send(agentsRequests.list, query, caller));
+  }
+
+  @Get('healthy')
+  @Allow('admin')
+  async healthy(@Query() query: ListAgents, @Caller() caller: Caller) {
+    return listReply('agents', await this.send(agentsRequests.list, { ...query, status: 'HEALTHY' }, caller));
+  }
+
+  @Get(':agent_id')
+  @Allow('admin', 'agent')
+  get(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.get, { agent_id }, caller);
+  }
+
+  @Post(':agent_id/heartbeat')
+  @HttpCode(200)
+  @Allow('agent')
+  heartbeat(@Param('agent_id') agent_id: string, @Body() heartbeat: Heartbeat, @Caller() caller: Caller) {
+    return this.send(agentsRequests.heartbeat, { ...heartbeat, agent_id }, caller);
+  }
+
+  @Patch(':agent_id/status')
+  @Allow('admin', 'agent')
+  setStatus(
+    @Param('agent_id') agent_id: string,
+    @Body() { status }: SetAgentStatus,
+    @Caller() caller: Caller,
+  ) {
+    return this.send(agentsRequests.setStatus, { agent_id, status }, caller);
+  }
+
+  @Post(':agent_id/drain')
+  @HttpCode(200)
+  @Allow('admin', 'agent')
+  drain(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.setStatus, { agent_id, status: 'DRAINING' }, caller);
+  }
+
+  @Post(':agent_id/resume')
+  @HttpCode(200)
+  @Allow('admin', 'agent')
+  resume(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.setStatus, { agent_id, status: 'HEALTHY' }, caller);
+  }
+
+  @Post(':agent_id/deregister')
+  @HttpCode(200)
+  @Allow('admin', 'agent')
+  deregister(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.deregister, { agent_id }, caller);
+  }
+
+  private readonly send: Connections['requests']['send'] = (request, input, call) =>
+    this.connections.requests.send(request, input, call);
+}

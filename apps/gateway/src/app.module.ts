@@ -1,0 +1,40 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AgentsController } from './agents/agents.controller.js';
+import { ProblemFilter } from './edge/problem.filter.js';
+import { validation } from './edge/validation.js';
+import { EventsController } from './events/events.controller.js';
+import { GatewaySettings } from './gateway.settings.js';
+import { HealthController } from './health/health.controller.js';
+import { AccessGuard } from './identity/access.guard.js';
+import { Identity, Tokens } from './identity/identity.js';
+import { PipelinesController } from './pipelines/pipelines.controller.js';
+import { LogsController } from './queue/logs.controller.js';
+import { QueueController } from './queue/queue.controller.js';
+import { ArtifactsController } from './registry/artifacts.controller.js';
+
+@Module({})
+export class GatewayModule {
+  static with(settings: GatewaySettings, tokens: Tokens): DynamicModule {
+    return {
+      module: GatewayModule,
+      controllers: [
+        HealthController,
+        QueueController,
+        LogsController,
+        AgentsController,
+        PipelinesController,
+        ArtifactsController,
+        EventsController,
+      ],
+      providers: [
+        Identity,
+        { provide: GatewaySettings, useValue: settings },
+        { provide: Tokens, useValue: tokens },
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_PIPE, useFactory: validation },
+      ],
+    };
+  }
+}

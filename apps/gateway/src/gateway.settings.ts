@@ -1,0 +1,38 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsNotEmpty, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+
+export class GatewaySettings {
+  /** Loopback unless told otherwise. */
+  @IsNotEmpty({ message: 'HYBRID_HOST must be an address to listen on' })
+  HYBRID_HOST: string = '127.0.0.1';
+
+  @Type(() => Number)
+  @IsInt({ message: 'HYBRID_PORT must be a number from 0 (any free port) to 65535' })
+  @Min(0, { message: 'HYBRID_PORT must be 0 or more' })
+  @Max(65535, { message: 'HYBRID_PORT must be 65535 or less' })
+  HYBRID_PORT: number = 8080;
+
+  /** The administrator's token itself, or the file that holds it; generated into the file where that is missing. */
+  @IsOptional()
+  HYBRID_ADMIN_TOKEN?: string;
+
+  @ValidateIf((settings: GatewaySettings) => !settings.HYBRID_ADMIN_TOKEN)
+  @IsNotEmpty({
+    message:
+      'HYBRID_ADMIN_TOKEN_FILE must name the file of the administrator token (or set HYBRID_ADMIN_TOKEN)',
+  })
+  HYBRID_ADMIN_TOKEN_FILE?: string;
+
+  /** What agents register with; generated in the same way. */
+  @IsOptional()
+  HYBRID_JOIN_TOKEN?: string;
+
+  @ValidateIf((settings: GatewaySettings) => !settings.HYBRID_JOIN_TOKEN)
+  @IsNotEmpty({
+    message: 'HYBRID_JOIN_TOKEN_FILE must name the file of the join token (or set HYBRID_JOIN_TOKEN)',
+  })
+  HYBRID_JOIN_TOKEN_FILE?: string;
+
+  @IsNotEmpty()
+  HYBRID_ENVIRONMENT: string = 'production';
+}

@@ -1,0 +1,14 @@
+import { Connections, guard, readSettings, sayReady, ServerSettings, stopOnSignal } from '@hybrid/service';
+import { startTelemetry } from '@hybrid/telemetry';
+import { openGateway } from './open-gateway.js';
+
+await guard('gateway', async () => {
+  const stopTelemetry = await startTelemetry('gateway');
+  const connections = await Connections.open(readSettings(ServerSettings, 'gateway'), 'gateway');
+  const { app, port } = await openGateway(connections, []);
+  sayReady('gateway', { port });
+  stopOnSignal('gateway', async () => {
+    await app.close();
+    await stopTelemetry();
+  });
+});

@@ -1,0 +1,101 @@
+/** Makes the HTTP side of an application: used by the gateway's own process and by standalone. */
+import type { NatsConnection } from '@nats-io/transport-node';
+import { NatsStrategy, PassErrors } from '@hybrid/messaging';
+import { Connections, ConnectionsModule, readSettings } from '@hybrid/service';
+import { FastifyOtelInstrumentation } from '@fastify/otel';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { FastifyInstance } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import type { Readable } from 'node:stream';
+import { GatewayModule } from './app.module.js';
+import { GatewaySettings } from './gateway.settings.js';
+import { Tokens } from './identity/identity.js';
+import { readToken } from './identity/token-file.js';
+
+/** Bodies of the API; artifacts are streamed and have no limit here. */
+const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
+/** A slow link may take this long for one artifact. */
+const REQUEST_TIMEOUT_MS = 60 * 60 * 1000;
+
+/**
+ * Opens the gateway, together with the services whose modules are given; answers the port it listens on.
+ * @throws Error that says what is wrong with the settings, or that the port is taken.
+ */
+export async function openGateway(
+  connections: Connections,
+  services: Type[],
+): Promise<{ app: NestFastifyApplication; port: number }> {
+  const settings = readSettings(GatewaySettings, 'gateway');
+  const tokens = new Tokens(
+    await readToken('HYBRID_ADMIN_TOKEN', settings.HYBRID_ADMIN_TOKEN, settings.HYBRID_ADMIN_TOKEN_FILE),
+    await readToken('HYBRID_JOIN_TOKEN', settings.HYBRID_JOIN_TOKEN, settings.HYBRID_JOIN_TOKEN_FILE),
+  );
+  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: REQUEST_TIMEOUT_MS });
+  await prepare(adapter.getInstance() as unknown as FastifyInstance);
+  const root: DynamicModule = {
+    module: class Root {},
+    imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens), ...services],
+  };
+  const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
+    logger: ['warn', 'error', 'fatal'],
+  });
+  document(app);
+  if (services.length) await attach(app, connections.nats);
+  try {
+    await app.listen(settings.HYBRID_PORT, settings.HYBRID_HOST);
+  } catch (cause) {
+    await app.close();
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new Error(
+      `port ${settings.HYBRID_PORT} on ${settings.HYBRID_HOST} is in use: set HYBRID_PORT to another one, or to 0`,
+      {
+        cause,
+      },
+    );
+  }
+  return { app, port: (app.getHttpServer().address() as AddressInfo).port };
+}
+
+async function attach(app: NestFastifyApplication, nats: NatsConnection): Promise<void> {
+  app.connectMicroservice({ strategy: new NatsStrategy(nats) }).useGlobalFilters(new PassErrors());
+  await app.startAllMicroservices();
+}
+
+async function prepare(fastify: FastifyInstance): Promise<void> {
+  const stream = (_: unknown, body: Readable, done: (error: null, body: Readable) => void) =>
+    done(null, body);
+  fastify.addContentTypeParser(['application/octet-stream', 'application/vnd.hybrid.tar+gzip'], stream);
+  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) =>
+    done(null, body),
+  );
+  if (process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) {
+    const instrumentation = new FastifyOtelInstrumentation({
+      instrumentHooks: false,
+      instrumentHandler: false,
+    });
+    await fastify.register(instrumentation.plugin());
+  }
+  // Whoever sends a trace gets it back, also where tracing is off here.
+  fastify.addHook('onRequest', async (request, reply) => {
+    const { traceparent } = request.headers;
+    if (typeof traceparent === 'string') void reply.header('traceparent', traceparent);
+  });
+}
+
+function document(app: NestFastifyApplication): void {
+  const config = new DocumentBuilder()
+    .setTitle('hybrid')
+    .setDescription(
+      'Hybrid CI/CD: the control plane. Errors are application/problem+json with a stable `code`.',
+    )
+    .setVersion('1')
+    .addBearerAuth()
+    .build();
+  SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, config), {
+    jsonDocumentUrl: 'api/openapi.json',
+    yamlDocumentUrl: 'api/openapi.yaml',
+  });
+}

@@ -1,0 +1,156 @@
+import {
+  ARTIFACT_CHUNK_BYTES,
+  ListQuery,
+  problem,
+  registryRequests,
+  type ArtifactAddress,
+  type ArtifactView,
+} from '@hybrid/contracts';
+import { Connections } from '@hybrid/service';
+import { Controller, Delete, Get, Headers, Param, Put, Query, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createHash, randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Caller } from '../edge/caller.js';
+import { listReply } from '../edge/list-reply.js';
+import { Allow } from '../identity/access.guard.js';
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+@ApiTags('artifacts')
+@ApiBearerAuth()
+@Controller('api/artifacts')
+export class ArtifactsController {
+  constructor(private readonly connections: Connections) {}
+
+  /** Streams the body into the store; it is kept only if its SHA-256 is the one announced. */
+  @Put(':execution_id/:key')
+  @Allow('agent', 'admin')
+  @ApiHeader({ name: 'X-Content-SHA256', required: true, description: 'SHA-256 of the body, hex' })
+  async put(
+    @Param() { execution_id, key }: ArtifactAddress,
+    @Headers('x-content-sha256') sha256: string | undefined,
+    @Headers('content-type') type: string | undefined,
+    @Req() request: FastifyRequest,
+    @Caller() caller: Caller,
+  ): Promise<ArtifactView> {
+    if (!sha256 || !SHA256.test(sha256))
+      throw problem(
+        'invalid',
+        'digest_required',
+        'send the SHA-256 of the body as 64 hex digits in the header X-Content-SHA256',
+      );
+    const upload_id = randomUUID();
+    const { requests } = this.connections;
+    try {
+      const size = await this.upload(request.body as Readable, upload_id, sha256, caller);
+      const content_type = type ?? 'application/octet-stream';
+      return await requests.send(
+        registryRequests.commit,
+        { execution_id, key, upload_id, size, sha256, content_type },
+        caller,
+      );
+    } catch (error) {
+      await requests.send(registryRequests.abort, { upload_id }, caller).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  @Get(':execution_id/:key')
+  @Allow('agent', 'admin')
+  async get(
+    @Param() address: ArtifactAddress,
+    @Caller() caller: Caller,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const artifact = await this.connections.requests.send(registryRequests.get, address, caller);
+    void reply
+      .header('x-content-sha256', artifact.sha256)
+      .header('etag', `"${artifact.sha256}"`)
+      .header('content-length', artifact.size)
+      .type(artifact.content_type)
+      .send(Readable.from(this.chunks(artifact, caller), { objectMode: false }));
+  }
+
+  @Get(':execution_id')
+  @Allow('admin')
+  async list(
+    @Param('execution_id') execution_id: string,
+    @Query() query: ListQuery,
+    @Caller() caller: Caller,
+  ) {
+    return listReply(
+      'artifacts',
+      await this.connections.requests.send(registryRequests.list, { ...query, execution_id }, caller),
+    );
+  }
+
+  @Delete(':execution_id/:key')
+  @Allow('admin')
+  delete(@Param() address: ArtifactAddress, @Caller() caller: Caller) {
+    return this.connections.requests.send(registryRequests.delete, address, caller);
+  }
+
+  /** Passes the body on in chunks, one at a time: memory stays flat whatever the size. Answers the size in bytes. */
+  private async upload(body: Readable, uploadId: string, sha256: string, caller: Caller): Promise<number> {
+    const hash = createHash('sha256');
+    let offset = 0;
+    for await (const chunk of rechunk(body)) {
+      hash.update(chunk);
+      await this.connections.requests.sendBytes(
+        registryRequests.writeChunk,
+        { upload_id: uploadId, offset },
+        chunk,
+        caller,
+      );
+      offset += chunk.length;
+    }
+    if (hash.digest('hex') !== sha256)
+      throw problem(
+        'invalid',
+        'digest_mismatch',
+        'the body is not the one that X-Content-SHA256 announces; send it again',
+      );
+    return offset;
+  }
+
+  /** Bytes as stored; breaks the download off where they are not the ones that were stored. */
+  private async *chunks(artifact: ArtifactView, caller: Caller): AsyncGenerator<Uint8Array> {
+    const hash = createHash('sha256');
+    for (let offset = 0; offset < artifact.size;) {
+      const { execution_id, key } = artifact;
+      const chunk = await this.connections.requests.send(
+        registryRequests.readChunk,
+        { execution_id, key, offset },
+        caller,
+      );
+      if (!chunk.length) break;
+      hash.update(chunk);
+      offset += chunk.length;
+      const last = offset >= artifact.size;
+      if (last && hash.digest('hex') !== artifact.sha256)
+        throw new Error(
+          `artifact ${execution_id}/${key}: the stored bytes have changed; their SHA-256 is wrong`,
+        );
+      yield chunk;
+    }
+  }
+}
+
+async function* rechunk(body: Readable): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body as AsyncIterable<Buffer>) {
+    parts.push(part);
+    size += part.length;
+    if (size < ARTIFACT_CHUNK_BYTES) continue;
+    const whole = Buffer.concat(parts);
+    let start = 0;
+    for (; whole.length - start >= ARTIFACT_CHUNK_BYTES; start += ARTIFACT_CHUNK_BYTES)
+      yield whole.subarray(start, start + ARTIFACT_CHUNK_BYTES);
+    parts = [whole.subarray(start)];
+    size = whole.length - start;
+  }
+  if (size) yield Buffer.concat(parts);
+}

@@ -1,0 +1,24 @@
+/** Every service and the gateway in one process, for one machine. They still talk through NATS only. */
+import { AgentsModule } from '@hybrid/agents';
+import { openGateway } from '@hybrid/gateway';
+import { PipelinesModule } from '@hybrid/pipelines';
+import { QueueModule } from '@hybrid/queue';
+import { RegistryModule } from '@hybrid/registry';
+import { Connections, guard, readSettings, sayReady, ServerSettings, stopOnSignal } from '@hybrid/service';
+import { startTelemetry } from '@hybrid/telemetry';
+
+await guard('standalone', async () => {
+  const stopTelemetry = await startTelemetry('standalone');
+  const connections = await Connections.open(readSettings(ServerSettings, 'standalone'), 'standalone');
+  const { app, port } = await openGateway(connections, [
+    QueueModule,
+    PipelinesModule,
+    AgentsModule,
+    RegistryModule,
+  ]);
+  sayReady('standalone', { port });
+  stopOnSignal('standalone', async () => {
+    await app.close();
+    await stopTelemetry();
+  });
+});
