@@ -1,0 +1,59 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConditionError, evaluateCondition, parseCondition } from './condition.js';
+
+const values = {
+  branch: 'main',
+  commit: 'abc',
+  inputs: { n: 3, deploy: true, name: 'x' },
+  matrix: { os: 'linux' },
+  steps: {
+    build: { status: 'succeeded' as const, outputs: { tag: 'v1' } },
+    'unit-tests': { status: 'failed' as const, outputs: {} },
+  },
+};
+const status = { success: true, failure: false };
+
+describe('conditions', () => {
+  it.each([
+    ["branch == 'main' && commit.startsWith('a')", true],
+    ['inputs.deploy && inputs.n > 2', true],
+    ['inputs.n == 4', false],
+    ["matrix.os in ['linux', 'macos']", true],
+    ["steps.build.status == 'succeeded' && steps.build.outputs.tag == 'v1'", true],
+    ["steps['unit-tests'].status == 'failed'", true],
+    ['has(steps.build.outputs.other)', false],
+    ['always()', true],
+    ['success()', true],
+    ['failure() || !success()', false],
+  ])('%s', (expression, result) => {
+    expect(parseCondition(expression)).toBeDefined();
+    expect(evaluateCondition(expression, values, status)).toBe(result);
+  });
+
+  it.each([
+    ['inputs.other', 'No such key: other'],
+    ['inputs.constructor == 1', 'No such key: constructor'],
+    ['inputs.name', 'is neither true nor false'],
+    ["steps.build.outputs.__proto__ == 'x'", 'No such key: __proto__'],
+  ])('%s has no result', (expression, message) => {
+    expect(() => evaluateCondition(expression, values, status)).toThrow(ConditionError);
+    expect(() => evaluateCondition(expression, values, status)).toThrow(message);
+  });
+
+  it('tells which steps it looks at and whether it asks for the status', () => {
+    expect(parseCondition("failure() && steps.a.status == 'x' || 'c' in steps['b'].outputs")).toEqual({
+      steps: ['a', 'b'],
+      asksForStatus: true,
+    });
+    expect(parseCondition('true')).toEqual({ steps: [], asksForStatus: false });
+  });
+
+  it.each([
+    "cel.bind(a, 'x', a == 'x')",
+    '[1].map(x, x) == []',
+    "branch.matches('(a+)+b')",
+    '{"a": [1].exists(x, true)}.a',
+  ])('%s is refused: it could be made to run long', (expression) => {
+    expect(() => parseCondition(expression)).toThrow('which conditions do not have');
+  });
+});

@@ -1,0 +1,186 @@
+/** Conditions (`if`, gates) in CEL: pure, without loops or regular expressions, so that each ends at once. */
+import {
+  Environment,
+  EvaluationError,
+  ParseError,
+  TypeError as CelTypeError,
+  type ASTNode,
+} from '@marcbachmann/cel-js';
+
+/** Bounds of one expression: ten times what a person writes. */
+const LIMITS = {
+  maxAstNodes: 300,
+  maxDepth: 30,
+  maxListElements: 100,
+  maxMapEntries: 50,
+  maxCallArguments: 8,
+};
+
+/** What may be called. Loops (`all`, `map`, …), `matches` and `bind` are left out: nested, they take time or memory without bound. */
+const STATUS_FUNCTIONS = ['always', 'success', 'failure'];
+const FUNCTIONS = new Set([
+  ...STATUS_FUNCTIONS,
+  'has',
+  'size',
+  'contains',
+  'startsWith',
+  'endsWith',
+  'string',
+  'int',
+  'double',
+  'bool',
+]);
+
+/** The variables, as messages name them. */
+export const CONDITION_VARIABLES = ['branch', 'commit', 'inputs', 'matrix', 'steps'];
+
+const variables = new Environment({ limits: LIMITS })
+  .registerVariable('branch', 'string')
+  .registerVariable('commit', 'string')
+  .registerVariable('inputs', 'map')
+  .registerVariable('matrix', 'map<string, string>')
+  .registerVariable('steps', 'map<string, map<string, dyn>>');
+const checker = withStatus({ success: true, failure: false });
+
+export interface ConditionValues {
+  branch: string;
+  commit: string;
+  inputs: Record<string, string | number | boolean>;
+  matrix: Record<string, string>;
+  steps: Record<string, { status: 'succeeded' | 'failed' | 'skipped'; outputs: Record<string, string> }>;
+}
+
+export interface StatusValues {
+  /** Everything that the step needs went well. */
+  success: boolean;
+  /** Something that the step needs, directly or not, failed. */
+  failure: boolean;
+}
+
+export class ConditionError extends Error {
+  override readonly name = 'ConditionError';
+}
+
+export interface Condition {
+  /** Names of the steps that it looks at. */
+  steps: string[];
+  /** Whether it calls always(), success() or failure(): then it alone decides, else success() is part of it. */
+  asksForStatus: boolean;
+}
+
+/** Checks syntax, names and types. Throws ConditionError. */
+export function parseCondition(expression: string): Condition {
+  return explained(expression, () => {
+    const { ast, check } = checker.parse(expression);
+    const called = new Set<string>();
+    const steps = new Set<string>();
+    visit(ast, called, steps);
+    const { valid, type, error } = check();
+    if (!valid) throw error ?? new ConditionError('is not valid');
+    if (type !== 'bool' && type !== 'dyn') throw new ConditionError(`is ${type}, not true or false`);
+    return { steps: [...steps], asksForStatus: STATUS_FUNCTIONS.some((name) => called.has(name)) };
+  });
+}
+
+/** The condition's result. Throws ConditionError when it has none: a missing key, or not true or false. */
+export function evaluateCondition(
+  expression: string,
+  values: ConditionValues,
+  status: StatusValues,
+): boolean {
+  return explained(expression, () => {
+    const result: unknown = withStatus(status).evaluate(expression, values);
+    if (typeof result !== 'boolean') throw new ConditionError('is neither true nor false');
+    return result;
+  });
+}
+
+function withStatus({ success, failure }: StatusValues): Environment {
+  return variables
+    .clone()
+    .registerFunction('always(): bool', () => true)
+    .registerFunction('success(): bool', () => success)
+    .registerFunction('failure(): bool', () => failure);
+}
+
+function explained<T>(expression: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const shown = expression.length > 80 ? `${expression.slice(0, 77)}…` : expression;
+    if (error instanceof ConditionError) throw new ConditionError(`\`${shown}\` ${error.message}`);
+    if (error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError) {
+      const known = error.code === 'unknown_variable' ? ` (known: ${CONDITION_VARIABLES.join(', ')})` : '';
+      throw new ConditionError(`\`${shown}\`: ${error.summary}${known}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Collects what is called and which steps are looked at. The depth is bounded by the parser. */
+function visit(node: ASTNode, called: Set<string>, steps: Set<string>): void {
+  switch (node.op) {
+    case 'value':
+      return;
+    case 'id':
+      if (node.args === 'steps') throw new ConditionError('must name a step: steps.build, or steps["build"]');
+      return;
+    case '.':
+    case '.?': {
+      const [receiver, name] = node.args;
+      if (isSteps(receiver)) steps.add(name);
+      else visit(receiver, called, steps);
+      return;
+    }
+    case '[]':
+    case '[?]': {
+      const [receiver, index] = node.args;
+      if (!isSteps(receiver)) visit(receiver, called, steps);
+      else if (index.op === 'value' && typeof index.args === 'string') steps.add(index.args);
+      else throw new ConditionError('must name a step by a text: steps["build"]');
+      visit(index, called, steps);
+      return;
+    }
+    case 'call':
+    case 'rcall': {
+      const name = node.args[0];
+      if (!FUNCTIONS.has(name)) {
+        throw new ConditionError(
+          `calls ${name}(), which conditions do not have; there is ${[...FUNCTIONS].join(', ')}`,
+        );
+      }
+      called.add(name);
+      const operands = node.op === 'call' ? node.args[1] : [node.args[1], ...node.args[2]];
+      for (const operand of operands) visit(operand, called, steps);
+      return;
+    }
+    case '!_':
+    case '-_':
+      visit(node.args, called, steps);
+      return;
+    case 'map':
+      for (const entry of node.args) for (const operand of entry) visit(operand, called, steps);
+      return;
+    case 'list':
+    case '?:':
+    case '||':
+    case '&&':
+    case '==':
+    case '!=':
+    case 'in':
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
+    case '<':
+    case '<=':
+    case '>':
+    case '>=':
+      for (const operand of node.args) visit(operand, called, steps);
+  }
+}
+
+function isSteps(node: ASTNode): boolean {
+  return node.op === 'id' && node.args === 'steps';
+}

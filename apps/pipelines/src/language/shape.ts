@@ -1,0 +1,118 @@
+/** Checks the shape of a document against the JSON Schema and words every error for the person who wrote the file. */
+import type { FieldError } from '@hybrid/contracts';
+import { Ajv, type ErrorObject } from 'ajv';
+import { pipelineSchema } from './definition.schema.js';
+import { child, pathOf, type SourceDocument } from './document.js';
+import { didYouMean } from './nearest.js';
+
+const ajv = new Ajv({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true });
+ajv.addVocabulary(['x-planned', 'x-rule']);
+const validate = ajv.compile(pipelineSchema);
+
+/** Say only that errors within failed, which are there too. */
+const ENVELOPES = ['if', 'propertyNames'];
+
+/** What is wrong with the document's shape, at most `limit` errors; empty if nothing is. Unsorted. */
+export function shapeErrors(document: SourceDocument, limit: number): FieldError[] {
+  if (validate(document.value)) return [];
+  return (validate.errors ?? [])
+    .filter(({ keyword }) => !ENVELOPES.includes(keyword))
+    .slice(0, limit)
+    .map((error) => describe(error, document));
+}
+
+interface Annotated {
+  properties?: Record<string, unknown>;
+  'x-planned'?: Record<string, string>;
+  'x-rule'?: string;
+}
+
+function describe(error: ErrorObject, document: SourceDocument): FieldError {
+  const { instancePath, params } = error;
+  const schema = (error.parentSchema ?? {}) as Annotated;
+  const atValue = (message: string): FieldError => {
+    return { path: pathOf(instancePath), message, ...document.positionOf(instancePath) };
+  };
+  const atKey = (message: string, key: string): FieldError => {
+    const pointer = child(instancePath, key);
+    return { path: pathOf(pointer), message, ...document.positionOfKey(pointer) };
+  };
+  if (error.propertyName !== undefined) return atKey(describeName(error, schema), error.propertyName);
+
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(params.additionalProperty);
+      return atKey(planned(schema, key) ?? unknownKey(key, Object.keys(schema.properties ?? {})), key);
+    }
+    case 'required': {
+      const key = String(params.missingProperty);
+      return { ...atValue(`\`${key}\` is missing`), path: pathOf(child(instancePath, key)) };
+    }
+    case 'enum': {
+      const value = String(error.data);
+      const allowed = (params.allowedValues as unknown[]).map(String);
+      return atValue(
+        planned(schema, value) ??
+          `must be one of ${allowed.join(', ')}, not \`${shorten(value)}\`${didYouMean(value, allowed)}`,
+      );
+    }
+    case 'pattern':
+      return atValue(`must be ${schema['x-rule'] ?? error.message}, not \`${shorten(String(error.data))}\``);
+    case 'type':
+      return atValue(`must be ${kinds(params.type as string | string[])}, not ${kindOf(error.data)}`);
+    case 'minItems':
+    case 'minProperties':
+    case 'minLength':
+      return atValue(`must not be empty`);
+    case 'maxItems':
+    case 'maxProperties':
+      return atValue(`must have at most ${params.limit} entries`);
+    case 'maxLength':
+      return atValue(`must have at most ${params.limit} characters`);
+    default:
+      return atValue(error.message ?? 'is not valid');
+  }
+}
+
+function planned(schema: Annotated, name: string): string | undefined {
+  const messages = schema['x-planned'];
+  return messages && Object.hasOwn(messages, name) ? messages[name] : undefined;
+}
+
+/** An error in the name of a key rather than in its value. */
+function describeName(error: ErrorObject, schema: Annotated): string {
+  if (error.keyword === 'maxLength')
+    return `a key of at most ${error.params.limit} characters is wanted here`;
+  const name = error.propertyName!;
+  return planned(schema, name) ?? `\`${shorten(name)}\` must be ${schema['x-rule'] ?? error.message}`;
+}
+
+function unknownKey(key: string, known: string[]): string {
+  return `unknown key \`${shorten(key)}\`${didYouMean(key, known) || `; known here: ${known.join(', ')}`}`;
+}
+
+const KINDS: Record<string, string> = {
+  object: 'a map',
+  array: 'a list',
+  string: 'a text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  null: 'nothing',
+};
+
+function kinds(types: string | string[]): string {
+  return [types]
+    .flat()
+    .map((type) => KINDS[type])
+    .join(' or ');
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'nothing';
+  return KINDS[Array.isArray(value) ? 'array' : typeof value]!;
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}

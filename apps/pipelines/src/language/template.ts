@@ -1,0 +1,121 @@
+/** Templates such as `{{.Inputs.version}}`: values put into a text in one pass, never code. `{{"{{"}}` stands for `{{`. */
+
+const OPEN = '{{';
+const CLOSE = '}}';
+const LITERAL_OPEN = '"{{"';
+const PATH = /^\.[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*){0,3}$/;
+
+export interface Reference {
+  /** `['Steps', 'build', 'outputs', 'digest']` */
+  path: string[];
+  /** As written, braces included. */
+  source: string;
+}
+
+export type TemplatePart = { text: string } | Reference;
+
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+}
+
+/** Takes a text apart, in time linear in its length. Throws TemplateError. */
+export function parseTemplate(text: string): TemplatePart[] {
+  const parts: TemplatePart[] = [];
+  let at = 0;
+  for (let open = text.indexOf(OPEN); open >= 0; open = text.indexOf(OPEN, at)) {
+    if (open > at) parts.push({ text: text.slice(at, open) });
+    const start = open + OPEN.length;
+    if (text.startsWith(LITERAL_OPEN + CLOSE, start)) {
+      parts.push({ text: OPEN });
+      at = start + LITERAL_OPEN.length + CLOSE.length;
+      continue;
+    }
+    const close = text.indexOf(CLOSE, start);
+    if (close < 0)
+      throw new TemplateError('`{{` is never closed; write {{"{{"}} for the two braces themselves');
+    at = close + CLOSE.length;
+    const inner = text.slice(start, close).trim();
+    const source = text.slice(open, at);
+    if (inner.length > 300 || !PATH.test(inner)) {
+      const shown = source.length > 60 ? `${source.slice(0, 57)}…` : source;
+      throw new TemplateError(
+        `${shown} is not a template such as {{.Inputs.x}}; write {{"{{"}} for the two braces themselves`,
+      );
+    }
+    parts.push({ path: inner.slice(1).split('.'), source });
+  }
+  if (at < text.length) parts.push({ text: text.slice(at) });
+  return parts;
+}
+
+/** References of a text. Throws TemplateError. */
+export function referencesIn(text: string): Reference[] {
+  return parseTemplate(text).filter((part): part is Reference => 'path' in part);
+}
+
+/** What the roots stand for. A root that is left out is not resolved: the reference stays as it is. */
+export interface TemplateValues {
+  Version?: string;
+  Branch?: string;
+  Commit?: string;
+  RunID?: string;
+  PreviousExecutionID?: string | null;
+  Env?: Record<string, string>;
+  Inputs?: Record<string, string>;
+  Matrix?: Record<string, string>;
+  /** Outputs by step. */
+  Steps?: Record<string, Record<string, string>>;
+}
+
+/**
+ * Replaces every reference except `{{.Secrets.X}}`, which only the agent can resolve. Values are put in as they are and
+ * not looked at again, and may not bring in braces of their own: a branch called `{{.Secrets.KEY}}` would otherwise
+ * become a reference to a secret when the agent reads the text. Throws TemplateError.
+ */
+export function render(text: string, values: TemplateValues): string {
+  let out = '';
+  let lastWasValue = false;
+  for (const part of parseTemplate(text)) {
+    const value = 'text' in part ? undefined : lookUp(part, values);
+    const piece = value ?? ('text' in part ? part.text : part.source);
+    const joint = (lastWasValue || value !== undefined) && out.endsWith('{') && piece.startsWith('{');
+    if (joint || value?.includes(OPEN)) {
+      const culprit = 'source' in part && value !== undefined ? part.source : 'the value before it';
+      throw new TemplateError(
+        `${culprit} has a value that makes \`{{\`, which could be taken for a template`,
+      );
+    }
+    out += piece;
+    if (piece !== '') lastWasValue = value !== undefined;
+  }
+  return out;
+}
+
+/** The value of a reference; undefined if it is not to be resolved here. Throws TemplateError when it has none. */
+function lookUp({ path, source }: Reference, values: TemplateValues): string | undefined {
+  const [root, name = '', , output = ''] = path;
+  switch (root) {
+    case 'Version':
+    case 'Branch':
+    case 'Commit':
+    case 'RunID':
+      return values[root];
+    case 'PreviousExecutionID':
+      if (values.PreviousExecutionID === null)
+        throw new TemplateError(`${source}: there is no earlier run that succeeded`);
+      return values.PreviousExecutionID;
+    case 'Env':
+    case 'Inputs':
+    case 'Matrix':
+      return values[root] && own(values[root], name, source);
+    case 'Steps':
+      return values.Steps && own(own(values.Steps, name, source), output, source);
+    default:
+      return undefined;
+  }
+}
+
+function own<T>(map: Record<string, T>, key: string, source: string): T {
+  if (!Object.hasOwn(map, key)) throw new TemplateError(`${source} has no value: there is no \`${key}\``);
+  return map[key]!;
+}

@@ -1,0 +1,12 @@
+import { stateTable } from '@hybrid/event-store';
+import { pipelineDecider } from './pipeline.decider.js';
+
+/** `pipelines.pipelines`: the current version of each pipeline. */
+export const pipelineList = stateTable({
+  schema: 'pipelines',
+  table: 'pipelines',
+  version: 1,
+  category: 'pipeline',
+  decider: pipelineDecider,
+  columns: { defined: { type: 'text', value: (state) => (state.current ? 'yes' : 'no') } },
+});

@@ -1,0 +1,67 @@
+import {
+  healthRequest,
+  pipelinesRequests,
+  type CallContext,
+  type ListQuery,
+  type PutPipeline,
+} from '@hybrid/contracts';
+import { Handle } from '@hybrid/messaging';
+import { Connections } from '@hybrid/service';
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { pipelineSchema } from '../language/definition.schema.js';
+import { stepTypes } from '../language/step-types.js';
+import { Pipelines } from './pipelines.js';
+
+type OfPipeline = { pipeline_id: string };
+
+@Controller()
+export class PipelineController {
+  constructor(
+    private readonly pipelines: Pipelines,
+    private readonly connections: Connections,
+  ) {}
+
+  @Handle(pipelinesRequests.put)
+  put(
+    @Payload() request: PutPipeline & { pipeline_id?: string; create?: boolean },
+    @Ctx() call: CallContext,
+  ) {
+    return this.pipelines.put(request, call);
+  }
+
+  @Handle(pipelinesRequests.delete)
+  delete(@Payload() { pipeline_id }: OfPipeline, @Ctx() call: CallContext) {
+    return this.pipelines.delete(pipeline_id, call);
+  }
+
+  @Handle(pipelinesRequests.get)
+  get(@Payload() { pipeline_id }: OfPipeline, @Ctx() call: CallContext) {
+    return this.pipelines.get(pipeline_id, call.org);
+  }
+
+  @Handle(pipelinesRequests.list)
+  list(@Payload() query: ListQuery, @Ctx() call: CallContext) {
+    return this.pipelines.list(query, call.org);
+  }
+
+  @Handle(pipelinesRequests.validate)
+  validate(@Payload() { definition }: PutPipeline) {
+    return this.pipelines.validate(definition);
+  }
+
+  @Handle(pipelinesRequests.schema)
+  schema() {
+    return pipelineSchema;
+  }
+
+  @Handle(pipelinesRequests.moduleSchemas)
+  moduleSchemas() {
+    return { modules: Object.entries(stepTypes).map(([type, schema]) => ({ type, schema })) };
+  }
+
+  @Handle(healthRequest('pipelines'))
+  health() {
+    return this.connections.health('pipelines');
+  }
+}

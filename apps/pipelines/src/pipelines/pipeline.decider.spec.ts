@@ -1,0 +1,44 @@
+import { describe, it } from '@jest/globals';
+import { given } from '@hybrid/testing/decider';
+import { pipelineDecider, type PipelineCommand, type PipelineEvent } from './pipeline.decider.js';
+
+const now = '2026-01-01T00:00:00.000Z';
+const define = (definition: string, create = false): PipelineCommand => ({
+  type: 'DefinePipeline',
+  pipeline_id: 'web',
+  definition,
+  create,
+  now,
+});
+const defined = (version: number, definition: string): PipelineEvent => ({
+  type: 'PipelineDefined',
+  data: { pipeline_id: 'web', version, definition, at: now },
+});
+const deleted: PipelineEvent = { type: 'PipelineDeleted', data: { at: now } };
+
+describe('a pipeline', () => {
+  it('begins with version 1 and gets a new one for each change', () => {
+    given(pipelineDecider).when(define('a')).then(defined(1, 'a'));
+    given(pipelineDecider, defined(1, 'a')).when(define('b')).then(defined(2, 'b'));
+  });
+
+  it('keeps its version while nothing changes', () => {
+    given(pipelineDecider, defined(1, 'a')).when(define('a')).thenNothing();
+    given(pipelineDecider, defined(1, 'a')).when(define('a', true)).thenNothing();
+  });
+
+  it('is not replaced by whoever wanted to create it', () => {
+    given(pipelineDecider, defined(1, 'a')).when(define('b', true)).thenRejected('pipeline_exists');
+  });
+
+  it('never gives a version twice, deleted or not', () => {
+    given(pipelineDecider, defined(1, 'a'), deleted).when(define('a')).then(defined(2, 'a'));
+  });
+
+  it('is deleted once', () => {
+    given(pipelineDecider, defined(1, 'a')).when({ type: 'DeletePipeline', now }).then(deleted);
+    given(pipelineDecider, defined(1, 'a'), deleted)
+      .when({ type: 'DeletePipeline', now })
+      .thenRejected('pipeline_not_found');
+  });
+});

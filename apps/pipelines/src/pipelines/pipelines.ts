@@ -1,0 +1,125 @@
+/** Commands and queries of pipeline definitions. */
+import {
+  problem,
+  type CallContext,
+  type ListQuery,
+  type Page,
+  type PipelineView,
+  type ValidationReport,
+} from '@hybrid/contracts';
+import { listPage, Projector, Things } from '@hybrid/event-store';
+import { Connections } from '@hybrid/service';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Definition } from '../language/definition.js';
+import { readPipeline } from '../language/read-pipeline.js';
+import { pipelineList } from './pipeline-list.projection.js';
+import {
+  pipelineDecider,
+  type PipelineCommand,
+  type PipelineEvent,
+  type PipelineState,
+} from './pipeline.decider.js';
+
+@Injectable()
+export class Pipelines implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(Pipelines.name);
+  private readonly things: Things<PipelineState, PipelineCommand, PipelineEvent>;
+  private readonly projector: Projector;
+
+  constructor(private readonly connections: Connections) {
+    const { eventStore, pool } = connections;
+    this.things = new Things(eventStore, 'pipeline', pipelineDecider);
+    this.projector = new Projector(eventStore, pool, pipelineList, (message) => this.logger.warn(message));
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.projector.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.projector.stop();
+  }
+
+  validate(definition: string): ValidationReport {
+    const read = readPipeline(definition);
+    return 'errors' in read ? { valid: false, errors: read.errors } : { valid: true, errors: [] };
+  }
+
+  /** @throws ProblemError `invalid_pipeline` with every error's line and column, `pipeline_name`, `pipeline_exists`. */
+  async put(
+    request: { definition: string; pipeline_id?: string; create?: boolean },
+    call: CallContext,
+  ): Promise<PipelineView> {
+    const { name } = checked(request.definition);
+    if (request.pipeline_id !== undefined && request.pipeline_id !== name)
+      throw problem(
+        'invalid',
+        'pipeline_name',
+        `the definition is named ${name}, not ${request.pipeline_id}`,
+        [{ path: 'definition', message: `its name must be ${request.pipeline_id}` }],
+      );
+    const { definition, create = false } = request;
+    const command: PipelineCommand = {
+      type: 'DefinePipeline',
+      pipeline_id: name,
+      definition,
+      create,
+      now: now(),
+    };
+    return view((await this.things.handle(thingId(name, call.org), command, call)).state);
+  }
+
+  async delete(pipelineId: string, call: CallContext): Promise<PipelineView> {
+    const before = await this.get(pipelineId, call.org);
+    await this.things.handle(thingId(pipelineId, call.org), { type: 'DeletePipeline', now: now() }, call);
+    return before;
+  }
+
+  async get(pipelineId: string, org: string): Promise<PipelineView> {
+    return view((await this.things.load(thingId(pipelineId, org), org)).state);
+  }
+
+  /** The current version, read. @throws ProblemError `pipeline_not_found`. */
+  async definition(pipelineId: string, org: string): Promise<{ version: number; definition: Definition }> {
+    const { version, definition } = await this.get(pipelineId, org);
+    return { version, definition: checked(definition) };
+  }
+
+  list(query: ListQuery, org: string): Promise<Page<PipelineView>> {
+    return listPage<{ id: string; created_at: Date; state: PipelineState }, PipelineView>({
+      pool: this.connections.pool,
+      table: 'pipelines.pipelines',
+      org,
+      query,
+      where: { defined: 'yes' },
+      view: (row) => view(row.state),
+    });
+  }
+}
+
+/** Names are unique within an organisation: the stream's id is both. */
+function thingId(pipelineId: string, org: string): string {
+  return `${org}.${pipelineId}`;
+}
+
+function view({ current, created_at }: PipelineState): PipelineView {
+  if (!current) throw problem('not_found', 'pipeline_not_found', 'there is no such pipeline');
+  const { pipeline_id: id, version, definition, at } = current;
+  return { id, version, definition, created_at: created_at ?? at, updated_at: at };
+}
+
+function checked(text: string): Definition {
+  const read = readPipeline(text);
+  if ('errors' in read)
+    throw problem(
+      'invalid',
+      'invalid_pipeline',
+      `the definition has ${read.errors.length} error(s)`,
+      read.errors,
+    );
+  return read.definition;
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

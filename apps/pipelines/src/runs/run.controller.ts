@@ -1,0 +1,30 @@
+import { pipelinesRequests, type CallContext, type ListRuns, type StartRun } from '@hybrid/contracts';
+import { Handle } from '@hybrid/messaging';
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { Runs } from './runs.js';
+
+@Controller()
+export class RunController {
+  constructor(private readonly runs: Runs) {}
+
+  @Handle(pipelinesRequests.startRun)
+  start(@Payload() request: StartRun & { pipeline_id: string; run_id: string }, @Ctx() call: CallContext) {
+    return this.runs.start(request, call);
+  }
+
+  @Handle(pipelinesRequests.cancelRun)
+  cancel(@Payload() { run_id, reason }: { run_id: string; reason: string }, @Ctx() call: CallContext) {
+    return this.runs.cancel(run_id, reason, call);
+  }
+
+  @Handle(pipelinesRequests.getRun)
+  get(@Payload() { run_id }: { run_id: string }, @Ctx() call: CallContext) {
+    return this.runs.get(run_id, call.org);
+  }
+
+  @Handle(pipelinesRequests.listRuns)
+  list(@Payload() query: ListRuns, @Ctx() call: CallContext) {
+    return this.runs.list(query, call.org);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Ties runs and jobs together: a queued step becomes a job, a job's fate becomes the step's, a cancelled step cancels
+ * its job. Stateless: what it asks for is idempotent by the ids in the events, so redelivery changes nothing.
+ */
+import {
+  eventFilter,
+  ProblemError,
+  queueRequests,
+  serviceCall,
+  type CallContext,
+  type JobChanged,
+  type PublicEvent,
+  type StepChanged,
+} from '@hybrid/contracts';
+import { OnEvents } from '@hybrid/messaging';
+import { Connections } from '@hybrid/service';
+import { Controller } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { Runs } from './runs.js';
+
+@Controller()
+export class RunProcess {
+  constructor(
+    private readonly runs: Runs,
+    private readonly connections: Connections,
+  ) {}
+
+  @OnEvents({ durable: 'pipelines-jobs', filter: eventFilter('queue', 'job') })
+  async onJob(@Payload() event: PublicEvent<JobChanged>, @Ctx() call: CallContext): Promise<void> {
+    const { run_id } = event.data;
+    if (run_id) await this.runs.recordJob(run_id, event.data, event.time, own(event, call));
+  }
+
+  @OnEvents({ durable: 'pipelines-steps', filter: eventFilter('pipelines', 'run') })
+  async onStep(@Payload() event: PublicEvent<StepChanged>, @Ctx() call: CallContext): Promise<void> {
+    if (event.type !== 'StepChanged') return;
+    const { status, job_id } = event.data;
+    if (status === 'QUEUED') await this.enqueue(event, own(event, call));
+    else if (status === 'CANCELLED' && job_id) await this.cancel(job_id, own(event, call));
+  }
+
+  private async enqueue(event: PublicEvent<StepChanged>, call: CallContext): Promise<void> {
+    const { job } = await this.runs.queuedStep(event.id, event.revision, call.org);
+    await this.connections.requests.send(queueRequests.enqueue, job, call);
+  }
+
+  private async cancel(job_id: string, call: CallContext): Promise<void> {
+    try {
+      await this.connections.requests.send(
+        queueRequests.cancel,
+        { job_id, reason: 'the run was cancelled' },
+        call,
+      );
+    } catch (error) {
+      const code = error instanceof ProblemError ? error.problem.code : undefined;
+      if (code === 'job_finished') return;
+      // Its enqueueing is still being tried: ask again, or the job would run for nobody.
+      if (code === 'job_not_found') throw new Error(`job ${job_id} is not enqueued yet`, { cause: error });
+      throw error;
+    }
+  }
+}
+
+function own(event: PublicEvent, { org }: CallContext): CallContext {
+  return serviceCall('pipelines', org, event.correlation_id, event.event_id);
+}
