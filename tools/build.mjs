@@ -1,6 +1,6 @@
 // Bundles one app into dist/<app>/main.js. Workspace libraries are bundled from source; packages
 // from npm stay external and are loaded from node_modules.
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -15,16 +15,35 @@ export async function buildApp(name) {
     cwd: root,
     platform: 'node',
     tsconfig: join(root, 'tsconfig.base.json'),
-    external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('@hybrid/'),
+    external: (id) => !/^(\.|\/|\0|@hybrid\/|@oxc-project\/runtime)/.test(id),
     transform: { define: { HYBRID_VERSION: JSON.stringify(version) } },
     onLog(level, log, handler) {
       if (log.code !== 'EVAL') handler(level, log);
     },
   });
   const dir = join(root, 'dist', name);
-  await bundle.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
+  const { output } = await bundle.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
   await bundle.close();
+  await checkVersions(name, new Set(output.flatMap((chunk) => ('imports' in chunk ? [...chunk.imports, ...chunk.dynamicImports] : []))));
   return join(dir, 'main.js');
+}
+
+/** A bundle loads its packages from the root's node_modules: they must be the versions that the workspaces declare. */
+async function checkVersions(name, imports) {
+  const declared = new Map();
+  for (const folder of ['apps', 'libs'])
+    for (const workspace of await readdir(join(root, folder))) {
+      const { dependencies = {} } = JSON.parse(await readFile(join(root, folder, workspace, 'package.json'), 'utf8'));
+      for (const [dependency, version] of Object.entries(dependencies)) declared.set(dependency, version);
+    }
+  for (const id of imports) {
+    const dependency = id.split('/').slice(0, id.startsWith('@') ? 2 : 1).join('/');
+    const wanted = declared.get(dependency);
+    if (!wanted) continue;
+    const { version } = JSON.parse(await readFile(join(root, 'node_modules', dependency, 'package.json'), 'utf8'));
+    if (version !== wanted)
+      throw new Error(`${name} needs ${dependency} ${wanted}, but node_modules has ${version}: declare it in the root's package.json too`);
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

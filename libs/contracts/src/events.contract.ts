@@ -15,6 +15,8 @@ export interface PublicEvent<T = unknown> {
   type: string;
   org: string;
   id: string;
+  /** Of the stored event in the thing's stream. */
+  revision: number;
   time: string;
   correlation_id: string;
   data: T;
@@ -36,7 +38,6 @@ export interface JobChanged {
 
 export interface RunChanged {
   run_id: string;
-  pipeline: string;
   status: RunStatus;
 }
 

@@ -123,28 +123,32 @@ export function AnyObject(options: FieldOptions = {}): PropertyDecorator {
 @ValidatorConstraint({ name: 'textMap' })
 class TextMapConstraint implements ValidatorConstraintInterface {
   validate(value: unknown, { constraints }: ValidationArguments): boolean {
-    const [maxEntries, maxLength] = constraints as [number, number];
+    const [maxEntries, maxLength, maxTotal] = constraints as [number, number, number];
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
     const entries = Object.entries(value);
     return (
       entries.length <= maxEntries &&
       entries.every(
         ([key, text]) => key.length <= 200 && typeof text === 'string' && text.length <= maxLength,
-      )
+      ) &&
+      entries.reduce((total, [key, text]) => total + key.length + (text as string).length, 0) <= maxTotal
     );
   }
 
   defaultMessage({ property, constraints }: ValidationArguments): string {
-    return `${property} must be an object of at most ${constraints[0]} texts, each of at most ${constraints[1]} characters`;
+    return `${property} must be an object of at most ${constraints[0]} texts, each of at most ${constraints[1]} characters, ${constraints[2]} together`;
   }
 }
 
 /** `{name: text}`, such as labels or environment variables. */
-export function TextMap(options: FieldOptions & { max?: number; itemMax?: number } = {}): PropertyDecorator {
-  const { max = 100, itemMax = 500 } = options;
+export function TextMap(
+  options: FieldOptions & { max?: number; itemMax?: number; total?: number } = {},
+): PropertyDecorator {
+  // Together with what stands beside it, a map must fit into one event of at most 1 MiB.
+  const { max = 100, itemMax = 500, total = 200_000 } = options;
   return field(
     options,
     { type: 'object', additionalProperties: { type: 'string' } },
-    Validate(TextMapConstraint, [max, itemMax]),
+    Validate(TextMapConstraint, [max, itemMax, total]),
   );
 }

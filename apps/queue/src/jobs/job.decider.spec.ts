@@ -29,7 +29,7 @@ const claimed = (attempt: number, agent: string): JobEvent => ({
 });
 const started = (attempt: number): JobEvent => ({
   type: 'JobStarted',
-  data: { attempt, at: now, run_id: 'r1' },
+  data: { attempt, agent_id: 'a', at: now, run_id: 'r1' },
 });
 const start = (attempt: number, agent: string): JobCommand => ({
   type: 'StartJob',

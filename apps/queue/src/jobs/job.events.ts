@@ -11,7 +11,7 @@ export type OfRun<E extends JobFact> = E extends { type: infer T; data: infer D 
 export type JobFact =
   | { type: 'JobEnqueued'; data: JobEnqueued }
   | { type: 'JobClaimed'; data: JobClaimed }
-  | { type: 'JobStarted'; data: { attempt: number; at: string } }
+  | { type: 'JobStarted'; data: { attempt: number; agent_id: string; at: string } }
   | { type: 'JobCompleted'; data: JobResult & { exit_code: 0 } }
   | { type: 'JobFailed'; data: JobResult & { final: boolean } }
   | { type: 'JobLeaseExpired'; data: { attempt: number; agent_id: string; at: string } }

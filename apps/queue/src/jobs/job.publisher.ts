@@ -34,7 +34,7 @@ function see(event: JobEvent): [name: string, status: JobStatus, more: Partial<J
     case 'JobClaimed':
       return ['claimed', 'CLAIMED', { attempt: event.data.attempt, agent_id: event.data.agent_id }];
     case 'JobStarted':
-      return ['started', 'RUNNING', { attempt: event.data.attempt }];
+      return ['started', 'RUNNING', { attempt: event.data.attempt, agent_id: event.data.agent_id }];
     case 'JobCompleted':
       return ['completed', 'COMPLETED', { ...result(event.data), final: true }];
     case 'JobFailed':

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { importNodeBaseImage, whyNoBaseImage } from './node-base-image.js';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const MINUTES = 60_000;
+
+function run(program: string, args: string[], env: Record<string, string> = {}): SpawnSyncReturns<string> {
+  return spawnSync(program, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } });
+}
+
+/** Like `run`, without blocking: a build takes minutes, and the test runner must stay alive to end it. */
+async function runLong(
+  program: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<{ status: number | null; output: string }> {
+  const child = spawn(program, args, { cwd: root, env: { ...process.env, ...env } });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return new Promise((done) => child.once('close', (status) => done({ status, output })));
+}
+
+/** The compose that is here, as the words of its command. */
+const compose = [['docker', 'compose'], ['docker-compose']].find(
+  ([program = '', ...args]) => run(program, [...args, 'version']).status === 0,
+);
+/** A docker whose BuildKit works: some builds of it want a plugin for that. */
+const docker = ['/usr/bin/docker', 'docker'].find((program) => run(program, ['version']).status === 0);
+
+describe('compose', () => {
+  let secrets: string;
+  beforeAll(() => {
+    secrets = mkdtempSync(join(tmpdir(), 'hybrid-compose-'));
+    expect(run(process.execPath, ['infra/make-secrets.mjs', secrets])).toMatchObject({ status: 0 });
+  });
+  afterAll(() => rmSync(secrets, { recursive: true }));
+
+  it('makes a secret for every variable that the file asks for, once, for its owner alone', () => {
+    const file = join(secrets, 'compose.env');
+    const text = readFileSync(file, 'utf8');
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const asked = [...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(/\$\{(\w+):\?/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(asked.length).toBeGreaterThan(3);
+    for (const name of asked) expect(text).toMatch(new RegExp(`^${name}=[a-z][0-9a-f]{32,}$`, 'm'));
+    run(process.execPath, ['infra/make-secrets.mjs', secrets]);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
+  it('publishes on loopback only, pins every image, and has no password of its own', () => {
+    const text = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+    const published = [...text.matchAll(/^\s+- ['"]?([\d.:]+:\d+)['"]?$/gm)].map((match) => match[1] ?? '');
+    expect(published.length).toBeGreaterThan(1);
+    for (const port of published) expect(port).toMatch(/^127\.0\.0\.1:/);
+    const images = [...text.matchAll(/^\s+image: (\S+)$/gm)].map((match) => match[1] ?? '');
+    for (const image of images.filter((name) => !name.startsWith('hybrid')))
+      expect(image).toMatch(/:v?\d+\.\d+/);
+    expect(text).not.toMatch(/PASSWORD: (?!\$\{\w+:\?)/);
+  });
+
+  (compose ? it : it.skip)(`is valid${compose ? '' : ' (skipped: no docker compose here)'}`, () => {
+    const [program = '', ...args] = compose ?? [];
+    const { status, stderr } = run(program, [
+      ...args,
+      '--env-file',
+      join(secrets, 'compose.env'),
+      'config',
+      '--quiet',
+    ]);
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+  });
+});
+
+const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
+
+(reason ? describe.skip : describe)(`image${reason ? ` (skipped: ${reason})` : ''}`, () => {
+  const base = `hybrid-test-base-${process.pid}:local`;
+  const image = `hybrid-test-${process.pid}:local`;
+  const program = docker ?? '';
+
+  beforeAll(async () => {
+    importNodeBaseImage(program, base);
+    const args = [
+      'build',
+      '--network',
+      'host',
+      '--build-arg',
+      `BASE_IMAGE=${base}`,
+      '-t',
+      image,
+      '-f',
+      'infra/Dockerfile',
+      '.',
+    ];
+    const { status, output } = await runLong(program, args, {
+      DOCKER_BUILDKIT: program === '/usr/bin/docker' ? '1' : '0',
+    });
+    if (status !== 0) throw new Error(`the image cannot be built:\n${output.slice(-5000)}`);
+  }, 15 * MINUTES);
+  afterAll(() => {
+    run(program, ['image', 'rm', '--force', image, base]);
+  });
+
+  function start(command: string[], env: string[] = []): SpawnSyncReturns<string> {
+    return run(program, [
+      'run',
+      '--rm',
+      '--network',
+      'none',
+      ...env.flatMap((one) => ['-e', one]),
+      image,
+      ...command,
+    ]);
+  }
+
+  it('is no root, and holds no sources, secrets or development tools', () => {
+    expect(start(['id', '-u']).stdout.trim()).toBe('1000');
+    expect(
+      start([
+        'sh',
+        '-c',
+        'touch /data/x && ls -d /app/apps/queue/src /app/node_modules/jest /app/infra/secrets 2>/dev/null',
+      ]).stdout,
+    ).toBe('');
+  });
+
+  it.each(['queue', 'agents', 'pipelines', 'registry', 'gateway'])(
+    'starts %s as far as its settings',
+    (app) => {
+      const { status, stderr } = start(['node', `dist/${app}/main.js`]);
+      expect(stderr).toContain('NATS_URL');
+      expect(status).toBe(1);
+    },
+  );
+
+  it('starts a service as far as its servers, by the name in APP', () => {
+    const { status, stderr } = start(
+      [],
+      [
+        'APP=queue',
+        'NATS_URL=nats://127.0.0.1:1',
+        'EVENTSTORE_URL=esdb://127.0.0.1:1?tls=false',
+        'DATABASE_URL=postgres://u:p@127.0.0.1:1/d',
+      ],
+    );
+    expect(stderr).toMatch(/queue: .*DATABASE_URL/);
+    expect(status).toBe(1);
+  });
+
+  it('starts the agent', () => {
+    expect(start(['node', 'dist/agent/main.js', '--help']).stdout).toContain('--join-token-file');
+    expect(start(['node', 'dist/agent/main.js', '--url', 'http://127.0.0.1:1']).stderr).toContain(
+      'no Docker engine answers',
+    );
+  });
+});
