@@ -45,9 +45,11 @@ describe('compose', () => {
     const file = join(secrets, 'compose.env');
     const text = readFileSync(file, 'utf8');
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const asked = [...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(/\$\{(\w+):\?/g)].map(
-      (match) => match[1] ?? '',
-    );
+    const asked = [
+      ...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(
+        /\$\{(\w+):\?|environment: (\w+)$/gm,
+      ),
+    ].map((match) => match[1] ?? '');
     expect(asked.length).toBeGreaterThan(3);
     for (const name of asked) expect(text).toMatch(new RegExp(`^${name}=[a-z][0-9a-f]{32,}$`, 'm'));
     run(process.execPath, ['infra/make-secrets.mjs', secrets]);

@@ -99,6 +99,8 @@ function librariesOf(program: string): string[] {
     'libpthread.so.0',
     'libdl.so.2',
     'librt.so.1',
+    'libutil.so.1',
+    'libresolv.so.2',
     'libm.so.6',
   ].map((name) =>
     new RegExp(

@@ -43,7 +43,9 @@ describe.each([
 
   beforeAll(async () => {
     system = await startSystem({ separate });
-    const { path, commit } = await makeRepository(join(system.platform.directory, 'repo'), { 'hello.txt': 'hello\n' });
+    const { path, commit } = await makeRepository(join(system.platform.directory, 'repo'), {
+      'hello.txt': 'hello\n',
+    });
     source = { repository: path, commit };
     await system.startAgent('agent-1');
   });
@@ -52,7 +54,12 @@ describe.each([
   it('runs to success through control plane and agent', async () => {
     const put = await system.api<PipelineView>('PUT', '/api/pipelines/demo', { definition });
     expect(put).toMatchObject({ status: 200, body: { id: 'demo', version: 1 } });
-    const started = await system.api<RunView>('POST', '/api/pipelines/demo/runs', { source }, { 'idempotency-key': randomUUID() });
+    const started = await system.api<RunView>(
+      'POST',
+      '/api/pipelines/demo/runs',
+      { source },
+      { 'idempotency-key': randomUUID() },
+    );
     expect(started).toMatchObject({ status: 201, body: { status: 'RUNNING', steps_total: 5 } });
     const run = await eventually(async () => {
       const { body } = await system.api<RunView>('GET', `/api/runs/${started.body.id}`);
@@ -60,7 +67,11 @@ describe.each([
       return body;
     }, 60_000);
     expect(run.steps.map(({ id, status, message }) => ({ id, status, message }))).toEqual(
-      ['test[suite=unit]', 'test[suite=api]', 'build', 'quality', 'use'].map((id) => ({ id, status: 'SUCCEEDED', message: null })),
+      ['test[suite=unit]', 'test[suite=api]', 'build', 'quality', 'use'].map((id) => ({
+        id,
+        status: 'SUCCEEDED',
+        message: null,
+      })),
     );
     expect(run.status).toBe('SUCCEEDED');
     const build = run.steps.find(({ id }) => id === 'build')!;
@@ -70,7 +81,10 @@ describe.each([
     expect(logs.body.lines.map(({ text }) => text)).toContain('1.2.3');
     await eventually(async () => {
       const { body } = await system.api('GET', '/api/runs');
-      expect(body).toMatchObject({ total: 1, runs: [{ id: run.id, status: 'SUCCEEDED', steps_succeeded: 5 }] });
+      expect(body).toMatchObject({
+        total: 1,
+        runs: [{ id: run.id, status: 'SUCCEEDED', steps_succeeded: 5 }],
+      });
     });
   });
 });

@@ -1,5 +1,5 @@
 /** The whole system as real processes: servers, services (in one process or each in its own) and agents. */
-import { startPlatform, type Platform } from '@hybrid/testing';
+import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,12 @@ export interface System {
   /** By name: `standalone`, or `gateway`, `queue-1`, `queue-2` …; and `agent-1` … */
   processes: Map<string, Part>;
   startAgent(name: string, options?: AgentOptions): Promise<Part>;
-  api<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: T }>;
+  api<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ status: number; body: T }>;
   stop(): Promise<void>;
 }
 
@@ -51,7 +56,12 @@ export async function startSystem({ separate = false, env = {} }: SystemOptions 
     HYBRID_ARTIFACTS: join(directory, 'artifacts'),
     ...env,
   };
-  const start = async (name: string, app: string, args: string[] = [], more: NodeJS.ProcessEnv = {}): Promise<Part> => {
+  const start = async (
+    name: string,
+    app: string,
+    args: string[] = [],
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<Part> => {
     const launch = () =>
       startProcess({
         name,
@@ -93,7 +103,16 @@ export async function startSystem({ separate = false, env = {} }: SystemOptions 
     async startAgent(name, { capacity = 2, args = [], env: more } = {}) {
       const data = join(directory, name);
       await mkdir(data, { recursive: true });
-      const flags = ['--url', url, '--name', name, '--data', data, '--join-token-file', settings.HYBRID_JOIN_TOKEN_FILE];
+      const flags = [
+        '--url',
+        url,
+        '--name',
+        name,
+        '--data',
+        data,
+        '--join-token-file',
+        settings.HYBRID_JOIN_TOKEN_FILE,
+      ];
       const executor = ['--executor', 'process', '--allow-host', '--capacity', String(capacity)];
       return start(name, 'agent', [...flags, ...executor, ...args], more);
     },

@@ -24,7 +24,12 @@ export async function buildApp(name) {
   const dir = join(root, 'dist', name);
   const { output } = await bundle.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
   await bundle.close();
-  await checkVersions(name, new Set(output.flatMap((chunk) => ('imports' in chunk ? [...chunk.imports, ...chunk.dynamicImports] : []))));
+  await checkVersions(
+    name,
+    new Set(
+      output.flatMap((chunk) => ('imports' in chunk ? [...chunk.imports, ...chunk.dynamicImports] : [])),
+    ),
+  );
   return join(dir, 'main.js');
 }
 
@@ -33,16 +38,25 @@ async function checkVersions(name, imports) {
   const declared = new Map();
   for (const folder of ['apps', 'libs'])
     for (const workspace of await readdir(join(root, folder))) {
-      const { dependencies = {} } = JSON.parse(await readFile(join(root, folder, workspace, 'package.json'), 'utf8'));
+      const { dependencies = {} } = JSON.parse(
+        await readFile(join(root, folder, workspace, 'package.json'), 'utf8'),
+      );
       for (const [dependency, version] of Object.entries(dependencies)) declared.set(dependency, version);
     }
   for (const id of imports) {
-    const dependency = id.split('/').slice(0, id.startsWith('@') ? 2 : 1).join('/');
+    const dependency = id
+      .split('/')
+      .slice(0, id.startsWith('@') ? 2 : 1)
+      .join('/');
     const wanted = declared.get(dependency);
     if (!wanted) continue;
-    const { version } = JSON.parse(await readFile(join(root, 'node_modules', dependency, 'package.json'), 'utf8'));
+    const { version } = JSON.parse(
+      await readFile(join(root, 'node_modules', dependency, 'package.json'), 'utf8'),
+    );
     if (version !== wanted)
-      throw new Error(`${name} needs ${dependency} ${wanted}, but node_modules has ${version}: declare it in the root's package.json too`);
+      throw new Error(
+        `${name} needs ${dependency} ${wanted}, but node_modules has ${version}: declare it in the root's package.json too`,
+      );
   }
 }
 

@@ -192,7 +192,7 @@ describe.each([
     await expect(append('x'.repeat(1025), [event()], ANY)).rejects.toThrow(/1024 bytes/);
     await expect(append('$all', [event()], ANY)).rejects.toThrow(/cannot be written/);
     await expect(append(newStream(), [event('no-uuid')], ANY)).rejects.toThrow(/no UUID/);
-    await expect(append(newStream(), [{ ...event(), type: '' } as never], ANY)).rejects.toThrow();
+    await expect(append(newStream(), [{ ...event(), type: '' }], ANY)).rejects.toThrow();
     expect(store.process.stderr).toBe('');
   });
 

@@ -41,9 +41,9 @@ describe('acknowledged events', () => {
       const client = store.client();
       // The kill comes with an acknowledgement, the moment when an answer sent too early would show.
       const killAt = acknowledged.length + 20 + Math.floor(random() * 400);
-      let killed: Promise<unknown> | undefined;
+      const kill: { done?: Promise<unknown> } = {};
       const writers = Array.from({ length: 8 }, async () => {
-        while (!killed) {
+        while (!kill.done) {
           const stream = `kill-${Math.floor(random() * 6)}`;
           const events = batch(1 + Math.floor(random() * 4));
           try {
@@ -51,18 +51,18 @@ describe('acknowledged events', () => {
               expectedRevision: ANY,
             });
             acknowledged.push({ stream, last: nextExpectedRevision, events });
-            if (acknowledged.length >= killAt) killed ??= store.process.kill('SIGKILL');
+            if (acknowledged.length >= killAt) kill.done ??= store.process.kill('SIGKILL');
           } catch (error) {
-            if (!killed) throw error;
+            if (!kill.done) throw error;
           }
         }
       });
       await Promise.all(writers);
-      await killed;
+      await kill.done;
       await store.disconnect();
 
       const restarted = await processes.start(directory);
-      await verify(await read(restarted.client()), acknowledged);
+      verify(await read(restarted.client()), acknowledged);
       await restarted.disconnect();
       await restarted.process.kill('SIGTERM');
     }
@@ -169,8 +169,8 @@ function verify(all: Awaited<ReturnType<typeof read>>, acknowledged: readonly Ac
   for (const event of all) {
     expect(event.revision).toBe((ends.get(event.streamId) ?? -1n) + 1n);
     ends.set(event.streamId, event.revision);
-    expect(event.position!.commit).toBeGreaterThan(position);
-    position = event.position!.commit;
+    expect(event.position.commit).toBeGreaterThan(position);
+    position = event.position.commit;
     const data = event.data as { batch: string; size: number };
     const entry = batches.get(data.batch) ?? { size: data.size, found: 0 };
     entry.found++;

@@ -8,6 +8,7 @@ await guard('gateway', async () => {
   const { app, port } = await openGateway(connections, []);
   sayReady('gateway', { port });
   stopOnSignal('gateway', async () => {
+    connections.beginStop();
     await app.close();
     await stopTelemetry();
   });

@@ -1,7 +1,7 @@
 /** Makes the HTTP side of an application: used by the gateway's own process and by standalone. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import { NatsStrategy, PassErrors } from '@hybrid/messaging';
-import { Connections, ConnectionsModule, readSettings } from '@hybrid/service';
+import { NatsStrategy } from '@hybrid/messaging';
+import { type Connections, ConnectionsModule, readSettings } from '@hybrid/service';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -34,7 +34,7 @@ export async function openGateway(
     await readToken('HYBRID_JOIN_TOKEN', settings.HYBRID_JOIN_TOKEN, settings.HYBRID_JOIN_TOKEN_FILE),
   );
   const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: REQUEST_TIMEOUT_MS });
-  await prepare(adapter.getInstance() as unknown as FastifyInstance);
+  await prepare(adapter.getInstance<FastifyInstance>());
   const root: DynamicModule = {
     module: class Root {},
     imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens), ...services],
@@ -60,7 +60,7 @@ export async function openGateway(
 }
 
 async function attach(app: NestFastifyApplication, nats: NatsConnection): Promise<void> {
-  app.connectMicroservice({ strategy: new NatsStrategy(nats) }).useGlobalFilters(new PassErrors());
+  app.connectMicroservice({ strategy: new NatsStrategy(nats) });
   await app.startAllMicroservices();
 }
 

@@ -18,6 +18,7 @@ await guard('standalone', async () => {
   ]);
   sayReady('standalone', { port });
   stopOnSignal('standalone', async () => {
+    connections.beginStop();
     await app.close();
     await stopTelemetry();
   });

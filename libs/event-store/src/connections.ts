@@ -4,7 +4,7 @@ import pg from 'pg';
 /** @throws Error that names the setting, for anything that is not an `esdb://` connection string. */
 export function connectEventStore(url: string): EventStoreDBClient {
   try {
-    return EventStoreDBClient.connectionString(url as unknown as TemplateStringsArray);
+    return EventStoreDBClient.connectionString(url);
   } catch (cause) {
     throw new Error('EVENTSTORE_URL must look like esdb://host:2113?tls=false', { cause });
   }

@@ -121,6 +121,7 @@ export class Relay {
       type: published.type,
       org: metadata.org,
       id: thingId,
+      revision: Number(stored.revision),
       time: stored.created.toISOString(),
       correlation_id: metadata.$correlationId,
       data: published.data,

@@ -1,5 +1,11 @@
 /** Catch-up subscription to `$all` that survives its server: batches in order, resumed after the last handled one. */
-import { type EventStoreDBClient, type Position, START, streamNameFilter } from '@eventstore/db-client';
+import {
+  type AllStreamResolvedEvent,
+  type EventStoreDBClient,
+  type Position,
+  START,
+  streamNameFilter,
+} from '@eventstore/db-client';
 import { toStoredEvent, type StoredEvent } from './stored-event.js';
 
 export interface Batch {
@@ -47,7 +53,7 @@ async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptio
       checkpointReached: async (_, position) => void (checkpoint = position),
     }),
   });
-  let failure: unknown;
+  let failure: Error | undefined;
   let wake = () => {};
   for (const event of ['readable', 'end', 'close']) subscription.on(event, () => wake());
   subscription.on('error', (error) => {
@@ -63,7 +69,7 @@ async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptio
       const batch: StoredEvent[] = [];
       let position: Position | undefined;
       for (let read = 0; read < MAX_BATCH; read++) {
-        const resolved = subscription.read();
+        const resolved = subscription.read() as AllStreamResolvedEvent | null;
         if (resolved === null) {
           // All that came before the checkpoint has been read now.
           position = checkpoint ?? position;

@@ -51,11 +51,19 @@ export class Things<State, Command, E extends Fact> {
   }
 
   /** Every event of the thing, oldest first; none where there is no stream. */
-  async history(id: string): Promise<StoredEvent<E>[]> {
+  history(id: string): Promise<StoredEvent<E>[]> {
+    return this.read(id, {});
+  }
+
+  private async read(
+    id: string,
+    range: { fromRevision?: bigint; maxCount?: number },
+  ): Promise<StoredEvent<E>[]> {
     return whileUnavailable(async () => {
       const events: StoredEvent<E>[] = [];
       try {
         for await (const resolved of this.client.readStream(streamName(this.category, id), {
+          ...range,
           deadline: DEADLINE_MS,
         })) {
           const stored = toStoredEvent<E>(resolved);
@@ -66,6 +74,12 @@ export class Things<State, Command, E extends Fact> {
       }
       return events;
     });
+  }
+
+  /** One event of the thing; null where the organisation has no such event. */
+  async eventAt(id: string, revision: number, org: string): Promise<E | null> {
+    const [stored] = await this.read(id, { fromRevision: BigInt(revision), maxCount: 1 });
+    return stored && stored.metadata.org === org ? stored.event : null;
   }
 
   /**

@@ -1,6 +1,21 @@
 /** Decorators that bind a controller's methods to subjects. */
 import { type PublicEvent, type Request } from '@hybrid/contracts';
+import { applyDecorators, Catch, Controller, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { throwError, type Observable } from 'rxjs';
+
+/** Lets our errors through as they are: Nest would turn them into "Internal server error". */
+@Catch()
+class PassErrors implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}
+
+/** A controller whose methods answer messages. */
+export function MessageController(): ClassDecorator {
+  return applyDecorators(Controller(), UseFilters(PassErrors));
+}
 
 type Handler<O> = (...args: never[]) => O | Promise<O>;
 
@@ -30,14 +45,14 @@ export interface DurableConsumer {
 export function OnEvents(consumer: DurableConsumer): MethodDecorator {
   return EventPattern<string>(`events:${consumer.durable}`, undefined as never, {
     consumer,
-  }) as MethodDecorator;
+  });
 }
 
 /** Receives core NATS messages that every replica shall see; at most once. */
 export function OnBroadcast(subject: string): MethodDecorator {
   return EventPattern<string>(`broadcast:${subject}`, undefined as never, {
     broadcast: subject,
-  }) as MethodDecorator;
+  });
 }
 
 export type EventHandler = (event: PublicEvent) => Promise<void>;

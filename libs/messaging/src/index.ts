@@ -2,6 +2,6 @@ export { connectNats } from './connection.js';
 export { callHeaders } from './call-headers.js';
 export { Requests } from './requests.js';
 export { ensureStreams } from './streams.js';
-export { Handle, OnBroadcast, OnEvents } from './handlers.js';
+export { Handle, MessageController, OnBroadcast, OnEvents } from './handlers.js';
 export type { DurableConsumer } from './handlers.js';
-export { NatsStrategy, PassErrors } from './nats.strategy.js';
+export { NatsStrategy } from './nats.strategy.js';

@@ -1,14 +1,16 @@
 /** Nest's transport for our services: requests on core NATS with a queue group per service, events from JetStream. */
-import { problem, ProblemError, type Problem } from '@hybrid/contracts';
+import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
 import { withSpan } from '@hybrid/telemetry';
-import { Catch, type RpcExceptionFilter } from '@nestjs/common';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { headers, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
+import { isObservable, lastValueFrom } from 'rxjs';
 import { BYTES_HEADER, INPUT_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
 import { EventConsumer } from './event-consumer.js';
 import type { DurableConsumer } from './handlers.js';
 import { ensureStreams } from './streams.js';
+
+/** Nest's handlers take our CallContext where its own transports hand in a context object of theirs. */
+type Answer = (input: unknown, call: CallContext) => Promise<unknown>;
 
 export class NatsStrategy extends Server implements CustomTransportStrategy {
   private readonly subscriptions: Subscription[] = [];
@@ -55,8 +57,8 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
     const running = new EventConsumer(
       this.nats,
       consumer,
-      async (event, call) => settle(await handler(event, call as never)),
-      (message) => this.logger.warn(message),
+      async (event, call) => settle(await (handler as Answer)(event, call)),
+      (message) => void this.logger.warn(message),
     );
     this.consumers.push(running);
     running.start();
@@ -66,7 +68,10 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
     const subscription = this.nats.subscribe(subject, {
       queue,
       callback: (error, message) => {
-        if (error) return this.logger.error(`${subject}: ${error.message}`);
+        if (error) {
+          this.logger.error(`${subject}: ${error.message}`);
+          return;
+        }
         const work = this.answer(message, handler).finally(() => this.inFlight.delete(work));
         this.inFlight.add(work);
       },
@@ -78,7 +83,7 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
     const parent = message.headers?.get('traceparent') || null;
     try {
       const result = await withSpan(`${message.subject} process`, { kind: 'server', parent }, async () =>
-        settle(await handler(readInput(message), readCall(message.headers) as never)),
+        settle(await (handler as Answer)(readInput(message), readCall(message.headers))),
       );
       if (result instanceof Uint8Array) message.respond(result, { headers: mark(BYTES_HEADER) });
       else message.respond(JSON.stringify(result ?? null));
@@ -96,14 +101,6 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       `${subject}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     return problem('internal', 'internal', `${subject} failed; the service's log says why`).problem;
-  }
-}
-
-/** Lets our errors through as they are: Nest would turn them into "Internal server error". */
-@Catch()
-export class PassErrors implements RpcExceptionFilter {
-  catch(error: unknown): Observable<never> {
-    return throwError(() => error);
   }
 }
 

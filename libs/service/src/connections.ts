@@ -10,6 +10,7 @@ import type { ServerSettings } from './settings.js';
 /** The servers that every service talks to; one set per process. */
 export class Connections {
   readonly requests: Requests;
+  private readonly stop = new AbortController();
 
   private constructor(
     readonly nats: NatsConnection,
@@ -55,6 +56,16 @@ export class Connections {
     } as const;
     const healthy = Object.values(dependencies).every((state) => state === 'up');
     return { service, status: healthy ? 'healthy' : 'unhealthy', dependencies };
+  }
+
+  /** Aborted when the process is asked to stop: whatever waits for something to come shall answer now. */
+  get stopping(): AbortSignal {
+    return this.stop.signal;
+  }
+
+  /** Before the application is closed: its transport waits for the requests that it still answers. */
+  beginStop(): void {
+    this.stop.abort();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { NatsStrategy, PassErrors } from '@hybrid/messaging';
+import { NatsStrategy } from '@hybrid/messaging';
 import { startTelemetry } from '@hybrid/telemetry';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -16,10 +16,10 @@ export async function runService(name: string, module: Type): Promise<void> {
       strategy: new NatsStrategy(connections.nats),
       logger: ['warn', 'error', 'fatal'],
     });
-    app.useGlobalFilters(new PassErrors());
     await app.listen();
     sayReady(name);
     stopOnSignal(name, async () => {
+      connections.beginStop();
       await app.close();
       await stopTelemetry();
     });

@@ -1,3 +1,2 @@
+export { given } from './given.js';
 export { eventually } from './eventually.js';
-export { callBy, startPlatform } from './platform.js';
-export type { Platform } from './platform.js';

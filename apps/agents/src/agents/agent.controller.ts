@@ -7,16 +7,15 @@ import {
   type RegisterAgentCommand,
   type SetAgentStatus,
 } from '@hybrid/contracts';
-import { Handle } from '@hybrid/messaging';
+import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { AgentListQueries } from './agent-list.queries.js';
 import { Agents } from './agents.js';
 
 type OfAgent = { agent_id: string };
 
-@Controller()
+@MessageController()
 export class AgentController {
   constructor(
     private readonly agents: Agents,

@@ -84,6 +84,6 @@ function statusWith(
   const details = new any.Any();
   details.pack(detail.serializeBinary(), `event_store.client.${type}`);
   const failure = new rpc.Status();
-  failure.setCode(code as number as Parameters<typeof failure.setCode>[0]);
+  failure.setCode(code as number);
   return failure.setMessage(message).setDetails(details);
 }

@@ -5,9 +5,8 @@ import {
   type ListQuery,
   type PutPipeline,
 } from '@hybrid/contracts';
-import { Handle } from '@hybrid/messaging';
+import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { pipelineSchema } from '../language/definition.schema.js';
 import { stepTypes } from '../language/step-types.js';
@@ -15,7 +14,7 @@ import { Pipelines } from './pipelines.js';
 
 type OfPipeline = { pipeline_id: string };
 
-@Controller()
+@MessageController()
 export class PipelineController {
   constructor(
     private readonly pipelines: Pipelines,

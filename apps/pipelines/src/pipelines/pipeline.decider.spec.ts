@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import { given } from '@hybrid/testing/decider';
+import { given } from '@hybrid/testing';
 import { pipelineDecider, type PipelineCommand, type PipelineEvent } from './pipeline.decider.js';
 
 const now = '2026-01-01T00:00:00.000Z';

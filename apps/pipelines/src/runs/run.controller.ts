@@ -1,10 +1,9 @@
 import { pipelinesRequests, type CallContext, type ListRuns, type StartRun } from '@hybrid/contracts';
-import { Handle } from '@hybrid/messaging';
-import { Controller } from '@nestjs/common';
+import { Handle, MessageController } from '@hybrid/messaging';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { Runs } from './runs.js';
 
-@Controller()
+@MessageController()
 export class RunController {
   constructor(private readonly runs: Runs) {}
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { given } from '@hybrid/testing/decider';
+import { given } from '@hybrid/testing';
 import { runDecider } from './run.decider.js';
 import type { StepQueued } from './run.events.js';
 import {

@@ -100,10 +100,8 @@ export function runAfter(...events: RunEvent[]): Run {
 /** Statuses by step. */
 export function statuses(...commands: RunCommand[]): Record<string, string> {
   const run = runAfter(...play(...commands));
-  return Object.fromEntries([
-    ...run.plan.instances.map(({ id }, index) => [id, run.steps[index]!.status]),
-    ['run', run.status],
-  ]);
+  const steps = run.plan.instances.map(({ id }, index) => [id, run.steps[index]!.status] as const);
+  return Object.fromEntries<string>([...steps, ['run', run.status]]);
 }
 
 export function stepOf(run: Run, id: string): StepState {

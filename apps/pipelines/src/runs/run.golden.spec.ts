@@ -10,7 +10,7 @@ import { runAfter, stepOf } from './run.fixtures.js';
 const folder = join(import.meta.dirname, 'golden');
 
 function golden<T extends RunEvent['type']>(type: T): Extract<RunEvent, { type: T }> {
-  return JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8'));
+  return JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as Extract<RunEvent, { type: T }>;
 }
 
 /** The compiler keeps this complete. */

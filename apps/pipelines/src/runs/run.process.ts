@@ -12,13 +12,12 @@ import {
   type PublicEvent,
   type StepChanged,
 } from '@hybrid/contracts';
-import { OnEvents } from '@hybrid/messaging';
+import { MessageController, OnEvents } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { Runs } from './runs.js';
 
-@Controller()
+@MessageController()
 export class RunProcess {
   constructor(
     private readonly runs: Runs,

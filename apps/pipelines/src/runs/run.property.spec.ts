@@ -75,10 +75,10 @@ describe('any run', () => {
         };
 
         send(start(definition));
-        for (let turn = 0; (state as RunState).status === 'RUNNING'; turn++) {
+        for (let turn = 0; state.status === 'RUNNING'; turn++) {
           expect(turn).toBeLessThan(100);
           const { pick, outcome, starts, repeats } = plan[turn % plan.length]!;
-          const run = state as unknown as Run;
+          const run = state;
           const open = run.plan.instances.filter(
             (_, index) => run.steps[index]!.status !== 'PENDING' && !isOver(run.steps[index]!),
           );

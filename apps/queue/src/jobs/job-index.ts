@@ -35,11 +35,8 @@ export class JobIndex implements OnModuleInit, OnApplicationShutdown {
     this.things = new Things(eventStore, 'job', jobDecider);
     const log = (message: string) => this.logger.warn(message);
     this.projector = new Projector(eventStore, pool, jobList, log);
+    connections.stopping.addEventListener('abort', () => this.waiting.wakeAll());
     this.relay = new Relay({ client: eventStore, nats, pool }, jobPublisher, log);
-  }
-
-  get stopping(): boolean {
-    return this.stop.signal.aborted;
   }
 
   async onModuleInit(): Promise<void> {
@@ -61,7 +58,6 @@ export class JobIndex implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.stop.abort();
-    this.waiting.wakeAll();
     await Promise.all([this.running, this.projector.stop(), this.relay.stop()]);
   }
 

@@ -9,9 +9,8 @@ import {
   type LogLine,
   type StartJob,
 } from '@hybrid/contracts';
-import { Handle, OnBroadcast } from '@hybrid/messaging';
+import { Handle, MessageController, OnBroadcast } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { ExpiredLeases } from './expired-leases.process.js';
 import { JobIndex } from './job-index.js';
@@ -20,7 +19,7 @@ import { Jobs, RENEWED_SUBJECT, type Renewed } from './jobs.js';
 
 type OfAgent = { job_id: string; agent_id: string };
 
-@Controller()
+@MessageController()
 export class JobController {
   constructor(
     private readonly jobs: Jobs,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { given } from '@hybrid/testing/decider';
+import { given } from '@hybrid/testing';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 

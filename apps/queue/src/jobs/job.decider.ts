@@ -63,7 +63,12 @@ function judge(command: JobCommand, state: JobState): JobFact[] | Rejection {
     case 'StartJob':
       if (!holdsLease(command, state)) return leaseLost(command, state);
       return state.status === 'CLAIMED'
-        ? [{ type: 'JobStarted', data: { attempt: command.attempt, agent_id: command.agent_id, at: command.now } }]
+        ? [
+            {
+              type: 'JobStarted',
+              data: { attempt: command.attempt, agent_id: command.agent_id, at: command.now },
+            },
+          ]
         : [];
     case 'CompleteJob':
       return complete(command, state);

@@ -6,7 +6,8 @@ import {
   type PublicEvent,
   type Request,
 } from '@hybrid/contracts';
-import { callBy, eventually, startPlatform, type Platform } from '@hybrid/testing';
+import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
+import { eventually } from '@hybrid/testing';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { randomUUID } from 'node:crypto';
 import { QueueModule } from '../app.module.js';

@@ -66,7 +66,7 @@ export class Jobs {
         if (claimed) return claimed;
       }
       const left = deadline - performance.now();
-      if (left <= 0 || this.index.stopping) return null;
+      if (left <= 0 || this.connections.stopping.aborted) return null;
       await this.index.waiting.arrival(claimant, left);
     }
   }

@@ -117,7 +117,10 @@ export class WaitingJobs {
     const { pool, priority } = thing.state.job!;
     const name = key(org, pool, priority);
     let queue = this.queues.get(name);
-    if (!queue) this.queues.set(name, (queue = new Map()));
+    if (!queue) {
+      queue = new Map<string, WaitingJob>();
+      this.queues.set(name, queue);
+    }
     return queue;
   }
 }

@@ -5,13 +5,12 @@ import {
   type CallContext,
   type ListQuery,
 } from '@hybrid/contracts';
-import { Handle } from '@hybrid/messaging';
+import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { Artifacts } from './artifacts.js';
 
-@Controller()
+@MessageController()
 export class ArtifactController {
   constructor(
     private readonly artifacts: Artifacts,

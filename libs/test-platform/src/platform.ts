@@ -1,6 +1,6 @@
 /** Real servers in a directory of their own, and services started against them within the test's process. */
 import type { CallContext } from '@hybrid/contracts';
-import { NatsStrategy, PassErrors } from '@hybrid/messaging';
+import { NatsStrategy } from '@hybrid/messaging';
 import { startEventStore, startNats, startPostgres, type ServerWithUrl } from '@hybrid/servers';
 import { Connections, ConnectionsModule, type ServerSettings } from '@hybrid/service';
 import type { Type } from '@nestjs/common';
@@ -49,10 +49,12 @@ export async function startPlatform(): Promise<Platform> {
         strategy: new NatsStrategy(own.nats),
         logger: ['error', 'fatal'],
       });
-      app.useGlobalFilters(new PassErrors());
       await app.listen();
       let stopped: Promise<void> | undefined;
-      const stop = () => (stopped ??= app.close());
+      const stop = () => {
+        own.beginStop();
+        return (stopped ??= app.close());
+      };
       stops.push(stop);
       return stop;
     },

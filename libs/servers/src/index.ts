@@ -1,0 +1,17 @@
+export { MissingProgramError, ProcessFailedError } from './errors.js';
+export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
+export { findNatsServer } from './find-nats-server.js';
+export { freePort } from './free-port.js';
+export { startNats, type NatsOptions } from './nats.js';
+export { startPostgres, type PostgresOptions } from './postgres.js';
+export {
+  jsonReadyLine,
+  startProcess,
+  type ProcessExit,
+  type ProcessIdentity,
+  type ProcessOptions,
+  type RunningProcess,
+} from './process.js';
+export { findProgram, workspaceRoot } from './programs.js';
+export { keptSecret } from './secrets.js';
+export { startServer, type Server, type ServerWithUrl } from './server.js';

@@ -1,0 +1,2 @@
+export { callBy, startPlatform } from './platform.js';
+export type { Platform } from './platform.js';

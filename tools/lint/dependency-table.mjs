@@ -1,0 +1,26 @@
+// Who may import whom: the table of ARCHITECTURE.md, as @nx/enforce-module-boundaries reads it.
+// Tags stand in each package.json under "nx".
+
+const table = {
+  leaf: [],
+  'server-lib': ['leaf', 'server-lib'],
+  servers: [],
+  service: ['leaf', 'server-lib'],
+  standalone: ['leaf', 'server-lib', 'service'],
+  'event-store': ['leaf'],
+  customer: ['leaf'],
+  launcher: ['servers'],
+  testing: ['leaf'],
+  'test-platform': ['leaf', 'server-lib', 'servers'],
+};
+
+/** @param forSpecs true for specs, which alone may import `testing`, `test-platform` and the servers. */
+export function dependencyConstraints(forSpecs) {
+  return Object.entries(table).map(([scope, allowed]) => ({
+    sourceTag: `scope:${scope}`,
+    onlyDependOnLibsWithTags: [
+      ...allowed,
+      ...(forSpecs ? ['testing', 'test-platform', 'servers', 'leaf'] : []),
+    ].map((tag) => `scope:${tag}`),
+  }));
+}
