@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { RunView } from '@hybrid/contracts';
+import { eventually } from '@hybrid/testing';
+import { randomUUID } from 'node:crypto';
+import { startSystem, type System } from './system.js';
+
+/** Two steps side by side, one that needs both and an artifact: each long enough to be killed in the middle. */
+const definition = `
+name: killed
+steps:
+  - name: first
+    type: step.shell_exec
+    matrix: { n: [1, 2] }
+    config:
+      commands: ['sleep 2', 'echo "{{.Matrix.n}}" > out-{{.Matrix.n}}']
+      artifacts_out: [{ key: 'out-{{.Matrix.n}}', path: 'out-{{.Matrix.n}}' }]
+  - name: second
+    type: step.shell_exec
+    needs: [first]
+    config:
+      artifacts_in: [{ key: out-1, dest: in-1 }, { key: out-2, dest: in-2 }]
+      commands: ['sleep 1', 'cat in-1 in-2']
+`;
+
+/** One lease, one sweep, and the run itself on a busy machine. */
+const AFTER_A_LOST_AGENT_MS = 90_000;
+
+describe('a pipeline in whose middle something is killed with SIGKILL', () => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await startSystem({ separate: true });
+    await system.startAgent('agent-1');
+    await system.api('PUT', '/api/pipelines/killed', { definition });
+  });
+  afterAll(() => system?.stop());
+
+  const part = (name: string) => system.processes.get(name)!;
+
+  it.each<[what: string, kill: () => Promise<void>]>([
+    ['one queue', () => part('queue-1').killAndRestart()],
+    ['both queues', async () => void (await Promise.all(['queue-1', 'queue-2'].map((name) => part(name).killAndRestart())))],
+    ['pipelines', () => part('pipelines').killAndRestart()],
+    ['the gateway', () => part('gateway').killAndRestart()],
+    ['NATS', async () => void (await system.platform.nats.kill(), await system.platform.nats.restart())],
+    ['the event store', async () => void (await system.platform.eventStore.kill(), await system.platform.eventStore.restart())],
+    ['PostgreSQL', async () => void (await system.platform.postgres.kill(), await system.platform.postgres.restart())],
+    ['the agent', () => part('agent-1').killAndRestart()],
+  ])('%s: it ends well, with every result accepted once', async (_, kill) => {
+    const { body: started } = await system.api<RunView>('POST', '/api/pipelines/killed/runs', {}, { 'idempotency-key': randomUUID() });
+    await eventually(async () => {
+      const { body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+      expect(body.steps.map(({ status }) => status)).toContain('RUNNING');
+    }, 30_000);
+    await kill();
+    const run = await eventually(async () => {
+      const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+      expect({ status, run: body.status }).toMatchObject({ status: 200, run: expect.not.stringMatching('RUNNING') as string });
+      return body;
+    }, AFTER_A_LOST_AGENT_MS);
+    expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: 3 });
+
+    const ends = (await types(`run-${run.id}`)).filter((type) => type === 'StepSucceeded' || type === 'RunSucceeded');
+    expect(ends).toEqual(['StepSucceeded', 'StepSucceeded', 'StepSucceeded', 'RunSucceeded']);
+    for (const { job_id } of run.steps)
+      expect((await types(`job-${job_id}`)).filter((type) => type === 'JobCompleted')).toHaveLength(1);
+  }, 120_000);
+
+  async function types(stream: string): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { event } of system.platform.connections.eventStore.readStream(stream)) found.push(event!.type);
+    return found;
+  }
+});
