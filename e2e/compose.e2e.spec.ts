@@ -49,7 +49,7 @@ describe('compose', () => {
       ...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(
         /\$\{(\w+):\?|environment: (\w+)$/gm,
       ),
-    ].map((match) => match[1] ?? '');
+    ].map((match) => match[1] ?? match[2] ?? '');
     expect(asked.length).toBeGreaterThan(3);
     for (const name of asked) expect(text).toMatch(new RegExp(`^${name}=[a-z][0-9a-f]{32,}$`, 'm'));
     run(process.execPath, ['infra/make-secrets.mjs', secrets]);

@@ -39,36 +39,60 @@ describe('a pipeline in whose middle something is killed with SIGKILL', () => {
 
   it.each<[what: string, kill: () => Promise<void>]>([
     ['one queue', () => part('queue-1').killAndRestart()],
-    ['both queues', async () => void (await Promise.all(['queue-1', 'queue-2'].map((name) => part(name).killAndRestart())))],
+    [
+      'both queues',
+      async () => void (await Promise.all(['queue-1', 'queue-2'].map((name) => part(name).killAndRestart()))),
+    ],
     ['pipelines', () => part('pipelines').killAndRestart()],
     ['the gateway', () => part('gateway').killAndRestart()],
     ['NATS', async () => void (await system.platform.nats.kill(), await system.platform.nats.restart())],
-    ['the event store', async () => void (await system.platform.eventStore.kill(), await system.platform.eventStore.restart())],
-    ['PostgreSQL', async () => void (await system.platform.postgres.kill(), await system.platform.postgres.restart())],
+    [
+      'the event store',
+      async () => void (await system.platform.eventStore.kill(), await system.platform.eventStore.restart()),
+    ],
+    [
+      'PostgreSQL',
+      async () => void (await system.platform.postgres.kill(), await system.platform.postgres.restart()),
+    ],
     ['the agent', () => part('agent-1').killAndRestart()],
-  ])('%s: it ends well, with every result accepted once', async (_, kill) => {
-    const { body: started } = await system.api<RunView>('POST', '/api/pipelines/killed/runs', {}, { 'idempotency-key': randomUUID() });
-    await eventually(async () => {
-      const { body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
-      expect(body.steps.map(({ status }) => status)).toContain('RUNNING');
-    }, 30_000);
-    await kill();
-    const run = await eventually(async () => {
-      const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
-      expect({ status, run: body.status }).toMatchObject({ status: 200, run: expect.not.stringMatching('RUNNING') as string });
-      return body;
-    }, AFTER_A_LOST_AGENT_MS);
-    expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: 3 });
+  ])(
+    '%s: it ends well, with every result accepted once',
+    async (_, kill) => {
+      const { body: started } = await system.api<RunView>(
+        'POST',
+        '/api/pipelines/killed/runs',
+        {},
+        { 'idempotency-key': randomUUID() },
+      );
+      await eventually(async () => {
+        const { body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+        expect(body.steps.map(({ status }) => status)).toContain('RUNNING');
+      }, 30_000);
+      await kill();
+      const run = await eventually(async () => {
+        const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+        expect({ status, run: body.status }).toMatchObject({
+          status: 200,
+          run: expect.not.stringMatching('RUNNING') as string,
+        });
+        return body;
+      }, AFTER_A_LOST_AGENT_MS);
+      expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: 3 });
 
-    const ends = (await types(`run-${run.id}`)).filter((type) => type === 'StepSucceeded' || type === 'RunSucceeded');
-    expect(ends).toEqual(['StepSucceeded', 'StepSucceeded', 'StepSucceeded', 'RunSucceeded']);
-    for (const { job_id } of run.steps)
-      expect((await types(`job-${job_id}`)).filter((type) => type === 'JobCompleted')).toHaveLength(1);
-  }, 120_000);
+      const ends = (await types(`run-${run.id}`)).filter(
+        (type) => type === 'StepSucceeded' || type === 'RunSucceeded',
+      );
+      expect(ends).toEqual(['StepSucceeded', 'StepSucceeded', 'StepSucceeded', 'RunSucceeded']);
+      for (const { job_id } of run.steps)
+        expect((await types(`job-${job_id}`)).filter((type) => type === 'JobCompleted')).toHaveLength(1);
+    },
+    120_000,
+  );
 
   async function types(stream: string): Promise<string[]> {
     const found: string[] = [];
-    for await (const { event } of system.platform.connections.eventStore.readStream(stream)) found.push(event!.type);
+    for await (const { event } of system.platform.connections.eventStore.readStream(stream))
+      found.push(event!.type);
     return found;
   }
 });

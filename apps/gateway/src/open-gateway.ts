@@ -75,6 +75,8 @@ async function prepare(fastify: FastifyInstance): Promise<void> {
     const instrumentation = new FastifyOtelInstrumentation({
       instrumentHooks: false,
       instrumentHandler: false,
+      requestHook: (span, request) =>
+        void span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`),
     });
     await fastify.register(instrumentation.plugin());
   }
