@@ -71,10 +71,8 @@ describe('a pipeline in whose middle something is killed with SIGKILL', () => {
       await kill();
       const run = await eventually(async () => {
         const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
-        expect({ status, run: body.status }).toMatchObject({
-          status: 200,
-          run: expect.not.stringMatching('RUNNING') as string,
-        });
+        expect(status).toBe(200);
+      expect(body.status).not.toBe('RUNNING');
         return body;
       }, AFTER_A_LOST_AGENT_MS);
       expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: 3 });

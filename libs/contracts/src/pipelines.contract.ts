@@ -56,6 +56,7 @@ export interface StepView {
   name: string;
   type: string;
   matrix: Record<string, string>;
+  /** Ids of the steps that must be over first. */
   needs: string[];
   status: StepStatus;
   job_id: string | null;

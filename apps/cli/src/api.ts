@@ -1,0 +1,145 @@
+/** The control plane's HTTP API, as far as the commands need it. */
+import type {
+  AgentView,
+  FieldError,
+  JobView,
+  LogLine,
+  PipelineView,
+  Problem,
+  RunSummary,
+  RunView,
+  StartRun,
+  ValidationReport,
+} from '@hybrid/contracts';
+import type { Connection } from './connection.js';
+import { RefusedError, UnreachableError } from './errors.js';
+
+export interface ListPage {
+  total: number;
+  next_cursor: string | null;
+}
+
+/** A line as the log routes answer it: `seq` counts within the attempt. */
+export type AttemptLogLine = LogLine & { attempt: number };
+
+type Query = Record<string, string | number | undefined>;
+export type Api = ReturnType<typeof connectApi>;
+
+/** Each call throws RefusedError or UnreachableError; `signal` ends it with the signal's reason. */
+export function connectApi({ url, token }: Connection) {
+  const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+
+  async function send(path: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(url + path, { ...init, headers: { ...authorization, ...init.headers } });
+    } catch (cause) {
+      if (init.signal?.aborted) throw cause;
+      throw new UnreachableError(
+        `cannot reach ${url} (${reason(cause)}); is it running (npm start), and is --url or HYBRID_URL right?`,
+        { cause },
+      );
+    }
+    if (!response.ok) throw await refusal(response, url, token !== undefined);
+    return response;
+  }
+
+  async function json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<T> {
+    const response = await send(path, {
+      method,
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    try {
+      return (await response.json()) as T;
+    } catch (cause) {
+      throw new UnreachableError(`${url}${path} did not answer with JSON; is it a hybrid control plane?`, {
+        cause,
+      });
+    }
+  }
+
+  const at = encodeURIComponent;
+  return {
+    url,
+    putPipeline: (name: string, definition: string) =>
+      json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, { definition }),
+    validatePipeline: (definition: string) =>
+      json<ValidationReport>('POST', '/api/pipelines/validate', { definition }),
+    listPipelines: (query: Query) =>
+      json<ListPage & { pipelines: PipelineView[] }>('GET', `/api/pipelines${queryString(query)}`),
+    startRun: (pipeline: string, body: StartRun, idempotencyKey: string) =>
+      json<RunView>('POST', `/api/pipelines/${at(pipeline)}/runs`, body, {
+        'idempotency-key': idempotencyKey,
+      }),
+    getRun: (id: string) => json<RunView>('GET', `/api/runs/${at(id)}`),
+    listRuns: (query: Query) =>
+      json<ListPage & { runs: RunSummary[] }>('GET', `/api/runs${queryString(query)}`),
+    cancelRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/cancel`, {}),
+    listAgents: (query: Query) =>
+      json<ListPage & { agents: AgentView[] }>('GET', `/api/agents${queryString(query)}`),
+    listJobs: (query: Query) =>
+      json<ListPage & { jobs: JobView[] }>('GET', `/api/queue/jobs${queryString(query)}`),
+    getJob: (id: string) => json<JobView>('GET', `/api/queue/jobs/${at(id)}`),
+    jobLogs: (id: string, query: Query) =>
+      json<{ lines: AttemptLogLine[]; next_cursor: string | null }>(
+        'GET',
+        `/api/queue/jobs/${at(id)}/logs${queryString(query)}`,
+      ),
+    /** An open stream of server-sent events. */
+    openEvents: (path: string, lastEventId: string | undefined, signal: AbortSignal) =>
+      send(path, {
+        headers: {
+          accept: 'text/event-stream',
+          'cache-control': 'no-store',
+          ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+        },
+        signal,
+      }),
+  };
+}
+
+function queryString(query: Query): string {
+  const pairs = Object.entries(query).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, `${value}`] as [string, string]],
+  );
+  return pairs.length > 0 ? `?${new URLSearchParams(pairs).toString()}` : '';
+}
+
+async function refusal(response: Response, url: string, hadToken: boolean): Promise<Error> {
+  const { status } = response;
+  const problem = (await response.json().catch(() => ({}))) as Partial<Problem> & { errors?: FieldError[] };
+  const detail = problem.detail ?? `${url} answered ${status} ${response.statusText}`.trim();
+  if (status === 401) {
+    const remedy = hadToken
+      ? 'the token is not valid there'
+      : 'no token was given: set HYBRID_TOKEN, or --token-file to the admin-token file of its data directory';
+    return new RefusedError(
+      status,
+      problem.code ?? 'unauthenticated',
+      `not signed in at ${url}: ${remedy}`,
+      [],
+    );
+  }
+  if (status === 429 || status >= 500) return new UnreachableError(detail);
+  return new RefusedError(status, problem.code ?? 'refused', detail, problem.errors ?? []);
+}
+
+/** fetch says "fetch failed" and keeps the cause to itself. */
+function reason(error: unknown): string {
+  const cause = (error as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } })
+    .cause;
+  const code = cause?.code ?? cause?.errors?.[0]?.code;
+  return code === 'ECONNREFUSED'
+    ? 'connection refused'
+    : (code ?? cause?.message ?? (error as Error).message);
+}

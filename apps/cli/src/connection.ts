@@ -1,0 +1,58 @@
+/** Which control plane, and with which token. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from './errors.js';
+
+export interface ConnectionOptions {
+  url?: string;
+  tokenFile?: string;
+}
+
+export interface Connection {
+  /** Without a slash at its end. */
+  url: string;
+  token: string | undefined;
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+/** Flags win over the environment; without either, the token that `npm start` leaves in its data directory. */
+export function resolveConnection(options: ConnectionOptions, env: NodeJS.ProcessEnv): Connection {
+  const text = options.url ?? (env['HYBRID_URL'] || DEFAULT_URL);
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new UsageError(
+      `"${text}" is not a URL; expected something like ${DEFAULT_URL} (--url, HYBRID_URL)`,
+      { cause },
+    );
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new UsageError(`"${text}" is neither http nor https (--url, HYBRID_URL)`);
+  }
+  return { url: url.href.replace(/\/+$/, ''), token: resolveToken(options, env) };
+}
+
+function resolveToken(options: ConnectionOptions, env: NodeJS.ProcessEnv): string | undefined {
+  if (options.tokenFile) return readToken(options.tokenFile, '--token-file');
+  if (env['HYBRID_TOKEN']) return env['HYBRID_TOKEN'];
+  if (env['HYBRID_TOKEN_FILE']) return readToken(env['HYBRID_TOKEN_FILE'], 'HYBRID_TOKEN_FILE');
+  try {
+    return readFileSync(join(env['HYBRID_DATA'] || '.data', 'admin-token'), 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readToken(file: string, setting: string): string {
+  try {
+    const token = readFileSync(file, 'utf8').trim();
+    if (token) return token;
+  } catch (cause) {
+    throw new UsageError(`the token file ${file} (${setting}) cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  throw new UsageError(`the token file ${file} (${setting}) is empty`);
+}

@@ -1,0 +1,129 @@
+/** What a run needs to know of a git repository: where it is, which commit, and a file at that commit. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { CommandError, UsageError } from './errors.js';
+import { EXIT } from './exit-codes.js';
+
+export interface Snapshot {
+  /** What the agent clones: an absolute path or the URL as it was given. */
+  repository: string;
+  commit: string;
+  /** Branch or tag, if the commit was reached by one. */
+  ref: string | undefined;
+  /** Uncommitted changes, which a run does not see. */
+  dirty: boolean;
+  /** Text of `file` at the commit; `undefined` when `file` is not there. */
+  file: string | undefined;
+}
+
+const run = promisify(execFile);
+/** A definition is at most 500,000 characters; anything longer is refused by the server with a good message. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Settings of a repository can name programs to run; none of them may run only because somebody asked for a run.
+ * The owner check is lifted because the user named the repository.
+ */
+const HARMLESS = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'safe.directory=*'];
+
+async function git(directory: string, args: string[]): Promise<string> {
+  const { stdout } = await run('git', [...HARMLESS, '-C', directory, ...args], {
+    env: { ...process.env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+    maxBuffer: MAX_OUTPUT_BYTES,
+  });
+  return stdout;
+}
+
+async function answer(directory: string, args: string[]): Promise<string | undefined> {
+  return git(directory, args).then(
+    (text) => text.trim() || undefined,
+    () => undefined,
+  );
+}
+
+/** Reads a local or a remote repository. Throws CommandError with what to do. */
+export async function readRepository(
+  address: string,
+  ref: string | undefined,
+  file: string,
+): Promise<Snapshot> {
+  if (address.startsWith('-') || address.startsWith('ext::')) {
+    throw new UsageError(`"${address}" is neither a path nor a URL of a git repository (--repo)`);
+  }
+  if (ref?.startsWith('-')) throw new UsageError(`"${ref}" is not a branch, tag or commit (--ref)`);
+  await run('git', ['--version']).catch((cause: unknown) => {
+    throw new CommandError('git is not on this machine: install it (apt-get install git)', EXIT.failed, {
+      cause,
+    });
+  });
+  return isUrl(address) ? readRemote(address, ref, file) : readLocal(address, ref, file);
+}
+
+export function isUrl(address: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(address) || /^[^/\\\s]+@[^/:\s]+:/.test(address);
+}
+
+async function readLocal(path: string, ref: string | undefined, file: string): Promise<Snapshot> {
+  const workTree = await answer(path, ['rev-parse', '--show-toplevel']);
+  const repository = workTree ?? (await answer(path, ['rev-parse', '--absolute-git-dir']));
+  if (!repository) {
+    throw new CommandError(
+      `${path} is not a git repository (--repo): git init and commit there, or name another`,
+      EXIT.failed,
+    );
+  }
+  const dirty = workTree ? (await answer(repository, ['status', '--porcelain'])) !== undefined : false;
+  return { ...(await snapshot(repository, repository, ref, file)), dirty };
+}
+
+async function readRemote(url: string, ref: string | undefined, file: string): Promise<Snapshot> {
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i.test(url)) {
+    throw new UsageError(
+      'the URL holds a password, which must not leave this machine: use a credential helper or ssh (--repo)',
+    );
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'hybrid-repository-'));
+  try {
+    await git(directory, ['init', '--quiet', '--bare', '.']);
+    try {
+      // One commit and no history: enough to know the commit and to read the file.
+      await git(directory, ['fetch', '--quiet', '--depth', '1', url, ref ?? 'HEAD']);
+    } catch (cause) {
+      const words = (cause as { stderr?: string }).stderr?.trim() ?? '';
+      throw new CommandError(`git cannot fetch ${ref ?? 'HEAD'} of ${url}: ${words}`, EXIT.failed, { cause });
+    }
+    const { commit, file: text } = await snapshot(directory, url, 'FETCH_HEAD', file);
+    const branch = ref ?? (await defaultBranch(url));
+    return { repository: url, commit, ref: branch === commit ? undefined : branch, dirty: false, file: text };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function defaultBranch(url: string): Promise<string | undefined> {
+  const lines = await answer('.', ['ls-remote', '--symref', url, 'HEAD']);
+  return /^ref: refs\/heads\/(\S+)\s+HEAD$/m.exec(lines ?? '')?.[1];
+}
+
+async function snapshot(
+  directory: string,
+  repository: string,
+  ref: string | undefined,
+  file: string,
+): Promise<Omit<Snapshot, 'dirty'>> {
+  const commit = await answer(directory, ['rev-parse', '--verify', '--quiet', `${ref ?? 'HEAD'}^{commit}`]);
+  if (!commit) {
+    const what = ref ? `no branch, tag or commit "${ref}" (--ref)` : 'no commit yet: commit something first';
+    throw new CommandError(`${repository} has ${what}`, EXIT.failed);
+  }
+  const full = await answer(directory, ['rev-parse', '--symbolic-full-name', ref ?? 'HEAD']);
+  return {
+    repository,
+    commit,
+    ref: /^refs\/(?:heads|tags|remotes\/[^/]+)\/(.+)$/.exec(full ?? '')?.[1],
+    file: await git(directory, ['show', `${commit}:${file}`]).catch(() => undefined),
+  };
+}

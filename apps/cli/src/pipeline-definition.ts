@@ -1,0 +1,47 @@
+/** Where the definition of a run comes from. */
+import { readFile } from 'node:fs/promises';
+import type { Snapshot } from './git-repository.js';
+import { CommandError, UsageError } from './errors.js';
+import { EXIT } from './exit-codes.js';
+
+export const PIPELINE_FILE = '.hybrid/pipeline.yaml';
+
+export interface Definition {
+  text: string;
+  /** For messages: the file that a person would open. */
+  file: string;
+}
+
+export interface DefinitionOptions {
+  /** Used instead of the repository's. */
+  file?: string;
+  /** Used if the repository has none. */
+  defaultFile?: string;
+}
+
+export async function readDefinition(snapshot: Snapshot, options: DefinitionOptions): Promise<Definition> {
+  if (options.file !== undefined) return readDefinitionFile(options.file, '--file');
+  if (snapshot.file !== undefined) return { text: snapshot.file, file: PIPELINE_FILE };
+  if (options.defaultFile !== undefined) return readDefinitionFile(options.defaultFile, '--default-file');
+  throw new CommandError(
+    `${snapshot.repository} has no ${PIPELINE_FILE} at ${snapshot.commit.slice(0, 10)}: commit one, or name a file with --file`,
+    EXIT.failed,
+  );
+}
+
+export async function readDefinitionFile(file: string, option: string): Promise<Definition> {
+  try {
+    return { text: await readFile(file, 'utf8'), file };
+  } catch (cause) {
+    throw new UsageError(`${file} (${option}) cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * The pipeline's name, which is part of the address that the definition is sent to; `undefined` when no line at the
+ * left margin gives one. The server parses the YAML and checks that both names agree.
+ */
+export function pipelineName(definition: string): string | undefined {
+  const match = /^name[ \t]*:[ \t]*(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#"'][^#\n]*))/m.exec(definition);
+  return (match?.[1] ?? match?.[2] ?? match?.[3])?.trim() || undefined;
+}

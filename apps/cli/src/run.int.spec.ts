@@ -1,0 +1,228 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '@hybrid/testing';
+import { FakeGateway, RUN_ID, step } from '../test/fake-gateway.js';
+import { git, gitFixture } from '../test/git-fixture.js';
+import { cliResult, runCli, type CliRun } from '../test/run-cli.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const DEFINITION = 'name: demo\nsteps: []\n';
+
+beforeAll(() => {
+  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
+});
+
+describe('hybrid run', () => {
+  let gateway: FakeGateway;
+  let url: string;
+  let repository: { path: string; commit: string };
+  const running: CliRun[] = [];
+  const cli = (...args: string[]) => {
+    const run = runCli(args, { url, cwd: repository.path });
+    running.push(run);
+    return run;
+  };
+
+  beforeEach(async () => {
+    gateway = new FakeGateway([step('test[suite=unit]'), step('build', ['test'])]);
+    url = await gateway.listen();
+    repository = gitFixture({ '.hybrid/pipeline.yaml': DEFINITION });
+  });
+  afterEach(async () => {
+    for (const run of running.splice(0)) run.process.kill('SIGKILL');
+    await gateway.close();
+    rmSync(repository.path, { recursive: true, force: true });
+  });
+
+  const plays = (...lines: string[]) => {
+    gateway.onStart = () => {
+      gateway.starts('test[suite=unit]');
+      for (const line of lines) gateway.writes('test[suite=unit]', line);
+      gateway.ends('test[suite=unit]', 'SUCCEEDED', { exit_code: 0 });
+      gateway.starts('build');
+      gateway.writes('build', 'building');
+    };
+  };
+
+  it('sends definition and commit, shows steps and logs, and ends with 0', async () => {
+    plays('$ npm test', 'ok 1');
+    const run = cli('run');
+    await eventually(() => expect(run.stdout()).toContain('building'));
+    gateway.ends('build', 'SUCCEEDED', {
+      outputs: { version: '1.2' },
+      artifacts: [{ key: 'dist', sha256: 'a', size: 2048 }],
+    });
+    gateway.runEnds('SUCCEEDED');
+    const { code, stdout, stderr } = await cliResult(run);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout.split('\n').slice(1)).toEqual([
+      '▶ test[suite=unit] started on agent local',
+      'test[suite=unit] │ $ npm test',
+      'test[suite=unit] │ ok 1',
+      '✔ test[suite=unit] succeeded in 0.5 s',
+      '▶ build started on agent local',
+      'build            │ building',
+      '✔ build succeeded in 0.5 s',
+      '',
+      'STEP              RESULT     TIME',
+      'test[suite=unit]  succeeded  0.5 s',
+      'build             succeeded  0.5 s  artifact dist (2.0 kB), version=1.2',
+      '',
+      'run run-1 succeeded in 2.5 s',
+      '',
+    ]);
+    const put = gateway.requests.find(({ method }) => method === 'PUT');
+    expect(put).toMatchObject({ path: '/api/pipelines/demo', body: { definition: DEFINITION } });
+    const post = gateway.requests.find(({ path }) => path.endsWith('/runs'));
+    expect(post?.body).toEqual({
+      source: { repository: repository.path, commit: repository.commit, ref: 'main' },
+    });
+    expect(post?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('ends with 1 when the run failed, and says why', async () => {
+    plays();
+    const run = cli('run');
+    await eventually(() => expect(run.stdout()).toContain('building'));
+    gateway.ends('build', 'FAILED', { exit_code: 7, message: 'npm run build' });
+    gateway.runEnds('FAILED');
+    const { code, stdout } = await cliResult(run);
+    expect(stdout).toContain('✘ build failed in 0.5 s: exit code 7: npm run build\n');
+    expect(code).toBe(1);
+  });
+
+  it('ends with 4 when the run was cancelled', async () => {
+    gateway.onStart = () => gateway.runEnds('CANCELLED');
+    expect((await cliResult(cli('run'))).code).toBe(4);
+  });
+
+  it('shows every line once although the streams are cut and the server goes away for a while', async () => {
+    plays();
+    const run = cli('run');
+    await eventually(() => expect(run.stdout()).toContain('building'));
+    gateway.writes('build', 'line 1');
+    gateway.cutStreams();
+    await eventually(() => expect(gateway.openStreams).toBe(2));
+    gateway.writes('build', 'line 2');
+    gateway.away = true;
+    gateway.cutStreams();
+    await eventually(() =>
+      expect(run.stderr()).toContain('connection lost, trying again: pipelines does not answer'),
+    );
+    gateway.away = false;
+    gateway.writes('build', 'line 1', 2);
+    gateway.ends('build', 'SUCCEEDED');
+    gateway.runEnds('SUCCEEDED');
+    const { code, stdout, stderr } = await cliResult(run);
+    const lines = stdout.split('\n').filter((line) => line.startsWith('build            │'));
+    expect(lines.map((line) => line.split('│ ')[1])).toEqual([
+      'building',
+      'line 1',
+      'line 2',
+      'attempt 2',
+      'line 1',
+    ]);
+    expect(stderr).toContain('connected again');
+    expect(code).toBe(0);
+  });
+
+  it('leaves the run going on Ctrl-C and says how to come back', async () => {
+    plays();
+    const run = cli('run');
+    await eventually(() => expect(run.stdout()).toContain('building'));
+    run.process.kill('SIGINT');
+    const { code, stderr } = await cliResult(run);
+    expect(stderr).toBe(`the run goes on; come back with: hybrid run watch ${RUN_ID}\n`);
+    expect(code).toBe(130);
+    expect(gateway.requests.map(({ path }) => path).filter((path) => path.endsWith('/cancel'))).toEqual([]);
+  });
+
+  it('prints the finished run as JSON and nothing else with -o json', async () => {
+    gateway.onStart = () => gateway.runEnds('SUCCEEDED');
+    const { code, stdout } = await cliResult(cli('run', '-o', 'json'));
+    expect(JSON.parse(stdout)).toMatchObject({ id: RUN_ID, status: 'SUCCEEDED' });
+    expect(code).toBe(0);
+  });
+
+  it('only starts it with --no-watch, with inputs and another branch', async () => {
+    git(repository.path, 'branch', 'feature');
+    const { code, stdout } = await cliResult(
+      cli('run', '--no-watch', '--ref', 'feature', '--input', 'a=1', '--input', 'b=x=y'),
+    );
+    expect(stdout).toBe(`run ${RUN_ID} started; watch it with: hybrid run watch ${RUN_ID}\n`);
+    expect(gateway.requests.at(-1)?.body).toMatchObject({
+      source: { ref: 'feature' },
+      inputs: { a: '1', b: 'x=y' },
+    });
+    expect(code).toBe(0);
+  });
+
+  it('warns of uncommitted changes, and runs what is committed', async () => {
+    writeFileSync(join(repository.path, '.hybrid/pipeline.yaml'), 'name: other\n');
+    const { stderr } = await cliResult(cli('run', '--no-watch'));
+    expect(stderr).toContain('has uncommitted changes, which the run does not see');
+    expect(gateway.requests[0]).toMatchObject({ path: '/api/pipelines/demo' });
+  });
+
+  it('reads a remote repository by its URL', async () => {
+    const address = `file://${repository.path}`;
+    const { code, stderr } = await cliResult(cli('run', '--no-watch', '--repo', address));
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(gateway.requests.at(-1)?.body['source']).toEqual({
+      repository: address,
+      commit: repository.commit,
+      ref: 'main',
+    });
+  });
+
+  it('takes the default file only where the repository has no definition', async () => {
+    const file = join(repository.path, 'generic.yaml');
+    writeFileSync(file, 'name: generic\n');
+    await cliResult(cli('run', '--no-watch', '--default-file', file));
+    expect(gateway.requests[0]).toMatchObject({ path: '/api/pipelines/demo' });
+    git(repository.path, 'rm', '--quiet', '.hybrid/pipeline.yaml');
+    git(repository.path, 'commit', '--quiet', '--message=none');
+    gateway.requests.length = 0;
+    const fallback = await cliResult(cli('run', '--no-watch', '--default-file', file));
+    expect(fallback.stderr).toContain(`has no .hybrid/pipeline.yaml: using ${file}\n`);
+    expect(gateway.requests[0]).toMatchObject({ path: '/api/pipelines/generic' });
+    const { code, stderr } = await cliResult(cli('run'));
+    expect(stderr).toMatch(
+      /\nerror: .* has no \.hybrid\/pipeline\.yaml at [0-9a-f]{10}: commit one, or name a file with --file\n$/,
+    );
+    expect(code).toBe(1);
+  });
+
+  it('shows each error of an invalid definition with its place, and ends with 1', async () => {
+    const errors = [
+      { path: 'steps[0].type', message: 'unknown step type', line: 3, column: 11 },
+      { path: 'steps', message: 'must not be empty', line: 5, column: 1 },
+    ];
+    gateway.answers.set('PUT /api/pipelines/demo', {
+      status: 422,
+      body: { code: 'pipeline_invalid', detail: 'the definition has 2 errors', errors },
+    });
+    const { code, stderr } = await cliResult(cli('run'));
+    expect(stderr).toBe(
+      '.hybrid/pipeline.yaml:3:11: unknown step type\n' +
+        '.hybrid/pipeline.yaml:5:1: must not be empty\n' +
+        'error: the definition has 2 errors\n',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('never sends a URL that holds a password', async () => {
+    const { code, stderr } = await cliResult(
+      cli('run', '--repo', 'https://me:hunter2@example.invalid/a.git'),
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain('holds a password');
+    expect(stderr).not.toContain('hunter2');
+    expect(gateway.requests).toEqual([]);
+  });
+});

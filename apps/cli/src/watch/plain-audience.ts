@@ -1,0 +1,93 @@
+/** Shows a run as lines that are only ever added: right for every terminal, for CI logs and for files. */
+import type { RunView, StepView } from '@hybrid/contracts';
+import pc from 'picocolors';
+import type { Output } from '../output.js';
+import { between } from '../text/duration.js';
+import { paintStatus, stepSign } from '../text/status.js';
+import { table } from '../text/table.js';
+import { terminalText } from '../text/terminal-text.js';
+import type { RunAudience } from './run-watcher.js';
+
+/** Longer names push only their own lines to the right. */
+const WIDEST_PREFIX = 28;
+
+export function plainAudience(out: Output): RunAudience {
+  let width = 0;
+  const attempts = new Map<string, number>();
+  const prefix = (step: StepView) => pc.dim(`${step.id.padEnd(width)} │`);
+  return {
+    begins(run) {
+      width = Math.min(WIDEST_PREFIX, Math.max(0, ...run.steps.map(({ id }) => id.length)));
+      out.line(
+        `${pc.bold(`run ${run.id}`)} of ${run.pipeline} version ${run.pipeline_version}${sourceOf(run)}`,
+      );
+    },
+    stepStarted(step) {
+      const where = step.agent_id ? pc.dim(` on agent ${step.agent_id}`) : '';
+      out.line(`${stepSign('RUNNING')} ${pc.bold(terminalText(step.id, false))} started${where}`);
+    },
+    logLine(step, line) {
+      if (line.attempt > (attempts.get(step.id) ?? 1))
+        out.line(`${prefix(step)} ${pc.yellow(`attempt ${line.attempt}`)}`);
+      attempts.set(step.id, line.attempt);
+      const text = terminalText(line.text, pc.isColorSupported);
+      out.line(`${prefix(step)} ${line.stream === 'system' ? pc.dim(text) : text}`);
+    },
+    stepEnded(step) {
+      const word = paintStatus(step.status.toLowerCase(), step.status);
+      const time = between(step.started_at, step.completed_at);
+      out.line(
+        `${stepSign(step.status)} ${pc.bold(step.id)} ${word}${time && pc.dim(` in ${time}`)}${why(step)}`,
+      );
+    },
+    ends(run) {
+      out.line();
+      out.line(stepTable(run));
+      out.line();
+      const time = between(run.created_at, run.completed_at);
+      out.line(`run ${run.id} ${paintStatus(run.status.toLowerCase(), run.status)}${time && ` in ${time}`}`);
+    },
+    note: (text) => out.note(pc.yellow(text)),
+  };
+}
+
+export function stepTable(run: RunView): string {
+  const rows = run.steps.map((step) => [
+    terminalText(step.id, false),
+    step.status.toLowerCase(),
+    between(step.started_at, step.completed_at),
+    resultOf(step),
+  ]);
+  return table(['STEP', 'RESULT', 'TIME', ''], rows, (cell, column, row) => {
+    if (row < 0) return pc.dim(cell);
+    return column === 1 ? paintStatus(cell, run.steps[row]?.status ?? '') : cell;
+  });
+}
+
+function resultOf(step: StepView): string {
+  if (step.message) return terminalText(step.message, false);
+  const outputs = Object.entries(step.outputs).map(([key, value]) => `${key}=${terminalText(value, false)}`);
+  const artifacts = step.artifacts.map(({ key, size }) => `artifact ${key} (${kilobytes(size)})`);
+  return [...artifacts, ...outputs].join(', ');
+}
+
+function why(step: StepView): string {
+  if (step.status === 'SUCCEEDED') return '';
+  const reasons = [
+    ...(step.exit_code !== null && step.exit_code > 0 ? [`exit code ${step.exit_code}`] : []),
+    ...(step.message ? [terminalText(step.message, false)] : []),
+  ];
+  return reasons.length > 0 ? `: ${reasons.join(': ')}` : '';
+}
+
+function sourceOf({ source }: RunView): string {
+  if (!source) return '';
+  const commit = source.commit ? ` at ${source.commit.slice(0, 10)}` : '';
+  return pc.dim(
+    ` · ${terminalText(source.repository, false)}${commit}${source.ref ? ` (${source.ref})` : ''}`,
+  );
+}
+
+function kilobytes(bytes: number): string {
+  return bytes < 1024 ? `${bytes} B` : `${(bytes / 1024).toFixed(1)} kB`;
+}

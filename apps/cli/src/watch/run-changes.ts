@@ -1,0 +1,48 @@
+/** What happened to a run between two looks at it, in the order in which a person wants to read it. */
+import type { RunView, StepView } from '@hybrid/contracts';
+
+export type RunChange =
+  | { kind: 'step-started'; step: StepView }
+  /** Finished, skipped or cancelled. */
+  | { kind: 'step-ended'; step: StepView };
+
+export function isStepOver(step: StepView): boolean {
+  switch (step.status) {
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'SKIPPED':
+    case 'CANCELLED':
+      return true;
+    case 'PENDING':
+    case 'QUEUED':
+    case 'RUNNING':
+      return false;
+  }
+}
+
+export function isRunOver(run: Pick<RunView, 'status'>): boolean {
+  return run.status !== 'RUNNING';
+}
+
+/** A step that ran shows itself started even if nobody looked while it ran. */
+export function runChanges(before: RunView | undefined, now: RunView): RunChange[] {
+  const known = new Map(before?.steps.map((step) => [step.id, step]));
+  const changes = now.steps.flatMap((step): RunChange[] => {
+    const last = known.get(step.id);
+    const started = hasStarted(step) && !(last && hasStarted(last));
+    const ended = isStepOver(step) && !(last && isStepOver(last));
+    return [
+      ...(started ? [{ kind: 'step-started' as const, step }] : []),
+      ...(ended ? [{ kind: 'step-ended' as const, step }] : []),
+    ];
+  });
+  return changes.sort((a, b) => time(a).localeCompare(time(b)));
+}
+
+function hasStarted(step: StepView): boolean {
+  return step.job_id !== null && (step.status === 'RUNNING' || step.started_at !== null);
+}
+
+function time({ kind, step }: RunChange): string {
+  return (kind === 'step-started' ? step.started_at : step.completed_at) ?? '';
+}

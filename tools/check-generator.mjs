@@ -1,0 +1,36 @@
+// Writes a service with the generator, checks, tests and builds it, and takes it away again.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, Tally } from './commands.mjs';
+import { newService } from './new-service.mjs';
+
+const SERVICE = 'generatorcheck';
+const folder = join(root, 'apps', SERVICE);
+const bundle = join(root, 'dist', SERVICE);
+const clean = () => [folder, bundle].forEach((path) => rmSync(path, { recursive: true, force: true }));
+
+clean();
+process.on('exit', clean);
+await newService(SERVICE, 'sample');
+const tally = new Tally();
+tally.check(
+  'generated: format',
+  join(root, 'node_modules/prettier/bin/prettier.cjs'),
+  '--write',
+  '--log-level=warn',
+  folder,
+);
+tally.check(
+  'generated: types',
+  join(root, 'node_modules/typescript/bin/tsc'),
+  '--noEmit',
+  '--incremental',
+  'false',
+  '-p',
+  'tsconfig.json',
+);
+tally.check('generated: lint', join(root, 'node_modules/eslint/bin/eslint.js'), folder);
+tally.check('generated: build', 'tools/build.mjs', SERVICE);
+tally.specs('unit', folder);
+tally.specs('int', folder);
+process.exit(tally.close());

@@ -1,0 +1,8 @@
+// npm run check: what CI runs, short of the slow tests.
+import { quickChecks, Tally } from './commands.mjs';
+import { setUp } from './start.mjs';
+
+await setUp();
+const tally = new Tally();
+quickChecks(tally);
+process.exit(tally.close());

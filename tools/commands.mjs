@@ -1,0 +1,75 @@
+// Runs the commands that check the project, one after the other, and counts.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+export class Tally {
+  passed = 0;
+  failed = 0;
+  skipped = 0;
+
+  /** Runs a command; it counts as one check. Answers whether it passed. */
+  check(title, ...command) {
+    const start = performance.now();
+    console.log(`\n── ${title}`);
+    const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+    console.log(`── ${title}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}`);
+    if (status === 0) this.passed++;
+    else this.failed++;
+    return status === 0;
+  }
+
+  /** Runs one kind of spec; each test counts. */
+  specs(kind, ...args) {
+    const start = performance.now();
+    console.log(`\n── ${kind} specs`);
+    const directory = mkdtempSync(join(tmpdir(), 'hybrid-jest-'));
+    const report = join(directory, 'report.json');
+    const command = [join(root, 'tools/jest.mjs'), kind, '--json', `--outputFile=${report}`, ...args];
+    const { status } = spawnSync(process.execPath, command, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (existsSync(report)) {
+      const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
+        readFileSync(report, 'utf8'),
+      );
+      this.passed += numPassedTests;
+      this.failed += numFailedTests + numRuntimeErrorTestSuites;
+      this.skipped += numPendingTests;
+      if (status !== 0 && numFailedTests + numRuntimeErrorTestSuites === 0) this.failed++;
+    } else this.failed++;
+    rmSync(directory, { recursive: true, force: true });
+    console.log(`── ${kind} specs: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}`);
+  }
+
+  /** Says the result as the last line; answers the exit code. */
+  close() {
+    console.log(
+      `\n${this.passed} passed, ${this.failed} failed${this.skipped ? `, ${this.skipped} skipped` : ''}`,
+    );
+    return this.failed ? 1 : 0;
+  }
+}
+
+/** What CI runs, short of the slow tests. */
+export function quickChecks(tally) {
+  tally.check(
+    'format',
+    join(root, 'node_modules/prettier/bin/prettier.cjs'),
+    '--check',
+    '--log-level=warn',
+    '.',
+  );
+  tally.check('lint', 'tools/nx.mjs', 'run', 'hybrid:lint');
+  tally.check('types', 'tools/nx.mjs', 'run', 'hybrid:typecheck');
+  tally.specs('unit');
+}
+
+function seconds(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}

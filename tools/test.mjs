@@ -1,0 +1,18 @@
+// npm test: does all the set-up, then runs every check and every test. Prints, last, `N passed, N failed`.
+import { quickChecks, Tally } from './commands.mjs';
+import { startDockerForTests } from './docker-for-tests.mjs';
+import { setUp } from './start.mjs';
+
+await setUp();
+const tally = new Tally();
+const stopDocker = await startDockerForTests(console.log);
+try {
+  quickChecks(tally);
+  tally.check('generator', 'tools/check-generator.mjs');
+  tally.specs('int');
+  // One after the other: each starts a whole system, and the kills among them are timed.
+  tally.specs('e2e', '--runInBand');
+} finally {
+  await stopDocker();
+}
+process.exit(tally.close());
