@@ -1,10 +1,14 @@
-import type { RunGraph, RunView, StepView } from '@hybrid/contracts';
+import type { RunView, StepView } from '@hybrid/contracts';
 import type { Run } from './run.state.js';
 
 /** The run as its readers see it. */
 export function viewOf(run: Run): RunView {
-  const steps = run.plan.instances.map(({ id, step, matrix }, index): StepView => {
-    const { name, type, needs } = run.definition.steps[step]!;
+  const { instances, instancesOf, graph } = run.plan;
+  const steps = instances.map(({ id, step, matrix }, index): StepView => {
+    const { name, type } = run.definition.steps[step]!;
+    const needs = run.definition.steps[step]!.needs.flatMap((need) =>
+      (instancesOf[graph.indexOf.get(need) ?? -1] ?? []).map((instance) => instances[instance]!.id),
+    );
     const { pulled: _, attempt: __, ...state } = run.steps[index]!;
     return { id, name, type, matrix, needs, ...state };
   });
@@ -21,24 +25,5 @@ export function viewOf(run: Run): RunView {
     steps_succeeded: steps.filter(({ status }) => status === 'SUCCEEDED').length,
     steps_failed: steps.filter(({ status }) => status === 'FAILED').length,
     steps,
-  };
-}
-
-/** Nodes are step instances; a need of a step with a matrix is an edge from each of its instances. */
-export function graphViewOf(run: Run): RunGraph {
-  const { instances, instancesOf, graph } = run.plan;
-  return {
-    nodes: instances.map(({ id, step }, index) => {
-      const { name, type } = run.definition.steps[step]!;
-      return { id, name, type, status: run.steps[index]!.status };
-    }),
-    edges: instances.flatMap(({ id, step }) =>
-      run.definition.steps[step]!.needs.flatMap((need) =>
-        (instancesOf[graph.indexOf.get(need) ?? -1] ?? []).map((from) => ({
-          from: instances[from]!.id,
-          to: id,
-        })),
-      ),
-    ),
   };
 }
