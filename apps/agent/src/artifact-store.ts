@@ -1,0 +1,190 @@
+/** Artifacts of runs, through the gateway: streamed both ways, never held in memory, checked by SHA-256. */
+import type { ArtifactRef } from '@hybrid/contracts';
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { GatewayClient } from './gateway-client.js';
+import { GatewayAway, GatewayRefusal } from './gateway-client.js';
+import { StepProblem } from './step.js';
+import { ArchiveProblem, packTree } from './tree-archive.js';
+import { unpackTree } from './tree-unpack.js';
+
+export const TREE_TYPE = 'application/vnd.hybrid.tar+gzip';
+const FILE_TYPE = 'application/octet-stream';
+/** Milliseconds without a byte: the gateway hashes and commits a large upload before it answers. */
+const IDLE_MS = 120_000;
+
+export interface Downloaded extends ArtifactRef {
+  /** Absolute path of the bytes as they were stored. */
+  file: string;
+  isTree: boolean;
+}
+
+export class ArtifactStore {
+  #files = 0;
+
+  constructor(
+    private readonly gateway: GatewayClient,
+    /** Folder for files in passing. */
+    private readonly scratch: string,
+    private readonly traceparent: string,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Stores a file, or a folder as gzipped tar. Throws StepProblem when it is refused. */
+  async upload(execution: string, key: string, path: string): Promise<ArtifactRef> {
+    const isTree = (await stat(path)).isDirectory();
+    const file = isTree ? await this.#packed(path, key) : path;
+    const { size } = await stat(file);
+    const sha256 = await sha256Of(file);
+    try {
+      await this.gateway.retry(async () => {
+        const response = await this.gateway.open({
+          method: 'PUT',
+          path: address(execution, key),
+          body: createReadStream(file),
+          headers: {
+            'content-type': isTree ? TREE_TYPE : FILE_TYPE,
+            'content-length': size,
+            'x-content-sha256': sha256,
+            ...this.#trace(),
+          },
+          idleMs: IDLE_MS,
+          signal: this.signal,
+        });
+        response.resume();
+      }, this.signal);
+    } catch (error) {
+      throw problemWith('stored', key, error);
+    } finally {
+      if (isTree) await rm(file, { force: true });
+    }
+    return { key, sha256, size };
+  }
+
+  /** Fetches the bytes into a file and checks them. Throws StepProblem when they are missing or altered. */
+  async download(execution: string, key: string): Promise<Downloaded> {
+    const file = join(this.scratch, `download-${this.#files++}`);
+    try {
+      return await this.gateway.retry(() => this.#downloadOnce(execution, key, file), this.signal);
+    } catch (error) {
+      throw problemWith('fetched', key, error);
+    }
+  }
+
+  /** What is stored, without fetching it. Throws StepProblem when it is missing. */
+  async look(execution: string, key: string): Promise<ArtifactRef> {
+    try {
+      const response = await this.gateway.retry(
+        () =>
+          this.gateway.open({
+            method: 'HEAD',
+            path: address(execution, key),
+            headers: this.#trace(),
+            signal: this.signal,
+          }),
+        this.signal,
+      );
+      response.resume();
+      const { headers } = response;
+      return {
+        key,
+        sha256: String(headers['x-content-sha256']),
+        size: Number(headers['content-length'] ?? 0),
+      };
+    } catch (error) {
+      throw problemWith('found', key, error);
+    }
+  }
+
+  async #downloadOnce(execution: string, key: string, file: string): Promise<Downloaded> {
+    const response = await this.gateway.open({
+      method: 'GET',
+      path: address(execution, key),
+      headers: { accept: '*/*', ...this.#trace() },
+      idleMs: IDLE_MS,
+      signal: this.signal,
+    });
+    const hash = createHash('sha256');
+    let size = 0;
+    const measure = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        size += chunk.length;
+        done(null, chunk);
+      },
+    });
+    try {
+      await pipeline(response, measure, createWriteStream(file), { signal: this.signal });
+    } catch (cause) {
+      this.signal.throwIfAborted();
+      throw new GatewayAway(`the artifact ${key} broke off: ${(cause as Error).message}`, { cause });
+    }
+    const sha256 = hash.digest('hex');
+    const promised = response.headers['x-content-sha256'];
+    if (promised !== sha256) {
+      throw new StepProblem(
+        `the artifact ${key} of ${execution} is not what was stored: its SHA-256 is ${sha256}, ` +
+          `the store says ${String(promised ?? 'nothing')}; run the step that stores it again`,
+      );
+    }
+    return { key, sha256, size, file, isTree: response.headers['content-type']?.split(';')[0] === TREE_TYPE };
+  }
+
+  async #packed(folder: string, key: string): Promise<string> {
+    const file = join(this.scratch, `upload-${this.#files++}.tar.gz`);
+    try {
+      const tree = Readable.from(packTree(folder, { outsideLinks: 'refuse' }), { objectMode: false });
+      await pipeline(tree, createGzip(), createWriteStream(file), { signal: this.signal });
+    } catch (cause) {
+      this.signal.throwIfAborted();
+      throw new StepProblem(`the artifact ${key} cannot be packed: ${(cause as Error).message}`, { cause });
+    }
+    return file;
+  }
+
+  #trace(): { traceparent?: string } {
+    return this.traceparent ? { traceparent: this.traceparent } : {};
+  }
+}
+
+/** Unpacks a stored folder into `folder`, which exists. Throws StepProblem. */
+export async function unpackArtifact(artifact: Downloaded, folder: string): Promise<void> {
+  const bytes = createReadStream(artifact.file).pipe(createGunzip());
+  try {
+    await unpackTree(bytes as AsyncIterable<Buffer>, folder);
+  } catch (cause) {
+    const reason =
+      cause instanceof ArchiveProblem ? cause.message : `it is damaged (${(cause as Error).message})`;
+    throw new StepProblem(`the artifact ${artifact.key} cannot be unpacked: ${reason}`, { cause });
+  } finally {
+    bytes.destroy();
+  }
+}
+
+function address(execution: string, key: string): string {
+  return `/api/artifacts/${encodeURIComponent(execution)}/${encodeURIComponent(key)}`;
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+function problemWith(done: string, key: string, error: unknown): unknown {
+  if (!(error instanceof GatewayRefusal)) return error;
+  if (error.status === 404) {
+    return new StepProblem(
+      `the artifact ${key} is not there: the step that stores it must run before, in the same run`,
+      { cause: error },
+    );
+  }
+  return new StepProblem(`the artifact ${key} could not be ${done}: ${error.code}: ${error.detail}`, {
+    cause: error,
+  });
+}

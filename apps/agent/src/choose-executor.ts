@@ -1,0 +1,33 @@
+import { DockerExecutor } from './docker-executor.js';
+import { DockerProblem, findEngine } from './docker-engine.js';
+import type { Executor } from './executor.js';
+import { ProcessExecutor } from './process-executor.js';
+import { SettingsError, type Settings } from './settings.js';
+
+/** The executor that the settings ask for. Throws SettingsError when it cannot be had. `agentId` is asked only when a job runs. */
+export async function chooseExecutor(
+  settings: Settings,
+  workspaces: string,
+  agentId: () => string,
+): Promise<Executor> {
+  const { executor, allowHost, defaultImage } = settings;
+  if (executor === 'process') {
+    if (allowHost) return new ProcessExecutor(workspaces);
+    throw new SettingsError(
+      'the process executor runs steps on this machine without a sandbox: allow that with --allow-host, or use --executor docker',
+    );
+  }
+  try {
+    return new DockerExecutor(await findEngine(), agentId, defaultImage);
+  } catch (cause) {
+    if (!(cause instanceof DockerProblem)) throw cause;
+    if (executor === 'auto' && allowHost) return new ProcessExecutor(workspaces);
+    throw new SettingsError(
+      `${cause.message}: start Docker, or set DOCKER_HOST` +
+        (executor === 'auto'
+          ? ', or allow steps to run on this machine without a sandbox with --allow-host'
+          : ''),
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import Docker from 'dockerode';
+import { pause } from './backoff.js';
+
+/** Milliseconds for the engine to answer a ping: it is on this machine or near. */
+const PING_MS = 3_000;
+
+/** What the Docker engine could not do, and how to mend it. */
+export class DockerProblem extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DockerProblem';
+  }
+}
+
+/** The engine that DOCKER_HOST names, or that of this machine. Throws DockerProblem when none answers. */
+export async function findEngine(): Promise<Docker> {
+  const engine = new Docker();
+  const late = new AbortController();
+  const silence = pause(PING_MS, late.signal).then(() => {
+    throw new Error(`no answer for ${PING_MS / 1000} s`);
+  });
+  silence.catch(() => undefined);
+  try {
+    await Promise.race([engine.ping(), silence]);
+  } catch (cause) {
+    const where = process.env['DOCKER_HOST'] ?? '/var/run/docker.sock';
+    throw new DockerProblem(`no Docker engine answers at ${where} (${(cause as Error).message})`, { cause });
+  } finally {
+    late.abort();
+  }
+  return engine;
+}
+
+/** HTTP status of an engine's refusal. */
+export function statusOf(error: unknown): number | undefined {
+  return (error as { statusCode?: number }).statusCode;
+}
+
+/** Removes the container and its volume; what is gone already is fine. */
+export async function removeContainer(engine: Docker, id: string, volume?: string): Promise<void> {
+  try {
+    await engine.getContainer(id).remove({ force: true, v: true });
+  } catch (error) {
+    // 409: somebody else is removing it.
+    if (![404, 409].includes(statusOf(error) ?? 0)) throw error;
+  }
+  if (volume !== undefined) await engine.getVolume(volume).remove({ force: true });
+}

@@ -1,0 +1,97 @@
+import { startTelemetry } from '@hybrid/telemetry';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Agent } from './agent.js';
+import { pause } from './backoff.js';
+import { chooseExecutor } from './choose-executor.js';
+import { killAllGroups } from './child-command.js';
+import { DataDirectory, DataDirectoryError } from './data-directory.js';
+import { GatewayClient } from './gateway-client.js';
+import { Masker } from './masking.js';
+import { notifyOnStderr as notify } from './notices.js';
+import { RegistrationError } from './registration.js';
+import { loadSecrets, SecretsFileError } from './secrets.js';
+import { readJoinToken, readSettings, SettingsError } from './settings.js';
+
+declare const HYBRID_VERSION: string;
+
+/** Milliseconds for the last spans to be delivered. */
+const SPANS_MS = 5_000;
+
+async function main(): Promise<void> {
+  const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
+  const settings = readSettings(process.argv, version);
+  const joinToken = readJoinToken(settings.joinTokenFile);
+  const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
+  const data = await DataDirectory.open(settings.data);
+  let agentId = '';
+  const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
+  const stopTelemetry = await startTelemetry('agent');
+
+  const agent = new Agent({
+    gateway: new GatewayClient(settings.url, notify),
+    executor,
+    secrets,
+    // The token of the first start is the agent's own secret: no step may print it.
+    masker: new Masker([...secrets.values(), ...(joinToken ? [joinToken] : [])]),
+    notify,
+    workspaces: data.workspaces,
+    data,
+    joinToken,
+    registration: {
+      name: settings.name,
+      pool: settings.pool,
+      labels: settings.label,
+      capabilities: [executor.name],
+      capacity: settings.capacity,
+      version,
+    },
+    drainTimeoutSeconds: settings.drainTimeout,
+    onReady: (id) =>
+      console.log(
+        JSON.stringify({
+          ready: true,
+          service: 'agent',
+          agent_id: id,
+          name: settings.name,
+          executor: executor.name,
+        }),
+      ),
+    async sweep(id) {
+      agentId = id;
+      const found = await executor.sweep();
+      for (const job of await readdir(data.workspaces))
+        await rm(join(data.workspaces, job), { recursive: true, force: true });
+      if (found > 0) notify(`removed ${found} leftover(s) of jobs that did not end`);
+    },
+  });
+
+  let asked = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (asked) {
+        killAllGroups();
+        process.exit(130);
+      }
+      asked = true;
+      agent.drain();
+    });
+  }
+  await agent.run();
+  // Spans that cannot be delivered must not keep the agent from ending.
+  await Promise.race([stopTelemetry().catch(() => undefined), pause(SPANS_MS)]);
+  notify('stopped');
+}
+
+main().then(
+  // Idle connections to the gateway would keep the process for a while.
+  () => process.exit(0),
+  (error: Error) => {
+    killAllGroups();
+    const expected = [SettingsError, SecretsFileError, DataDirectoryError, RegistrationError].some(
+      (kind) => error instanceof kind,
+    );
+    notify(expected ? error.message : `unexpected: ${error.stack ?? error.message}`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,33 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseOutputs } from './output-file.js';
+
+describe('output file', () => {
+  it('reads key=value, later lines winning', () => {
+    expect(parseOutputs('version=1.2.3\r\n\nurl=http://x/?a=b\nversion=2\nempty=\n')).toEqual({
+      version: '2',
+      url: 'http://x/?a=b',
+      empty: '',
+    });
+  });
+
+  it.each([
+    ['ok=1\nno sign', /line 2 .* is not key=value/],
+    ['1st=x', /line 1 .* has a key/],
+    ['=x', /line 1 .* has a key/],
+    [`long=${'x'.repeat(8001)}`, /line 1 .*\(long\) is longer than 8000/],
+    [Array.from({ length: 101 }, (_, index) => `k${index}=v`).join('\n'), /line 101 .* at most 100/],
+  ])('names the line that is wrong', (text, message) => {
+    expect(() => parseOutputs(text)).toThrow(message);
+  });
+
+  it('does not repeat what stands in a bad line', () => {
+    expect(() => parseOutputs('hunter22')).not.toThrow(/hunter22/);
+  });
+
+  it('keeps keys that objects have of themselves', () => {
+    expect(Object.entries(parseOutputs('constructor=a\n__proto__=b'))).toEqual([
+      ['constructor', 'a'],
+      ['__proto__', 'b'],
+    ]);
+  });
+});

@@ -1,0 +1,34 @@
+/** The file that HYBRID_OUTPUT names: lines key=value become the step's outputs. */
+import { StepProblem } from './step.js';
+
+const OUTPUTS_MAX = 100;
+const VALUE_MAX = 8000;
+const KEY = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
+
+/** Outputs by key; a later line wins. Throws StepProblem naming the line that is wrong, not its content. */
+export function parseOutputs(text: string): Record<string, string> {
+  const outputs = new Map<string, string>();
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    if (line.trim() === '') continue;
+    const where = `line ${index + 1} of $HYBRID_OUTPUT`;
+    const equals = line.indexOf('=');
+    if (equals < 0)
+      throw new StepProblem(`${where} is not key=value: write echo "key=value" >> "$HYBRID_OUTPUT"`);
+    const key = line.slice(0, equals).trim();
+    if (!KEY.test(key)) {
+      throw new StepProblem(
+        `${where} has a key that is not a letter followed by letters, digits, ".", "_" or "-" (100 at most)`,
+      );
+    }
+    const value = line.slice(equals + 1);
+    if (value.length > VALUE_MAX) {
+      throw new StepProblem(
+        `${where} (${key}) is longer than ${VALUE_MAX} characters: store it as an artifact instead`,
+      );
+    }
+    outputs.set(key, value);
+    if (outputs.size > OUTPUTS_MAX)
+      throw new StepProblem(`${where} is output number ${OUTPUTS_MAX + 1}: at most ${OUTPUTS_MAX} are kept`);
+  }
+  return Object.fromEntries(outputs);
+}

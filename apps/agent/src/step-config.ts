@@ -1,0 +1,65 @@
+/** Reads the config of a step. The pipelines service has checked it; this says clearly what an agent cannot use. */
+import { StepProblem } from './step.js';
+
+export class StepConfig {
+  constructor(private readonly values: Record<string, unknown>) {}
+
+  text(name: string): string {
+    const value = this.optionalText(name);
+    if (value === undefined) throw new StepProblem(`config.${name} is missing`);
+    return value;
+  }
+
+  optionalText(name: string): string | undefined {
+    const value = this.values[name] ?? undefined;
+    if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+    throw new StepProblem(`config.${name} must be a text`);
+  }
+
+  flag(name: string): boolean {
+    return this.values[name] === true;
+  }
+
+  texts(name: string): string[] {
+    const value = this.values[name];
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw new StepProblem(`config.${name} must be a list of texts`);
+  }
+
+  /** `{name: value}`; numbers and booleans become texts, as YAML writes them. */
+  textMap(name: string): Record<string, string> {
+    const map = this.values[name] ?? {};
+    if (typeof map !== 'object' || Array.isArray(map))
+      throw new StepProblem(`config.${name} must be an object`);
+    return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], otherwise: T): T {
+    const value = this.optionalText(name) ?? otherwise;
+    const found = allowed.find((one) => one === value);
+    if (found === undefined) throw new StepProblem(`config.${name} must be one of ${allowed.join(', ')}`);
+    return found;
+  }
+
+  /** Seconds, from a number of seconds or a text such as 300s, 5m or 1h. */
+  seconds(name: string): number | undefined {
+    const value = this.values[name] ?? undefined;
+    if (value === undefined) return undefined;
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(
+      typeof value === 'number' ? String(value) : typeof value === 'string' ? value : '',
+    );
+    if (!match) throw new StepProblem(`config.${name} must be seconds, or a text such as 300s, 5m or 1h`);
+    return Number(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2] ?? 's']!;
+  }
+
+  /** Artifacts to store: `[{key, path}]`. */
+  artifacts(name: string): { key: string; path: string }[] {
+    const list = this.values[name] ?? [];
+    if (!Array.isArray(list)) throw new StepProblem(`config.${name} must be a list of {key, path}`);
+    return list.map((item: unknown, index) => {
+      const { key, path } = (item ?? {}) as Record<string, unknown>;
+      if (typeof key === 'string' && typeof path === 'string') return { key, path };
+      throw new StepProblem(`config.${name}[${index}] must be {key, path}`);
+    });
+  }
+}

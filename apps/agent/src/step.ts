@@ -1,0 +1,59 @@
+/** A step as the agent sees it: what it is given, and what it hands back. */
+import type { ArtifactRef, ClaimedJob } from '@hybrid/contracts';
+import type { ArtifactStore } from './artifact-store.js';
+import type { Executor, LogStream } from './executor.js';
+import type { Masker } from './masking.js';
+import type { Secrets } from './secrets.js';
+
+export interface StepResult {
+  /** 0 to 255 as the commands ended; -1 when the step could not be run. */
+  exitCode: number;
+  errorMessage?: string;
+  outputs: Record<string, string>;
+  artifacts: ArtifactRef[];
+}
+
+export interface StepContext {
+  job: ClaimedJob;
+  /** Absolute path of the checked-out tree on this machine. */
+  workspace: string;
+  /** Absolute path of an empty folder for whatever must not lie in the workspace. */
+  scratch: string;
+  /** Full SHA of what is checked out; nothing where the job has no source. */
+  commit?: string;
+  traceparent: string;
+  executor: Executor;
+  store: ArtifactStore;
+  secrets: Secrets;
+  masker: Masker;
+  /** Adds a line to the job's log, masked. */
+  log(stream: LogStream, text: string): void;
+  /** Resolves when the log has room again: whoever reads output waits for it. */
+  logRoom(): Promise<void>;
+  /** Aborted with a StepStopped. */
+  signal: AbortSignal;
+}
+
+/** The step could not be run, or its results could not be used: the message is for the author of the pipeline. */
+export class StepProblem extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StepProblem';
+  }
+}
+
+/** Why a running step was ended from outside. */
+export class StepStopped extends Error {
+  constructor(
+    readonly why: 'lost' | 'timed_out' | 'stopped',
+    message: string,
+  ) {
+    super(message);
+    this.name = 'StepStopped';
+  }
+}
+
+/** Id under which the job's artifacts are stored. */
+export function executionId(job: ClaimedJob): string {
+  return job.spec.execution_id ?? job.id;
+}

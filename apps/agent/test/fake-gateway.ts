@@ -1,0 +1,231 @@
+/** A gateway on a real socket that remembers what an agent said to it and fails when told to. */
+import type { ClaimedJob, CompleteJob, Heartbeat, JobSpec, LogLine, RegisterAgent } from '@hybrid/contracts';
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export const JOIN_TOKEN = 'join-token-of-the-tests';
+
+export interface RecordedJob {
+  job: ClaimedJob;
+  started: number;
+  /** By sequence number, as the real one deduplicates. */
+  lines: Map<number, LogLine>;
+  completed: CompleteJob[];
+}
+
+interface StoredArtifact {
+  bytes: Buffer;
+  type: string;
+}
+
+type Answer = { status: number; json?: unknown };
+type Failure = { method: string; path: RegExp; how: 'away' | 'hang up' | Answer; times: number };
+
+export class FakeGateway {
+  readonly registrations: { body: RegisterAgent; key: string; token: string }[] = [];
+  readonly heartbeats: Heartbeat[] = [];
+  readonly statuses: string[] = [];
+  readonly jobs = new Map<string, RecordedJob>();
+  readonly artifacts = new Map<string, StoredArtifact>();
+  readonly lost = new Set<string>();
+  readonly requests: string[] = [];
+  /** Artifacts are sent with a byte changed. */
+  altered = false;
+  /** Claims that wait for a job at this moment. */
+  waitingClaims = 0;
+  #credentials = new Map<string, string>();
+  #queue: ClaimedJob[] = [];
+  #failures: Failure[] = [];
+  #wake: (() => void)[] = [];
+  #server: Server | null = null;
+  #port = 0;
+
+  /** Listens; again on the same port after `stop`. */
+  async start(): Promise<void> {
+    const server = createServer((request, response) => void this.#serve(request, response));
+    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    for (const wake of this.#wake.splice(0)) wake();
+    await new Promise((resolve) => {
+      if (!server) return resolve(undefined);
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  }
+
+  /** Queues a job; answers what will be recorded of it. */
+  offer(spec: Partial<JobSpec> & Pick<JobSpec, 'step'>, rest: Partial<ClaimedJob> = {}): RecordedJob {
+    const id = randomUUID();
+    const job: ClaimedJob = {
+      id,
+      status: 'CLAIMED',
+      attempt: 1,
+      lease_token: randomUUID(),
+      claimed_lease_expires_at: new Date(Date.now() + 30_000).toISOString(),
+      name: spec.step.name,
+      run_id: 'run-1',
+      timeout_seconds: 60,
+      spec,
+      traceparent: null,
+      ...rest,
+    };
+    const record: RecordedJob = { job, started: 0, lines: new Map(), completed: [] };
+    this.jobs.set(id, record);
+    this.#queue.push(job);
+    this.#wake.shift()?.();
+    return record;
+  }
+
+  /** The next `times` requests that match are answered like this. */
+  fail(method: string, path: RegExp, how: Failure['how'], times = 1): void {
+    this.#failures.push({ method, path, how, times });
+  }
+
+  forgetAgents(): void {
+    this.#credentials.clear();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? '/', this.url).pathname;
+    this.requests.push(`${request.method} ${path}`);
+    const failure = this.#failures.find(
+      (one) => one.method === request.method && one.path.test(path) && one.times > 0,
+    );
+    if (failure) failure.times--;
+    if (failure?.how === 'hang up') return void request.socket.destroy();
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+      if (failure) return send(response, failure.how === 'away' ? { status: 503 } : failure.how);
+      const artifact = /^\/api\/artifacts\/([^/]+)\/([^/]+)$/.exec(path);
+      if (artifact)
+        return this.#artifact(
+          request,
+          response,
+          `${decodeURIComponent(artifact[1]!)} ${decodeURIComponent(artifact[2]!)}`,
+          Buffer.concat(chunks),
+        );
+      send(response, await this.#answer(request, path, Buffer.concat(chunks).toString('utf8')));
+    } catch {
+      // The agent hung up; it says so in its own log.
+      response.destroy();
+    }
+  }
+
+  async #answer(request: IncomingMessage, path: string, text: string): Promise<Answer> {
+    const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
+    if (path === '/api/agents/register')
+      return this.#register(request, JSON.parse(text) as RegisterAgent, token);
+    if (![...this.#credentials.values()].includes(token)) return problem(401, 'unauthenticated');
+    if (path === '/api/queue/claim') return this.#claim(request);
+    const [, noun, id, verb] = /^\/api\/(agents|queue\/jobs)\/([^/]+)\/(\w+)$/.exec(path) ?? [];
+    if (noun === 'agents') return this.#agent(verb ?? '', JSON.parse(text) as Heartbeat & { status: string });
+    const record = this.jobs.get(id ?? '');
+    if (!record) return problem(404, 'not_found');
+    return verb === 'logs'
+      ? this.#logs(record, request, text)
+      : this.#job(record, verb ?? '', JSON.parse(text) as CompleteJob);
+  }
+
+  #register(request: IncomingMessage, body: RegisterAgent, token: string): Answer {
+    const key = String(request.headers['idempotency-key']);
+    this.registrations.push({ body, key, token });
+    if (token !== JOIN_TOKEN) return problem(401, 'unauthenticated');
+    const credential = this.#credentials.get(key) ?? randomUUID();
+    this.#credentials.set(key, credential);
+    return { status: 201, json: { agent_id: `agent-${key}`, credential, pool: body.pool } };
+  }
+
+  async #claim(request: IncomingMessage): Promise<Answer> {
+    this.waitingClaims++;
+    let open = true;
+    const closed = (): void => {
+      open = false;
+      for (const wake of this.#wake.splice(0)) wake();
+    };
+    request.socket.once('close', closed);
+    while (this.#queue.length === 0 && open && this.#server) {
+      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    }
+    request.socket.off('close', closed);
+    this.waitingClaims--;
+    const job = open ? this.#queue.shift() : undefined;
+    return job ? { status: 200, json: { job } } : problem(404, 'no_jobs_available');
+  }
+
+  #agent(verb: string, body: Heartbeat & { status: string }): Answer {
+    if (verb === 'status') {
+      this.statuses.push(body.status);
+      return { status: 200, json: {} };
+    }
+    this.heartbeats.push(body);
+    const lost = (body.running ?? []).map(({ job_id }) => job_id).filter((id) => this.lost.has(id));
+    return { status: 200, json: { status: 'HEALTHY', next_check_interval: 0.1, lost } };
+  }
+
+  #job(record: RecordedJob, verb: string, body: CompleteJob): Answer {
+    const { job } = record;
+    if (this.lost.has(job.id) || body.lease_token !== job.lease_token || body.attempt !== job.attempt)
+      return problem(409, 'lease_lost');
+    if (verb === 'start') record.started++;
+    else record.completed.push(body);
+    return { status: 200, json: {} };
+  }
+
+  #logs(record: RecordedJob, request: IncomingMessage, text: string): Answer {
+    if (request.headers['x-lease-token'] !== record.job.lease_token || record.completed.length > 0)
+      return problem(409, 'lease_lost');
+    const lines = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LogLine);
+    for (const line of lines) record.lines.set(line.seq, line);
+    return { status: 202, json: { accepted: lines.length } };
+  }
+
+  #artifact(request: IncomingMessage, response: ServerResponse, address: string, bytes: Buffer): void {
+    if (request.method === 'PUT') {
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      if (request.headers['x-content-sha256'] !== sha256)
+        return send(response, problem(422, 'digest_mismatch'));
+      this.artifacts.set(address, { bytes, type: String(request.headers['content-type']) });
+      return send(response, { status: 201, json: { size: bytes.length, sha256 } });
+    }
+    const stored = this.artifacts.get(address);
+    if (!stored) return send(response, problem(404, 'not_found'));
+    response.writeHead(200, {
+      'content-type': stored.type,
+      'content-length': stored.bytes.length,
+      'x-content-sha256': createHash('sha256').update(stored.bytes).digest('hex'),
+    });
+    const bytesSent = Buffer.from(stored.bytes);
+    if (this.altered) bytesSent[0] = (bytesSent[0] ?? 0) ^ 1;
+    response.end(request.method === 'HEAD' ? undefined : bytesSent);
+  }
+}
+
+function problem(status: number, code: string): Answer {
+  return { status, json: { code, detail: `the fake gateway says ${code}` } };
+}
+
+function send(response: ServerResponse, { status, json }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(json === undefined ? '' : JSON.stringify(json));
+}
+
+/** The log as one text, a line of the agent itself marked by `: `. */
+export function logText(record: RecordedJob): string {
+  const lines = [...record.lines.values()].sort((a, b) => a.seq - b.seq);
+  return lines.map(({ stream, text }) => (stream === 'system' ? `: ${text}` : text)).join('\n');
+}
