@@ -10,6 +10,7 @@ const table = {
   'event-store': ['leaf'],
   customer: ['leaf'],
   launcher: ['servers'],
+  bench: ['leaf', 'servers'],
   testing: ['leaf'],
   'test-platform': ['leaf', 'server-lib', 'servers'],
 };

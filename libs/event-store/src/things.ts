@@ -85,7 +85,8 @@ export class Things<State, Command, E extends Fact> {
   /**
    * Carries the command out. On a conflict the thing is read and decided again; a lost reply is made up for by
    * appending the same event ids at the same revision, which the store recognises.
-   * @param known state and revision that the caller has already: saves the read, and costs nothing if it is stale.
+   * @param known state and revision that the caller has already: saves the read. A stale one costs a conflict, never a
+   * wrong answer: only what was appended is answered from it. Must be of the caller's organisation.
    * @throws ProblemError the decider's rejection; `conflict` after too many conflicts; `event_store_unavailable`.
    */
   async handle(
@@ -96,17 +97,31 @@ export class Things<State, Command, E extends Fact> {
   ): Promise<Handled<State, E>> {
     return withSpan(`${this.category} decide`, { attributes: { 'hybrid.id': id } }, async () => {
       let thing = known ?? (await this.load(id, call.org));
-      for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+      let fresh = !known;
+      for (let conflicts = 0; conflicts < MAX_CONFLICTS; ) {
         const decision = this.decider.decide(command, thing.state);
-        if (isRejection(decision))
-          throw new ProblemError({ kind: decision.kind, code: decision.rejected, detail: decision.detail });
+        const refused = isRejection(decision);
+        if (!fresh && (refused || decision.length === 0)) {
+          // An old state may lead to an append, which the store checks, but not to an answer.
+          thing = await this.load(id, call.org);
+          fresh = true;
+          continue;
+        }
+        if (refused)
+          throw new ProblemError({
+            kind: decision.kind,
+            code: decision.rejected,
+            detail: decision.detail,
+          });
         if (decision.length === 0) return { ...thing, events: [] };
         const appended = await this.append(id, decision, thing.revision, call);
         if (appended) {
           const state = decision.reduce((before, event) => this.decider.evolve(before, event), thing.state);
           return { state, events: decision, ...appended };
         }
+        conflicts++;
         thing = await this.load(id, call.org);
+        fresh = true;
       }
       throw problem('conflict', 'conflict', `${this.category} ${id} changes too fast; try again`);
     });

@@ -22,7 +22,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { JobIndex } from './job-index.js';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
-import type { JobState } from './job.state.js';
+import { noJob, type JobState } from './job.state.js';
 import { claimedJob, jobView } from './job.view.js';
 import type { WaitingJob } from './waiting-jobs.js';
 
@@ -53,7 +53,10 @@ export class Jobs {
 
   async enqueue(request: EnqueueJobCommand, call: CallContext): Promise<JobView> {
     const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-    return this.view(request.job_id, { type: 'EnqueueJob', request, digest, now: now() }, call);
+    const command: JobCommand = { type: 'EnqueueJob', request, digest, now: now() };
+    // New in nearly all cases: the append itself finds out.
+    const known = { state: noJob, revision: null };
+    return jobView((await this.things.handle(request.job_id, command, call, known)).state);
   }
 
   /** Null when no job that fits came within the wait. */
@@ -127,7 +130,9 @@ export class Jobs {
   }
 
   private async view(jobId: string, command: JobCommand, call: CallContext): Promise<JobView> {
-    return jobView((await this.things.handle(jobId, command, call)).state);
+    const waiting = this.index.waiting.get(jobId);
+    const known = waiting?.org === call.org ? waiting.thing : undefined;
+    return jobView((await this.things.handle(jobId, command, call, known)).state);
   }
 
   private async tryClaim(job: WaitingJob, agentId: string, call: CallContext): Promise<ClaimedJob | null> {
