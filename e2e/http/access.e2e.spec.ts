@@ -1,0 +1,362 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startSystem, type System } from '../system.js';
+import { ask, HandAgent, jobOf, type Answer } from './client.js';
+
+const NOBODY = '00000000-0000-4000-8000-000000000000';
+
+type Role = 'admin' | 'joiner' | 'agent';
+/** What each role that may use the route gets for an empty or unknown thing; all others get 401 or 403. */
+type Row = 'everybody' | Partial<Record<Role, number>>;
+
+/** Every route. An agent asks for its own `agent_id`, the administrator for one that does not exist. */
+const ROUTES: Record<string, Row> = {
+  'GET /health': 'everybody',
+  'GET /health/live': 'everybody',
+  'GET /health/ready': 'everybody',
+  'GET /info': 'everybody',
+  'POST /api/queue/jobs': { admin: 422 },
+  'GET /api/queue/jobs': { admin: 200 },
+  'GET /api/queue/stats': { admin: 200 },
+  'GET /api/queue/jobs/{job_id}': { admin: 404 },
+  'DELETE /api/queue/jobs/{job_id}': { admin: 404 },
+  'POST /api/queue/jobs/{job_id}/requeue': { admin: 404 },
+  'POST /api/queue/maintenance/requeue-expired': { admin: 200 },
+  'POST /api/queue/claim': { agent: 422 },
+  'PATCH /api/queue/jobs/{job_id}/start': { agent: 422 },
+  'PATCH /api/queue/jobs/{job_id}/complete': { agent: 422 },
+  'POST /api/queue/jobs/{job_id}/logs': { agent: 422 },
+  'GET /api/queue/jobs/{job_id}/logs': { admin: 404 },
+  'POST /api/agents/register': { admin: 422, joiner: 422 },
+  'GET /api/agents': { admin: 200 },
+  'GET /api/agents/healthy': { admin: 200 },
+  'GET /api/agents/{agent_id}': { admin: 404, agent: 200 },
+  'POST /api/agents/{agent_id}/heartbeat': { agent: 422 },
+  'PATCH /api/agents/{agent_id}/status': { admin: 422, agent: 422 },
+  'POST /api/agents/{agent_id}/drain': { admin: 404, agent: 200 },
+  'POST /api/agents/{agent_id}/resume': { admin: 404, agent: 200 },
+  'POST /api/agents/{agent_id}/deregister': { admin: 404, agent: 200 },
+  'POST /api/pipelines': { admin: 422 },
+  'POST /api/pipelines/validate': { admin: 422 },
+  'GET /api/pipelines/schema': { admin: 200 },
+  'GET /api/v1/module-schemas': { admin: 200 },
+  'GET /api/pipelines': { admin: 200 },
+  'GET /api/pipelines/{pipeline_id}': { admin: 404 },
+  'PUT /api/pipelines/{pipeline_id}': { admin: 422 },
+  'DELETE /api/pipelines/{pipeline_id}': { admin: 404 },
+  'POST /api/pipelines/{pipeline_id}/runs': { admin: 404 },
+  'GET /api/runs': { admin: 200 },
+  'GET /api/runs/{run_id}': { admin: 404 },
+  'GET /api/runs/{run_id}/graph': { admin: 404 },
+  'POST /api/runs/{run_id}/cancel': { admin: 404 },
+  'PUT /api/artifacts/{execution_id}/{key}': { admin: 422, agent: 422 },
+  'GET /api/artifacts/{execution_id}/{key}': { admin: 404, agent: 404 },
+  'GET /api/artifacts/{execution_id}': { admin: 200 },
+  'DELETE /api/artifacts/{execution_id}/{key}': { admin: 404 },
+  'GET /api/dashboard/events': { admin: 200 },
+};
+
+describe('who may use which route', () => {
+  let system: System;
+  let joinToken: string;
+  let agent: HandAgent;
+  const credentials: string[] = [];
+
+  const newAgent = async () => {
+    const made = await HandAgent.register(system.url, joinToken);
+    credentials.push(made.token);
+    return made;
+  };
+  const admin = <T = Record<string, unknown>>(request: string, options = {}) =>
+    ask<T>(system.url, request, { token: system.adminToken, ...options });
+
+  beforeAll(async () => {
+    system = await startSystem();
+    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
+    agent = await newAgent();
+  });
+  afterAll(() => system?.stop());
+
+  it('is written down here for each route of the document', async () => {
+    const { body } = await admin<OpenApi>('GET /api/openapi.json');
+    const documented = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(documented.sort()).toEqual(Object.keys(ROUTES).sort());
+  });
+
+  it.each(Object.entries(ROUTES))('%s', async (route, row) => {
+    const fresh = await newAgent();
+    const of = (role: Role | 'none' | 'wrong'): { token: string | undefined; agentId: string } => {
+      switch (role) {
+        case 'admin':
+          return { token: system.adminToken, agentId: NOBODY };
+        case 'joiner':
+          return { token: joinToken, agentId: NOBODY };
+        case 'agent':
+          return { token: fresh.token, agentId: fresh.id };
+        case 'wrong':
+          return { token: `hya_${NOBODY}_${'x'.repeat(43)}`, agentId: NOBODY };
+        case 'none':
+          return { token: undefined, agentId: NOBODY };
+      }
+    };
+    const send = (role: Role | 'none' | 'wrong') => {
+      const { token, agentId } = of(role);
+      const request = route.replace('{agent_id}', agentId).replaceAll(/\{\w+\}/g, NOBODY);
+      const bodied = /^(POST|PATCH|PUT)/.test(request) && !request.includes('/artifacts/');
+      return ask(system.url, request, { token, ...(bodied && { json: {} }) });
+    };
+    if (row === 'everybody') {
+      expect((await send('none')).status).toBe(200);
+      return;
+    }
+    for (const role of ['none', 'wrong'] as const) {
+      const answer = await send(role);
+      expectProblem(answer, 401, role === 'none' ? 'unauthenticated' : 'agent_unknown');
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    }
+    for (const role of ['joiner', 'agent', 'admin'] as const) {
+      const answer = await send(role);
+      const allowed = row[role];
+      if (allowed === undefined) expectProblem(answer, 403, 'forbidden');
+      else expect({ role, status: answer.status }).toEqual({ role, status: allowed });
+      if (answer.status >= 400) expectProblem(answer, answer.status);
+    }
+  });
+
+  it.each(
+    Object.entries(ROUTES).filter(
+      ([route, row]) => route.includes('{agent_id}') && 'agent' in (row as object),
+    ),
+  )('%s is refused to another agent', async (route) => {
+    const other = await newAgent();
+    const request = route.replace('{agent_id}', other.id);
+    const bodied = !request.startsWith('GET');
+    expectProblem(await agent.ask(request, bodied ? { json: {} } : {}), 403, 'not_your_agent');
+  });
+
+  it('an agent claims from its own pool only, and for itself only', async () => {
+    const fast = await HandAgent.register(system.url, joinToken, 'fast');
+    credentials.push(fast.token);
+    const { body: slow } = await admin('POST /api/queue/jobs', { json: jobOf('slow-work', 'slow') });
+    const request = 'POST /api/queue/claim';
+    expectProblem(
+      await fast.ask(request, { json: { agent_id: fast.id, pool: 'slow' } }),
+      404,
+      'no_jobs_available',
+    );
+    expectProblem(await fast.ask(request, { json: { agent_id: agent.id } }), 403, 'not_your_agent');
+    expect((await admin(`GET /api/queue/jobs/${slow['id'] as string}`)).body).toMatchObject({
+      status: 'QUEUED',
+    });
+    const { body: own } = await admin('POST /api/queue/jobs', { json: jobOf('fast-work', 'fast') });
+    expect(await fast.claim(10)).toMatchObject({ status: 200, body: { job: { id: own['id'] } } });
+  });
+
+  it.each(['Basic YWRtaW46YWRtaW4=', 'Bearer', 'Bearer  ', 'Bearer nonsense', `Bearer hya_${NOBODY}_short`])(
+    'the header Authorization: %s is no pass',
+    async (authorization) => {
+      expectProblem(
+        await ask(system.url, 'GET /api/runs', { headers: { authorization } }),
+        401,
+        'unauthenticated',
+      );
+    },
+  );
+
+  describe('refusals', () => {
+    it('name unknown fields by their path, nested ones too', async () => {
+      const job = jobOf('typo');
+      const answer = await admin('POST /api/queue/jobs', {
+        json: { ...job, nope: 1, spec: { ...job.spec, step: { ...job.spec.step, nope: 1 } } },
+      });
+      expectProblem(answer, 422, 'invalid_input');
+      expect(answer.body['errors']).toEqual([
+        { path: 'nope', message: 'there is no such field' },
+        { path: 'spec.step.nope', message: 'there is no such field' },
+      ]);
+    });
+
+    it('name wrong values in lists by their place', async () => {
+      const job = jobOf('wrong');
+      const answer = await admin('POST /api/queue/jobs', {
+        json: { ...job, spec: { ...job.spec, artifacts_out: [{ key: 'a', path: 'a' }, { key: 'b' }] } },
+      });
+      expectProblem(answer, 422, 'invalid_input');
+      expect((answer.body['errors'] as { path: string }[])[0]?.path).toBe('spec.artifacts_out.1.path');
+    });
+
+    it('cover text that no database keeps, and nesting that nobody needs', async () => {
+      const texts = ['a\u0000b', 'a\ud800b'];
+      for (const name of texts)
+        expectProblem(await admin('POST /api/queue/jobs', { json: jobOf(name) }), 422, 'invalid_input');
+      const job = jobOf('deep');
+      const deep = '['.repeat(50_000) + ']'.repeat(50_000);
+      const body = JSON.stringify(job).replace('["true"]', deep);
+      const headers = { 'content-type': 'application/json' };
+      expectProblem(await admin('POST /api/queue/jobs', { body, headers }), 422, 'invalid_input');
+      expectProblem(await admin('GET /api/queue/jobs?pool=%00'), 422, 'invalid_input');
+      expect((await admin('GET /api/agents/%00')).status).toBeGreaterThanOrEqual(400);
+      expect((await admin('GET /api/agents/%00')).status).toBeLessThan(500);
+    });
+
+    it.each<[what: string, request: string, options: object, status: number, code: string]>([
+      [
+        'malformed JSON',
+        'POST /api/queue/jobs',
+        { body: '{"name":', headers: { 'content-type': 'application/json' } },
+        400,
+        'bad_request',
+      ],
+      [
+        'an empty JSON body',
+        'POST /api/queue/jobs',
+        { body: '', headers: { 'content-type': 'application/json' } },
+        400,
+        'bad_request',
+      ],
+      [
+        'a body of another type',
+        'POST /api/queue/jobs',
+        { body: 'x', headers: { 'content-type': 'application/xml' } },
+        415,
+        'unsupported_media_type',
+      ],
+      [
+        'a body above the limit',
+        'POST /api/pipelines',
+        { json: { definition: 'x'.repeat(3 << 20) } },
+        413,
+        'payload_too_large',
+      ],
+      [
+        'a body that no message can carry',
+        'POST /api/queue/jobs',
+        { json: jobOf('x', 'p', { name: 'x'.repeat(1_200_000) }) },
+        422,
+        'invalid_input',
+      ],
+      ['an unknown route', 'GET /api/nothing', {}, 404, 'not_found'],
+      ['an unknown method', 'PUT /api/runs', { json: {} }, 404, 'not_found'],
+      ['an unknown job', `GET /api/queue/jobs/${NOBODY}`, {}, 404, 'job_not_found'],
+      ['the log of an unknown job', `GET /api/queue/jobs/${NOBODY}/logs`, {}, 404, 'job_not_found'],
+      ['an unknown run', `GET /api/runs/${NOBODY}`, {}, 404, 'run_not_found'],
+      ['an unknown agent', `GET /api/agents/${NOBODY}`, {}, 404, 'agent_not_found'],
+      ['an unknown pipeline', 'GET /api/pipelines/nothing', {}, 404, 'pipeline_not_found'],
+      [
+        'a run of an unknown pipeline',
+        'POST /api/pipelines/nothing/runs',
+        { json: {} },
+        404,
+        'pipeline_not_found',
+      ],
+      ['an unknown artifact', 'GET /api/artifacts/nothing/here', {}, 404, 'artifact_not_found'],
+      [
+        'a definition with errors',
+        'POST /api/pipelines',
+        { json: { definition: 'name: x\nstepz: []' } },
+        422,
+        'invalid_pipeline',
+      ],
+    ])('%s', async (_, request, options, status, code) => {
+      expectProblem(await admin(request, options), status, code);
+    });
+
+    it('a message too large for the transport is too large, not a passing trouble', async () => {
+      const env = Object.fromEntries(Array.from({ length: 190 }, (__, n) => [`V${n}`, '€'.repeat(1_000)]));
+      const job = jobOf('large');
+      const config = { commands: ['€'.repeat(200_000)], more: '€'.repeat(200_000) };
+      const spec = { ...job.spec, env, step: { ...job.spec.step, config } };
+      expectProblem(await admin('POST /api/queue/jobs', { json: { ...job, spec } }), 413, 'too_large');
+    });
+  });
+
+  it('shows its health, its name and its document without a token', async () => {
+    const get = (path: string) => ask(system.url, `GET ${path}`);
+    expect((await get('/health')).body).toEqual({
+      status: 'healthy',
+      version: expect.any(String) as unknown,
+    });
+    expect((await get('/info')).body).toMatchObject({ name: 'hybrid', environment: 'production' });
+    const docs = await get('/api/docs');
+    expect(docs.headers.get('content-type')).toMatch(/text\/html/);
+    expect(docs.body).toMatch(/swagger-ui/);
+  });
+
+  it('documents the body of each route that takes one', async () => {
+    const { paths, components } = (await admin<OpenApi>('GET /api/openapi.json')).body;
+    const bodied = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods)
+        .filter(([, { requestBody }]) => requestBody)
+        .map(([method, { requestBody }]) => [`${method.toUpperCase()} ${path}`, requestBody!] as const),
+    );
+    const names = bodied.map(([route]) => route).sort();
+    expect(names).toEqual([
+      'PATCH /api/agents/{agent_id}/status',
+      'PATCH /api/queue/jobs/{job_id}/complete',
+      'PATCH /api/queue/jobs/{job_id}/start',
+      'POST /api/agents/register',
+      'POST /api/agents/{agent_id}/heartbeat',
+      'POST /api/pipelines',
+      'POST /api/pipelines/validate',
+      'POST /api/pipelines/{pipeline_id}/runs',
+      'POST /api/queue/claim',
+      'POST /api/queue/jobs',
+      'POST /api/queue/jobs/{job_id}/logs',
+      'PUT /api/artifacts/{execution_id}/{key}',
+      'PUT /api/pipelines/{pipeline_id}',
+    ]);
+    for (const [route, { content }] of bodied) {
+      const reference = content['application/json']?.schema.$ref;
+      if (!reference) {
+        expect({ route, type: Object.values(content)[0]?.schema.type }).toEqual({ route, type: 'string' });
+        continue;
+      }
+      const schema = components.schemas[reference.replace('#/components/schemas/', '')];
+      expect(Object.keys(schema?.properties ?? {}).length).toBeGreaterThan(0);
+    }
+  });
+
+  it('gives the trace back, whatever the answer', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    for (const path of ['/health', '/api/runs', '/nothing'])
+      expect(
+        (await ask(system.url, `GET ${path}`, { headers: { traceparent } })).headers.get('traceparent'),
+      ).toBe(traceparent);
+  });
+
+  it('writes no secret into any log', async () => {
+    const directory = system.platform.directory;
+    const logs = (await readdir(directory)).filter((name) => /\.log(\.1)?$/.test(name));
+    const text = (await Promise.all(logs.map((name) => readFile(join(directory, name), 'utf8')))).join('\n');
+    expect(text).toContain('"ready":true');
+    for (const secret of [system.adminToken, joinToken, ...credentials]) expect(text).not.toContain(secret);
+  });
+});
+
+interface OpenApi {
+  paths: Record<
+    string,
+    Record<
+      string,
+      { requestBody?: { content: Record<string, { schema: { $ref?: string; type?: string } }> } }
+    >
+  >;
+  components: { schemas: Record<string, { properties?: object }> };
+}
+
+function expectProblem(answer: Answer<unknown>, status: number, code?: string): void {
+  expect(answer.body).toMatchObject({
+    type: 'about:blank',
+    title: expect.any(String) as unknown,
+    status,
+    code: code ?? (expect.stringMatching(/^[a-z_]+$/) as unknown),
+    detail: expect.any(String) as unknown,
+    instance: expect.stringMatching(/^\//) as unknown,
+  });
+  expect(answer.body).not.toHaveProperty('kind');
+  expect(answer.status).toBe(status);
+  expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+}

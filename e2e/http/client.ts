@@ -1,0 +1,122 @@
+/** The HTTP API as its clients see it: whole answers, agents by hand, and server-sent events one by one. */
+import type { ClaimedJob, RegisteredAgent } from '@hybrid/contracts';
+import { randomUUID } from 'node:crypto';
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  headers: Headers;
+  body: T;
+}
+
+export interface Ask {
+  token?: string | undefined;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Sent as it is. */
+  body?: RequestInit['body'];
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+/** Sends `GET /path`; a body that is JSON is parsed, all else is text. */
+export async function ask<T = Record<string, unknown>>(
+  url: string,
+  request: string,
+  options: Ask = {},
+): Promise<Answer<T>> {
+  const [method, path] = request.split(' ');
+  const { token, json, signal } = options;
+  const response = await fetch(url + path, {
+    method,
+    headers: {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...options.headers,
+    },
+    body: json === undefined ? options.body : JSON.stringify(json),
+    signal,
+    ...(options.body instanceof ReadableStream && { duplex: 'half' }),
+  } as RequestInit);
+  const type = response.headers.get('content-type') ?? '';
+  if (type.startsWith('text/event-stream')) {
+    await response.body?.cancel();
+    return { status: response.status, headers: response.headers, body: {} as T };
+  }
+  const text = await response.text();
+  const body = /json/.test(type) && text ? (JSON.parse(text) as T) : (text as T);
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** A job that any agent of the pool may claim. */
+export function jobOf(name: string, pool = 'default', more: object = {}) {
+  return {
+    name,
+    pool,
+    ...more,
+    spec: { step: { id: name, name, type: 'step.shell_exec', config: { commands: ['true'] } } },
+  };
+}
+
+export class HandAgent {
+  private constructor(
+    private readonly url: string,
+    readonly id: string,
+    readonly token: string,
+    readonly pool: string,
+  ) {}
+
+  static async register(url: string, joinToken: string, pool = 'default'): Promise<HandAgent> {
+    const { status, body } = await ask<RegisteredAgent>(url, 'POST /api/agents/register', {
+      token: joinToken,
+      json: { name: 'by-hand', pool },
+      headers: { 'idempotency-key': randomUUID() },
+    });
+    if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);
+    return new HandAgent(url, body.agent_id, body.credential, body.pool);
+  }
+
+  ask<T = Record<string, unknown>>(request: string, options: Ask = {}): Promise<Answer<T>> {
+    return ask<T>(this.url, request, { token: this.token, ...options });
+  }
+
+  claim(wait_seconds = 0, options: Ask = {}): Promise<Answer<{ job: ClaimedJob }>> {
+    const json = { agent_id: this.id, pool: this.pool, labels: {}, capabilities: [], wait_seconds };
+    return this.ask<{ job: ClaimedJob }>('POST /api/queue/claim', { json, ...options });
+  }
+
+  /** Claims the next job and starts it. */
+  async take(): Promise<ClaimedJob> {
+    const { status, body } = await this.claim(10);
+    if (status !== 200) throw new Error(`claim: ${status} ${JSON.stringify(body)}`);
+    await this.ask(`PATCH /api/queue/jobs/${body.job.id}/start`, { json: leaseOf(body.job) });
+    return body.job;
+  }
+
+  finish(job: ClaimedJob, exit_code = 0, more: object = {}): Promise<Answer> {
+    return this.ask(`PATCH /api/queue/jobs/${job.id}/complete`, {
+      json: { ...leaseOf(job), exit_code, ...more },
+    });
+  }
+
+  /** Appends lines to the job's log, as NDJSON. */
+  log(job: ClaimedJob, lines: unknown[]): Promise<Answer> {
+    return this.logText(job, lines.map((line) => JSON.stringify(line)).join('\n'));
+  }
+
+  logText(job: ClaimedJob, body: string): Promise<Answer> {
+    const headers = {
+      'content-type': 'application/x-ndjson',
+      'x-attempt': String(job.attempt),
+      'x-lease-token': job.lease_token,
+    };
+    return this.ask(`POST /api/queue/jobs/${job.id}/logs`, { body, headers });
+  }
+}
+
+export function leaseOf({ attempt, lease_token }: ClaimedJob) {
+  return { attempt, lease_token };
+}
+
+export function line(seq: number, text = `line ${seq}`) {
+  return { seq, time: '2026-01-01T00:00:00.000Z', stream: 'stdout', text };
+}
