@@ -72,7 +72,7 @@ describe('a pipeline in whose middle something is killed with SIGKILL', () => {
       const run = await eventually(async () => {
         const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
         expect(status).toBe(200);
-      expect(body.status).not.toBe('RUNNING');
+        expect(body.status).not.toBe('RUNNING');
         return body;
       }, AFTER_A_LOST_AGENT_MS);
       expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: 3 });

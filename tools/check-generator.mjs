@@ -29,6 +29,8 @@ tally.check(
   '-p',
   'tsconfig.json',
 );
+// The boundary rule reads Nx's cached project graph, which does not know the new service yet.
+tally.check('generated: project graph', 'tools/nx.mjs', 'show', 'project', SERVICE, '--json');
 tally.check('generated: lint', join(root, 'node_modules/eslint/bin/eslint.js'), folder);
 tally.check('generated: build', 'tools/build.mjs', SERVICE);
 tally.specs('unit', folder);

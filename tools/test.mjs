@@ -10,8 +10,7 @@ try {
   quickChecks(tally);
   tally.check('generator', 'tools/check-generator.mjs');
   tally.specs('int');
-  // One after the other: each starts a whole system, and the kills among them are timed.
-  tally.specs('e2e', '--runInBand');
+  tally.specs('e2e');
 } finally {
   await stopDocker();
 }

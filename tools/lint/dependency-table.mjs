@@ -11,6 +11,7 @@ const table = {
   customer: ['leaf'],
   launcher: ['servers'],
   bench: ['leaf', 'servers'],
+  e2e: ['leaf', 'server-lib', 'servers', 'testing', 'test-platform'],
   testing: ['leaf'],
   'test-platform': ['leaf', 'server-lib', 'servers'],
 };

@@ -25,6 +25,7 @@ export async function measure(
   );
   const seconds = (performance.now() - begin) / 1000;
   latencies.sort((a, b) => a - b);
-  const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
+  const at = (share: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;
   return { p50: at(0.5), p95: at(0.95), rate: count / seconds };
 }

@@ -38,7 +38,9 @@ const standalone = await startProcess({
 try {
   const { port } = await standalone.ready;
   console.log(`memory of standalone before: ${await memory(standalone.pid)} MB`);
-  const [admin, join] = await Promise.all([adminFile, joinFile].map(async (file) => (await readFile(file, 'utf8')).trim()));
+  const [admin, join] = await Promise.all(
+    [adminFile, joinFile].map(async (file) => (await readFile(file, 'utf8')).trim()),
+  );
   await report(await ownQueue(`http://127.0.0.1:${String(port)}`, admin!, join!));
   console.log(`memory of standalone after: ${await memory(standalone.pid)} MB\n`);
   await report(await pgBossQueue(postgres.url));

@@ -20,8 +20,13 @@ export async function ownQueue(url: string, adminToken: string, joinToken: strin
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   };
-  const agent = await call<RegisteredAgent>(joinToken, 'POST', '/api/agents/register', { name: 'bench', pool: 'bench' });
-  const spec = { step: { id: 'bench', name: 'bench', type: 'step.shell_exec', config: { commands: ['true'] } } };
+  const agent = await call<RegisteredAgent>(joinToken, 'POST', '/api/agents/register', {
+    name: 'bench',
+    pool: 'bench',
+  });
+  const spec = {
+    step: { id: 'bench', name: 'bench', type: 'step.shell_exec', config: { commands: ['true'] } },
+  };
   return {
     name: 'hybrid (HTTP, event store)',
     enqueue: () => call<JobView>(adminToken, 'POST', '/api/queue/jobs', { pool: 'bench', spec }),

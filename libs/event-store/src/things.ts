@@ -29,8 +29,8 @@ export interface Handled<State, E extends Fact> extends Thing<State> {
 const MAX_CONFLICTS = 10;
 /** How long an append is repeated while the event store does not answer: below the callers' five seconds. */
 const RETRY_FOR_MS = 4_000;
-/** Read deadlines of the client are infinite by themselves. */
-const DEADLINE_MS = 3_000;
+/** One try: the client waits for ever for a read, and for the reply to an append, from a server that fell silent. */
+const TRY_MS = 3_000;
 
 export class Things<State, Command, E extends Fact> {
   constructor(
@@ -59,12 +59,12 @@ export class Things<State, Command, E extends Fact> {
     id: string,
     range: { fromRevision?: bigint; maxCount?: number },
   ): Promise<StoredEvent<E>[]> {
-    return whileUnavailable(async () => {
+    return whileUnavailable(async (deadline) => {
       const events: StoredEvent<E>[] = [];
       try {
         for await (const resolved of this.client.readStream(streamName(this.category, id), {
           ...range,
-          deadline: DEADLINE_MS,
+          deadline,
         })) {
           const stored = toStoredEvent<E>(resolved);
           if (stored) events.push(stored);
@@ -98,7 +98,7 @@ export class Things<State, Command, E extends Fact> {
     return withSpan(`${this.category} decide`, { attributes: { 'hybrid.id': id } }, async () => {
       let thing = known ?? (await this.load(id, call.org));
       let fresh = !known;
-      for (let conflicts = 0; conflicts < MAX_CONFLICTS; ) {
+      for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
         const decision = this.decider.decide(command, thing.state);
         const refused = isRejection(decision);
         if (!fresh && (refused || decision.length === 0)) {
@@ -137,10 +137,10 @@ export class Things<State, Command, E extends Fact> {
           jsonEvent({ id: randomUUID(), type, data, metadata } as never),
         );
         try {
-          const result = await whileUnavailable(() =>
+          const result = await whileUnavailable((deadline) =>
             this.client.appendToStream(streamName(this.category, id), batch, {
               expectedRevision: revision ?? NO_STREAM,
-              deadline: DEADLINE_MS,
+              deadline,
             }),
           );
           return { revision: result.nextExpectedRevision, position: result.position };
@@ -153,15 +153,19 @@ export class Things<State, Command, E extends Fact> {
   }
 }
 
-/** Repeats what may be repeated while the event store is away. @throws ProblemError `event_store_unavailable`. */
-async function whileUnavailable<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = performance.now() + RETRY_FOR_MS;
+/**
+ * Repeats what may be repeated while the event store is away; `work` is told how many milliseconds it has.
+ * @throws ProblemError `event_store_unavailable`; the last try may still be carried out.
+ */
+async function whileUnavailable<T>(work: (deadline: number) => Promise<T>): Promise<T> {
+  const end = performance.now() + RETRY_FOR_MS;
   for (let pause = 25; ; pause = Math.min(pause * 2, 400)) {
+    const left = end - performance.now();
     try {
-      return await work();
+      return await within(Math.max(pause, Math.min(TRY_MS, left)), work);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (performance.now() > deadline)
+      if (performance.now() + pause > end)
         throw new ProblemError(
           {
             kind: 'unavailable',
@@ -172,6 +176,27 @@ async function whileUnavailable<T>(work: () => Promise<T>): Promise<T> {
         );
     }
     await new Promise((wake) => setTimeout(wake, pause));
+  }
+}
+
+/** Nothing came back in time. */
+class NoReplyError extends Error {
+  readonly type = 'timeout';
+  constructor(ms: number) {
+    super(`the event store did not reply within ${Math.round(ms)} ms`);
+    this.name = 'NoReplyError';
+  }
+}
+
+async function within<T>(ms: number, work: (deadline: number) => Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NoReplyError(ms)), ms);
+  });
+  try {
+    return await Promise.race([work(ms), late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
