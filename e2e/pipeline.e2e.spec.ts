@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PipelineView, RunView } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { importNodeBaseImage, whyNoBaseImage } from './node-base-image.js';
 import { makeRepository } from './repository.js';
 import { startSystem, type System } from './system.js';
 
@@ -34,10 +36,26 @@ steps:
       commands: ['grep hello got/hello.txt', 'echo "{{.Steps.build.outputs.version}}"']
 `;
 
-describe.each([
-  ['standalone', false],
-  ['every service its own process, two of queue', true],
-])('a pipeline, %s', (_, separate) => {
+const IMAGE = 'hybrid-test-pipeline';
+const docker = ['/usr/bin/docker', 'docker'].find((program) => spawnSync(program, ['version']).status === 0);
+const noDocker = docker ? whyNoBaseImage() : 'no Docker engine answers';
+if (noDocker) console.log(`the pipeline in containers is skipped: ${noDocker}`);
+
+interface Variant {
+  name: string;
+  separate: boolean;
+  inContainers?: boolean;
+}
+const variants: Variant[] = [
+  { name: 'standalone', separate: false },
+  { name: 'every service its own process, two of queue', separate: true },
+];
+
+describe.each(
+  noDocker
+    ? variants
+    : [...variants, { name: 'its steps in containers', separate: false, inContainers: true }],
+)('a pipeline, $name', ({ separate, inContainers }) => {
   let system: System;
   let source: { repository: string; commit: string };
 
@@ -47,9 +65,16 @@ describe.each([
       'hello.txt': 'hello\n',
     });
     source = { repository: path, commit };
-    await system.startAgent('agent-1');
+    if (inContainers) importNodeBaseImage(docker!, IMAGE);
+    await system.startAgent(
+      'agent-1',
+      inContainers ? { args: ['--executor', 'docker', '--default-image', IMAGE] } : {},
+    );
   });
-  afterAll(() => system?.stop());
+  afterAll(async () => {
+    await system?.stop();
+    if (inContainers) spawnSync(docker!, ['rmi', '--force', IMAGE]);
+  });
 
   it('runs to success through control plane and agent', async () => {
     const put = await system.api<PipelineView>('PUT', '/api/pipelines/demo', { definition });
@@ -78,7 +103,10 @@ describe.each([
     expect(build).toMatchObject({ outputs: { version: '1.2.3' }, artifacts: [{ key: 'dist' }] });
     const use = run.steps.find(({ id }) => id === 'use')!;
     const logs = await system.api<{ lines: { text: string }[] }>('GET', `/api/queue/jobs/${use.job_id}/logs`);
-    expect(logs.body.lines.map(({ text }) => text)).toContain('1.2.3');
+    const lines = logs.body.lines.map(({ text }) => text);
+    expect(lines).toContain('1.2.3');
+    const onTheHost = 'running on the host, without a sandbox (process executor)';
+    expect(lines.includes(onTheHost)).toBe(!inContainers);
     await eventually(async () => {
       const { body } = await system.api('GET', '/api/runs');
       expect(body).toMatchObject({
