@@ -17,7 +17,7 @@ export interface ListedRun {
   steps_failed: number;
 }
 
-const nothing: ListedRun = {
+export const nothing: ListedRun = {
   status: null,
   pipeline: '',
   pipeline_version: 0,

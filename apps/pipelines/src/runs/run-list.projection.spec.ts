@@ -1,0 +1,47 @@
+import { describe, expect, it } from '@jest/globals';
+import { fold } from '@hybrid/decider';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunEvent } from './run.events.js';
+import { evolve, nothing } from './run-list.projection.js';
+
+const golden = (type: RunEvent['type']) =>
+  JSON.parse(readFileSync(join(import.meta.dirname, 'golden', `${type}.json`), 'utf8')) as RunEvent;
+const listed = (...types: RunEvent['type'][]) => fold({ initial: nothing, evolve }, types.map(golden));
+
+describe('a run in the list', () => {
+  it('begins with its steps counted', () => {
+    const run = listed('RunStarted');
+    expect(run).toMatchObject({ status: 'RUNNING', completed_at: null, steps_succeeded: 0, steps_failed: 0 });
+    expect(run.steps_total).toBeGreaterThan(0);
+  });
+
+  it('counts steps and gates that ended, and only those', () => {
+    expect(
+      listed(
+        'RunStarted',
+        'StepQueued',
+        'StepStarted',
+        'StepSucceeded',
+        'GatePassed',
+        'StepFailed',
+        'GateRejected',
+      ),
+    ).toMatchObject({ steps_succeeded: 2, steps_failed: 2, status: 'RUNNING' });
+    expect(listed('RunStarted', 'StepSkipped', 'StepCancelled')).toMatchObject({
+      steps_succeeded: 0,
+      steps_failed: 0,
+    });
+  });
+
+  it.each([
+    ['RunSucceeded', 'SUCCEEDED'],
+    ['RunFailed', 'FAILED'],
+    ['RunCancelled', 'CANCELLED'],
+  ] as const)('ends with %s', (type, status) => {
+    expect(listed('RunStarted', type)).toMatchObject({
+      status,
+      completed_at: expect.stringContaining('T') as string,
+    });
+  });
+});
