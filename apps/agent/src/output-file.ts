@@ -3,11 +3,14 @@ import { StepProblem } from './step.js';
 
 const OUTPUTS_MAX = 100;
 const VALUE_MAX = 8000;
+/** Keys and values together, in characters: half of what the control plane takes, as masking can make texts longer. */
+const TOTAL_MAX = 100_000;
 const KEY = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 
 /** Outputs by key; a later line wins. Throws StepProblem naming the line that is wrong, not its content. */
 export function parseOutputs(text: string): Record<string, string> {
   const outputs = new Map<string, string>();
+  let total = 0;
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const where = `line ${index + 1} of $HYBRID_OUTPUT`;
@@ -26,6 +29,11 @@ export function parseOutputs(text: string): Record<string, string> {
         `${where} (${key}) is longer than ${VALUE_MAX} characters: store it as an artifact instead`,
       );
     }
+    total += key.length + value.length;
+    if (total > TOTAL_MAX)
+      throw new StepProblem(
+        `${where} (${key}) brings the outputs over ${TOTAL_MAX} characters: store them as an artifact instead`,
+      );
     outputs.set(key, value);
     if (outputs.size > OUTPUTS_MAX)
       throw new StepProblem(`${where} is output number ${OUTPUTS_MAX + 1}: at most ${OUTPUTS_MAX} are kept`);
