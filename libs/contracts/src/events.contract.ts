@@ -2,6 +2,7 @@
  * Public events: what a service tells the others. Subject `evt.<org>.<service>.<noun>.<event>.<id>` in the JetStream
  * stream EVENTS; at least once, in order per id; `Nats-Msg-Id` is the id of the stored event.
  */
+import { Text } from './fields.js';
 import type { ArtifactRef, JobStatus } from './queue.contract.js';
 import type { RunStatus, StepStatus } from './pipelines.contract.js';
 import type { AgentStatus } from './agents.contract.js';
@@ -20,6 +21,11 @@ export interface PublicEvent<T = unknown> {
   time: string;
   correlation_id: string;
   data: T;
+}
+
+export class WatchEvents {
+  @Text({ optional: true, max: 100, description: 'only what belongs to this run' })
+  run_id?: string;
 }
 
 export interface JobChanged {

@@ -1,7 +1,7 @@
 /** One decorator per kind of field: validation and OpenAPI in one place. */
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
@@ -59,11 +59,16 @@ export function Whole(options: FieldOptions & { min: number; max: number }): Pro
   return field(
     options,
     { type: 'integer', minimum: options.min, maximum: options.max },
-    Type(() => Number),
+    Transform(({ value }) => fromDigits(value)),
     IsInt(),
     Min(options.min),
     Max(options.max),
   );
+}
+
+/** Query strings have only texts. Everything else stays what it is: an empty text is no 0, a list of one is no number. */
+function fromDigits(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
 export function Real(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
@@ -110,6 +115,7 @@ export function NestedList(
     { type, isArray: true, maxItems: max },
     IsArray(),
     ArrayMaxSize(max),
+    IsObject({ each: true }),
     ValidateNested({ each: true }),
     Type(type),
   );

@@ -196,6 +196,18 @@ export class ClaimJob {
   wait_seconds?: number;
 }
 
+/** What the gateway adds: `claim_id` names the claim in case its agent hangs up. */
+export interface ClaimJobCommand extends ClaimJob {
+  claim_id?: string;
+}
+
+/** Told to every replica when whoever asked for a job is gone, so that no job is given to nobody. At most once. */
+export const CLAIM_ABANDONED_SUBJECT = 'live.queue.claim.abandoned';
+
+export interface ClaimAbandoned {
+  claim_id: string;
+}
+
 export interface ClaimedJob {
   id: string;
   status: 'CLAIMED';
@@ -254,6 +266,17 @@ export interface LogLine {
   text: string;
 }
 
+export class ReadLog {
+  @Whole({ optional: true, min: 1, max: 5_000, description: 'lines; 5000 unless told' })
+  limit?: number;
+
+  @Text({ optional: true, max: 50, description: '`next_cursor` of the page before' })
+  cursor?: string;
+
+  @Text({ optional: true, max: 5, description: 'for people who read URLs: the header Accept decides' })
+  follow?: string;
+}
+
 /** A running job that its agent vouches for. */
 export class RunningJob {
   @Text({ max: 100 })
@@ -296,7 +319,7 @@ export interface QueueStats {
 export const queueRequests = {
   enqueue: request<EnqueueJobCommand, JobView>('cmd.queue.job.enqueue'),
   /** `null` when nothing came within `wait_seconds`; the wait is at most 50 s. */
-  claim: request<ClaimJob, ClaimedJob | null>('cmd.queue.job.claim', 55_000),
+  claim: request<ClaimJobCommand, ClaimedJob | null>('cmd.queue.job.claim', 55_000),
   start: request<StartJob & { job_id: string; agent_id: string }, JobView>('cmd.queue.job.start'),
   complete: request<CompleteJob & { job_id: string; agent_id: string }, JobView>('cmd.queue.job.complete'),
   cancel: request<{ job_id: string; reason: string }, JobView>('cmd.queue.job.cancel'),

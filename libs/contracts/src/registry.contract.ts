@@ -1,4 +1,5 @@
 /** The registry's messages: artifacts of runs. Owner: the registry service. Bytes travel in chunks of at most ARTIFACT_CHUNK_BYTES. */
+import { Text } from './fields.js';
 import { request, type Page } from './request.js';
 import type { ListQuery } from './paging.contract.js';
 
@@ -15,9 +16,14 @@ export interface ArtifactView {
   created_at: string;
 }
 
-export interface ArtifactAddress {
-  execution_id: string;
-  key: string;
+export class ArtifactExecution {
+  @Text({ max: 200, pattern: /^[A-Za-z0-9][A-Za-z0-9_-]*$/, description: 'run or job that stored it' })
+  execution_id!: string;
+}
+
+export class ArtifactAddress extends ArtifactExecution {
+  @Text({ max: 200 })
+  key!: string;
 }
 
 export const registryRequests = {

@@ -3,10 +3,11 @@ import { problem, type Page, type PageQuery } from '@hybrid/contracts';
 import type { Pool } from 'pg';
 
 const DEFAULT_LIMIT = 50;
+const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 interface ListOptions<Row, View> {
   pool: Pool;
-  /** With schema: `queue.jobs`. Needs the columns org, id and created_at. */
+  /** With schema: `queue.jobs`. Needs the columns org, id and created_at (of whole milliseconds, as a cursor has). */
   table: string;
   org: string;
   query: PageQuery;
@@ -52,10 +53,12 @@ function formatCursor({ created_at, id }: { created_at: Date; id: string }): str
   return Buffer.from(JSON.stringify([created_at.toISOString(), id])).toString('base64url');
 }
 
+/** What `formatCursor` made; PostgreSQL must be able to read both parts. */
 function parseCursor(cursor: string): { time: string; id: string } {
   try {
-    const [time, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [string, string];
-    if (!Number.isNaN(Date.parse(time)) && typeof id === 'string') return { time, id };
+    const [time, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
+    if (typeof time === 'string' && TIME.test(time) && !Number.isNaN(Date.parse(time)))
+      if (typeof id === 'string' && !id.includes('\0')) return { time, id };
   } catch {
     // Falls through to the refusal: what is not JSON is as wrong as what is not a cursor.
   }

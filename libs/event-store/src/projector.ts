@@ -35,19 +35,18 @@ export class Projector {
   async start(): Promise<void> {
     const connection = await this.pool.connect();
     try {
-      await prepare(connection, this.projection);
+      await prepare(connection, this.projection, await isFree(connection, this.lock));
     } finally {
       // Its search_path is ours now: not for the pool.
       connection.release(true);
     }
-    const { schema, name } = this.projection;
-    this.running = whileLocked(
-      this.pool,
-      `projection:${schema}.${name}`,
-      this.stopping.signal,
-      this.log,
-      (locked, signal) => this.project(locked, signal),
+    this.running = whileLocked(this.pool, this.lock, this.stopping.signal, this.log, (locked, signal) =>
+      this.project(locked, signal),
     );
+  }
+
+  private get lock(): string {
+    return `projection:${this.projection.schema}.${this.projection.name}`;
   }
 
   async stop(): Promise<void> {
@@ -57,22 +56,21 @@ export class Projector {
 
   private async project(connection: PoolClient, signal: AbortSignal): Promise<void> {
     const { projection, client, log } = this;
-    await prepare(connection, projection);
+    await prepare(connection, projection, true);
+    let before: Position | null = null;
     await subscribe({
       client,
       prefixes: projection.prefixes,
       signal,
       log,
-      from: () => readCheckpoint(connection, projection),
+      from: async () => (before = await readCheckpoint(connection, projection)),
       handle: async ({ events, position }) => {
         await connection.query('begin');
         try {
           if (events.length) await projection.apply(connection, events);
-          await connection.query(
-            'update projections set commit_position = $2, prepare_position = $3 where name = $1',
-            [projection.name, position.commit.toString(), position.prepare.toString()],
-          );
+          await moveCheckpoint(connection, projection, before, position);
           await connection.query('commit');
+          before = position;
         } catch (error) {
           await connection.query('rollback');
           throw error;
@@ -82,8 +80,20 @@ export class Projector {
   }
 }
 
-/** Schema, checkpoint table and tables; drops and recreates them where version or tables do not match. */
-async function prepare(connection: PoolClient, projection: Projection): Promise<void> {
+/** Whether nobody projects at the moment. */
+async function isFree(connection: PoolClient, lock: string): Promise<boolean> {
+  const { rows } = await connection.query<{ free: boolean }>(
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as free',
+    [lock],
+  );
+  return rows[0]!.free;
+}
+
+/**
+ * Schema, checkpoint table and tables; drops and recreates them where tables are missing or, if `mayReplace`, of another
+ * version. A replica of another version that still projects keeps its tables until it stops.
+ */
+async function prepare(connection: PoolClient, projection: Projection, mayReplace: boolean): Promise<void> {
   const { schema, name, version, tables, create } = projection;
   await connection.query('begin');
   try {
@@ -100,7 +110,8 @@ async function prepare(connection: PoolClient, projection: Projection): Promise<
       'select t from unnest($1::text[]) t where to_regclass(t) is null',
       [tables],
     );
-    if (rows[0]?.version !== version || missing.rowCount) {
+    const replace = mayReplace && rows[0]?.version !== version;
+    if (replace || missing.rowCount) {
       for (const table of tables) await connection.query(`drop table if exists ${table}`);
       await connection.query(create);
       await connection.query(
@@ -113,6 +124,30 @@ async function prepare(connection: PoolClient, projection: Projection): Promise<
   } catch (error) {
     await connection.query('rollback');
     throw error;
+  }
+}
+
+/** Fails where the tables were made anew meanwhile: they lack what came before, so that it must be read again. */
+async function moveCheckpoint(
+  connection: PoolClient,
+  { schema, name, version }: Projection,
+  from: Position | null,
+  to: Position,
+): Promise<void> {
+  const { rowCount } = await connection.query(
+    `update projections set commit_position = $3, prepare_position = $4
+     where name = $1 and version = $2 and commit_position is not distinct from $5`,
+    [name, version, to.commit.toString(), to.prepare.toString(), from?.commit.toString() ?? null],
+  );
+  if (!rowCount) throw new CheckpointMovedError(schema, name);
+}
+
+class CheckpointMovedError extends Error {
+  constructor(schema: string, name: string) {
+    super(
+      `the read model ${schema}.${name} was made anew or moved by another; reading again from its checkpoint`,
+    );
+    this.name = 'CheckpointMovedError';
   }
 }
 

@@ -79,7 +79,18 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
           ...Object.fromEntries(extra.map(([name, { value }]) => [name, value(state)])),
         };
       });
-      await connection.query(upsert, [JSON.stringify(after)]);
+      await connection.query(upsert, [jsonForPostgres(after)]);
     },
   };
+}
+
+/**
+ * JSON without what a jsonb column refuses: NUL and halves of surrogate pairs become U+FFFD. Outputs of a step may hold
+ * them, and one such event would stop the read model for ever.
+ */
+function jsonForPostgres(value: unknown): string {
+  // JSON.stringify escapes exactly these; a pair of backslashes is consumed as one, so that `\\u0000` stays text.
+  return JSON.stringify(value).replace(/\\(?:\\|u0000|ud[89a-f][0-9a-f]{2})/g, (found) =>
+    found === '\\\\' ? found : '\ufffd',
+  );
 }

@@ -71,8 +71,8 @@ async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptio
       for (let read = 0; read < MAX_BATCH; read++) {
         const resolved = subscription.read() as AllStreamResolvedEvent | null;
         if (resolved === null) {
-          // All that came before the checkpoint has been read now.
-          position = checkpoint ?? position;
+          // All that came before the checkpoint has been read now, and maybe more.
+          position = later(position, checkpoint);
           checkpoint = undefined;
           break;
         }
@@ -88,6 +88,11 @@ async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptio
     signal.removeEventListener('abort', stop);
     subscription.destroy();
   }
+}
+
+function later(one: Position | undefined, other: Position | undefined): Position | undefined {
+  if (!one || !other) return one ?? other;
+  return one.commit < other.commit ? other : one;
 }
 
 function text(error: unknown): string {

@@ -97,7 +97,8 @@ export class EventConsumer {
   private refuse(message: JsMsg, error: unknown): void {
     if (isFinal(error)) {
       this.log(`${this.consumer.durable}: ${message.subject} given up: ${text(error)}`);
-      message.term(text(error).slice(0, 200));
+      // Without the reason: servers before NATS 2.10 ignore a term that gives one, and deliver the event for ever.
+      message.term();
       return;
     }
     const delay = Math.min(100 * 2 ** (message.info.deliveryCount - 1), MAX_RETRY_DELAY_MS);

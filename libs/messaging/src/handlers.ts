@@ -39,8 +39,9 @@ export interface DurableConsumer {
 }
 
 /**
- * Handles public events from the stream EVENTS: at least once, in order per thing. Return when done; throw to get the
- * event again later. A ProblemError of kind invalid, not_found, forbidden or conflict ends it: it would fail for ever.
+ * Handles public events from the stream EVENTS: at least once. In order per thing within one replica, as long as nothing
+ * is thrown: replicas share the events, and one that comes again comes later, so a handler must bear reordering. Return
+ * when done; throw to get the event again later. A ProblemError of kind invalid, not_found, forbidden or conflict ends it: it would fail for ever.
  */
 export function OnEvents(consumer: DurableConsumer): MethodDecorator {
   return EventPattern<string>(`events:${consumer.durable}`, undefined as never, {

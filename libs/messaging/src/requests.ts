@@ -1,6 +1,7 @@
-import { ProblemError, problem, type CallContext, type Problem, type Request } from '@hybrid/contracts';
+import { ProblemError, type CallContext, type Problem, type Request } from '@hybrid/contracts';
 import { withSpan } from '@hybrid/telemetry';
 import {
+  InvalidArgumentError,
   NoRespondersError,
   RequestError,
   TimeoutError,
@@ -15,7 +16,7 @@ export class Requests {
 
   /**
    * @throws ProblemError the service's refusal, or `service_unavailable` when nobody answers, `timeout` when nobody
-   * answered in time (the command may still be carried out: ask again with the same ids).
+   * answered in time (the command may still be carried out: ask again with the same ids), or `message_too_large`.
    */
   async send<I, O>(request: Request<I, O>, input: I, call: CallContext): Promise<O> {
     return this.exchange(request, JSON.stringify(input), call);
@@ -68,5 +69,17 @@ function unanswered(subject: string, cause: unknown): unknown {
       { kind: 'unavailable', code: 'timeout', detail: `${subject} was not answered in time; try again` },
       { cause },
     );
-  return problem('unavailable', 'messaging_unavailable', `${subject} could not be sent; try again`);
+  if (reason instanceof InvalidArgumentError)
+    return new ProblemError(
+      {
+        kind: 'too_large',
+        code: 'message_too_large',
+        detail: `${subject}: the input is larger than a message may be (1 MiB unless NATS is told otherwise)`,
+      },
+      { cause },
+    );
+  return new ProblemError(
+    { kind: 'unavailable', code: 'messaging_unavailable', detail: `${subject} could not be sent; try again` },
+    { cause },
+  );
 }

@@ -17,12 +17,13 @@ export async function runService(name: string, module: Type): Promise<void> {
       logger: ['warn', 'error', 'fatal'],
     });
     await app.listen();
-    sayReady(name);
+    // Before it says that it serves: whoever hears that may stop it at once.
     stopOnSignal(name, async () => {
       connections.beginStop();
       await app.close();
       await stopTelemetry();
     });
+    sayReady(name);
   });
 }
 

@@ -75,12 +75,13 @@ export class Agents implements OnModuleInit, OnApplicationShutdown {
   /** Keeps the figures, renews the leases of the agent's jobs and tells it which of them are not its own any more. */
   async heartbeat(agentId: string, heartbeat: Heartbeat, call: CallContext): Promise<HeartbeatReply> {
     const running = heartbeat.running ?? [];
-    const [handled, , { lost }] = await Promise.all([
-      this.things.handle(
-        agentId,
-        { type: 'RecordHealth', status: 'HEALTHY', reason: 'heartbeat', now: now() },
-        call,
-      ),
+    // First, as it refuses another organisation's agents: their heartbeat must leave no trace.
+    const handled = await this.things.handle(
+      agentId,
+      { type: 'RecordHealth', status: 'HEALTHY', reason: 'heartbeat', now: now() },
+      call,
+    );
+    const [, { lost }] = await Promise.all([
       this.heartbeats.record(agentId, heartbeat),
       running.length
         ? this.connections.requests.send(queueRequests.renew, { agent_id: agentId, running }, call)

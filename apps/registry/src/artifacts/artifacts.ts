@@ -2,6 +2,7 @@
 import {
   ARTIFACT_CHUNK_BYTES,
   problem,
+  ProblemError,
   type ArtifactAddress,
   type ArtifactView,
   type CallContext,
@@ -69,11 +70,20 @@ export class Artifacts implements OnModuleInit, OnApplicationShutdown {
     const { upload_id, ...described } = request;
     const id = artifactId(request, call.org);
     const { state: before } = await this.things.load(id, call.org);
-    if (before.artifact?.sha256 !== request.sha256)
-      await this.blobs.commit(upload_id, blobOf(request, request.sha256, call.org), request.size);
+    // Bytes that will be refused are not put in place: nobody would ever remove them.
+    if (before.artifact && before.artifact.sha256 !== request.sha256)
+      await this.blobs.abort(call.org, upload_id);
+    else await this.blobs.commit(upload_id, blobOf(request, request.sha256, call.org), request.size);
     const artifact = { ...described, created_at: new Date().toISOString() };
-    const { state } = await this.things.handle(id, { type: 'StoreArtifact', artifact }, call);
-    return state.artifact!;
+    try {
+      const { state } = await this.things.handle(id, { type: 'StoreArtifact', artifact }, call);
+      return state.artifact!;
+    } catch (error) {
+      // The address holds other bytes: nobody will ever ask for these.
+      if (error instanceof ProblemError && error.problem.code === 'artifact_exists')
+        await this.blobs.remove(blobOf(request, request.sha256, call.org));
+      throw error;
+    }
   }
 
   async abort(uploadId: string, call: CallContext): Promise<Record<string, never>> {

@@ -1,5 +1,6 @@
 /**
- * Blobs in a local directory: `<root>/<org>/<execution>/<artifact id>-<sha256>`, uploads in `<root>/<org>/uploads`.
+ * Blobs in a local directory: `<root>/<org>/<execution>/<artifact id>-<sha256>`, uploads in `<root>/<org>/uploads`,
+ * which no execution may be called: an upload could reach what is stored.
  * Replicas may share it: chunks are written at their offset, whoever gets them.
  */
 import { problem } from '@hybrid/contracts';
@@ -11,6 +12,8 @@ import { pipeline } from 'node:stream/promises';
 
 /** Names that become parts of paths. */
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,199}$/;
+
+const UPLOADS = 'uploads';
 
 export interface BlobAddress {
   org: string;
@@ -96,19 +99,27 @@ export class BlobDirectory {
   }
 
   private upload(org: string, uploadId: string): string {
-    return join(this.root, safe(org), 'uploads', safe(uploadId));
+    return join(this.root, safe(org), UPLOADS, safe(uploadId));
   }
 
   private blob({ org, executionId, artifactId, sha256 }: BlobAddress): string {
+    if (executionId === UPLOADS) throw invalidName();
     return join(this.root, safe(org), safe(executionId), safe(`${artifactId}-${sha256}`));
   }
 }
 
 function safe(name: string): string {
   if (SAFE_NAME.test(name)) return name;
-  throw problem('invalid', 'invalid_name', 'names may hold letters, digits, - and _ only', [
-    { path: 'execution_id', message: 'letters, digits, - and _' },
-  ]);
+  throw invalidName();
+}
+
+function invalidName(): Error {
+  return problem(
+    'invalid',
+    'invalid_name',
+    'names may hold letters, digits, - and _ only, and not be `uploads`',
+    [{ path: 'execution_id', message: 'letters, digits, - and _; not `uploads`' }],
+  );
 }
 
 async function sha256Of(path: string): Promise<string> {

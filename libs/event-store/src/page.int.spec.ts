@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { PageQuery } from '@hybrid/contracts';
+import { startPostgres, type ServerWithUrl } from '@hybrid/servers';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Pool } from 'pg';
+import { connectPostgres } from './connections.js';
+import { listPage } from './page.js';
+
+describe('a list', () => {
+  let directory: string;
+  let postgres: ServerWithUrl;
+  let pool: Pool;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hybrid-page-'));
+    postgres = await startPostgres({ dataDir: directory });
+    pool = connectPostgres(postgres.url, 'page');
+    await pool.query('create table things (id text, org text, created_at timestamptz, colour text)');
+    // Seven of the same instant, one older, one newer.
+    await pool.query(`insert into things
+      select 'm' || n, 'default', '2026-01-01T00:00:00.123Z', case when n % 2 = 0 then 'red' else 'blue' end
+      from generate_series(1, 7) n`);
+    await pool.query(`insert into things values
+      ('old', 'default', '2025-01-01', 'red'), ('new', 'default', '2027-01-01', 'red'), ('theirs', 'other', '2026-01-01', 'red')`);
+  });
+  afterAll(async () => {
+    await pool.end();
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const list = (query: PageQuery, where: Record<string, string | undefined> = {}, org = 'default') =>
+    listPage<{ id: string; created_at: Date }, string>({
+      pool,
+      table: 'things',
+      org,
+      query,
+      where,
+      view: ({ id }) => id,
+    });
+  const walk = async (limit: number, where = {}) => {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await list({ limit, cursor }, where);
+      pages.push(page.items);
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor);
+    return pages;
+  };
+
+  it('is walked page by page, newest first, every row once, also among rows of one instant', async () => {
+    expect(await walk(2)).toEqual([['new', 'm7'], ['m6', 'm5'], ['m4', 'm3'], ['m2', 'm1'], ['old']]);
+    expect(await walk(9)).toHaveLength(1);
+  });
+
+  it('counts and shows only what the filter lets through', async () => {
+    expect(await walk(2, { colour: 'blue' })).toEqual([
+      ['m7', 'm5'],
+      ['m3', 'm1'],
+    ]);
+    expect(await list({}, { colour: undefined })).toMatchObject({ total: 9 });
+    expect(await list({}, { colour: 'blue' })).toMatchObject({ total: 4, next_cursor: null });
+  });
+
+  it('shows one organisation nothing of another', async () => {
+    expect(await list({}, {}, 'other')).toEqual({ items: ['theirs'], total: 1, next_cursor: null });
+    expect(await list({}, {}, 'third')).toEqual({ items: [], total: 0, next_cursor: null });
+  });
+
+  const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  it.each([
+    ['no base64', '%%%'],
+    ['no JSON', Buffer.from('hello').toString('base64url')],
+    ['no pair', cursorOf({})],
+    ['nothing', cursorOf(null)],
+    ['no time', cursorOf(['yesterday', 'm1'])],
+    ['a time only to JavaScript', cursorOf(['1', 'm1'])],
+    ['a time beyond all calendars', cursorOf(['+275760-09-13T00:00:00.000Z', 'm1'])],
+    ['no id', cursorOf(['2026-01-01T00:00:00.123Z', 7])],
+    ['an id that is no text to PostgreSQL', cursorOf(['2026-01-01T00:00:00.123Z', 'm\0'])],
+  ])('refuses a cursor that is %s', async (_, cursor) => {
+    await expect(list({ cursor })).rejects.toMatchObject({
+      problem: { kind: 'invalid', code: 'invalid_cursor', errors: [{ path: 'cursor' }] },
+    });
+  });
+});

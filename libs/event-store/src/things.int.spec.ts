@@ -1,0 +1,164 @@
+import type { EventStoreDBClient } from '@eventstore/db-client';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '@hybrid/servers';
+import { eventually } from '@hybrid/testing';
+import { randomUUID } from 'node:crypto';
+import { breakableLine, type BrokenLine } from './broken-line.fixtures.js';
+import { connectEventStore } from './connections.js';
+import {
+  counterDecider,
+  type CounterCommand,
+  type CounterEvent,
+  type CounterState,
+} from './counter.fixtures.js';
+import { callBy, startPlatform, type Platform } from './platform.fixtures.js';
+import { Things } from './things.js';
+
+/** What a caller of a service waits for: the store's absence must be told before. */
+const CALLERS_PATIENCE_MS = 5_000;
+
+describe('things', () => {
+  let platform: Platform;
+  let things: Things<CounterState, CounterCommand, CounterEvent>;
+  const user = callBy('someone');
+  const add = (by: number, limit?: number): CounterCommand => ({ type: 'Add', by, limit });
+  const thingsOf = (client: EventStoreDBClient) => new Things(client, 'counter', counterDecider);
+
+  beforeAll(async () => {
+    platform = await startPlatform();
+    things = thingsOf(platform.connections.eventStore);
+  });
+  afterAll(() => platform.stop());
+
+  const unavailable = async (work: () => Promise<unknown>) => {
+    const begun = performance.now();
+    await expect(work()).rejects.toMatchObject({
+      problem: { code: 'event_store_unavailable', kind: 'unavailable' },
+    });
+    expect(performance.now() - begun).toBeLessThan(CALLERS_PATIENCE_MS);
+  };
+
+  it('are what their stream says, and nothing before it begins', async () => {
+    const id = randomUUID();
+    expect(await things.load(id, 'default')).toEqual({ state: { sum: 0, notes: [] }, revision: null });
+    const handled = await things.handle(id, add(2), user);
+    expect(handled).toMatchObject({ state: { sum: 2 }, revision: 0n, events: [{ type: 'Added' }] });
+    expect(await things.load(id, 'default')).toMatchObject({ state: { sum: 2 }, revision: 0n });
+    expect(await things.eventAt(id, 0, 'default')).toEqual({ type: 'Added', data: { by: 2, note: '' } });
+    expect(await things.eventAt(id, 1, 'default')).toBeNull();
+  });
+
+  it('get no event from a command that changes nothing, or is refused', async () => {
+    const id = randomUUID();
+    expect(await things.handle(id, add(0), user)).toMatchObject({ revision: null, events: [] });
+    await expect(things.handle(id, add(3, 2), user)).rejects.toMatchObject({
+      problem: { code: 'too_much', kind: 'conflict' },
+    });
+    expect(await things.history(id)).toEqual([]);
+  });
+
+  it('keep who did it, for whom and why', async () => {
+    const id = randomUUID();
+    await things.handle(id, add(1), { ...user, causationId: 'cause' });
+    expect((await things.history(id))[0]).toMatchObject({
+      category: 'counter',
+      thingId: id,
+      metadata: {
+        org: 'default',
+        actor: { type: 'user', id: 'someone' },
+        $correlationId: user.correlationId,
+        $causationId: 'cause',
+        version: 1,
+      },
+    });
+  });
+
+  it('are decided in turn, however many change one at once', async () => {
+    const id = randomUUID();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, () => things.handle(id, add(1, 5), user)),
+    );
+    const revisions = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value.revision] : []));
+    expect(revisions.sort()).toEqual([0n, 1n, 2n, 3n, 4n]);
+    expect((await things.load(id, 'default')).state.sum).toBe(5);
+    for (const one of outcomes)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ problem: { code: 'too_much' } });
+  });
+
+  it('are read and decided anew where the caller knows an older state', async () => {
+    const id = randomUUID();
+    const known = await things.handle(id, add(1), user);
+    await things.handle(id, add(3), user);
+    expect(await things.handle(id, add(1, 5), user, known)).toMatchObject({
+      state: { sum: 5 },
+      revision: 2n,
+    });
+    await expect(things.handle(id, add(1, 5), user, known)).rejects.toMatchObject({
+      problem: { code: 'too_much' },
+    });
+  });
+
+  it('are not there for another organisation', async () => {
+    const id = randomUUID();
+    await things.handle(id, add(2), user);
+    expect(await things.load(id, 'other')).toEqual({ state: { sum: 0, notes: [] }, revision: null });
+    expect(await things.eventAt(id, 0, 'other')).toBeNull();
+    await expect(things.handle(id, add(1), callBy('x', 'other'))).rejects.toMatchObject({
+      problem: { kind: 'conflict' },
+    });
+    expect(await things.history(id)).toHaveLength(1);
+  });
+
+  describe('over a line that breaks', () => {
+    let line: BrokenLine;
+    let client: EventStoreDBClient;
+    beforeAll(async () => {
+      line = await breakableLine(platform.eventStore.port);
+      client = connectEventStore(`esdb://127.0.0.1:${line.port}?tls=false`);
+    });
+    afterAll(async () => {
+      await client.dispose();
+      await line.close();
+    });
+
+    it.each([
+      ['cut', async () => line.cut()],
+      [
+        'cut by a crash of the store',
+        async () => {
+          await platform.eventStore.kill();
+          await platform.eventStore.restart();
+          line.cut();
+        },
+      ],
+    ])('get one copy of an event whose acknowledgement was lost, %s', async (_, cut) => {
+      const id = randomUUID();
+      const far = thingsOf(client);
+      const known = await far.handle(id, add(1), user);
+      line.mute();
+      const handled = far.handle(id, add(1), user, known);
+      await eventually(async () => expect(await things.history(id)).toHaveLength(2));
+      await cut();
+      expect(await handled).toMatchObject({ state: { sum: 2 }, revision: 1n });
+      expect(await things.history(id)).toHaveLength(2);
+    });
+
+    it('say in time that the store does not answer, once it fell silent', async () => {
+      const id = randomUUID();
+      const far = thingsOf(client);
+      const known = await far.handle(id, add(1), user);
+      line.mute();
+      await Promise.all([
+        unavailable(() => far.handle(id, add(1), user, known)),
+        unavailable(() => far.load(id, 'default')),
+      ]);
+    });
+  });
+
+  it('say in time that there is no store', async () => {
+    const client = connectEventStore(`esdb://127.0.0.1:${await freePort()}?tls=false`);
+    const nowhere = thingsOf(client);
+    await unavailable(() => nowhere.handle(randomUUID(), add(1), user));
+    await client.dispose();
+  });
+});

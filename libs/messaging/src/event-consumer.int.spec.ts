@@ -1,0 +1,217 @@
+import { eventSubject, problem, type CallContext, type PublicEvent } from '@hybrid/contracts';
+import { startNats, type ServerWithUrl } from '@hybrid/servers';
+import { eventually } from '@hybrid/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { jetstream } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Module } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { callHeaders } from './call-headers.js';
+import { connectNats } from './connection.js';
+import { MessageController, OnEvents } from './handlers.js';
+import { serveOn, type Served } from './serve.fixtures.js';
+import { ensureStreams } from './streams.js';
+
+type Event = PublicEvent<{ n: number }>;
+type Heard = (event: Event, call: CallContext) => Promise<void> | void;
+
+describe('events from JetStream', () => {
+  let directory: string;
+  let nats: ServerWithUrl;
+  let connection: NatsConnection;
+  let service: string;
+  let heard: string[];
+  const served: Served[] = [];
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hybrid-events-'));
+    nats = await startNats({ dataDir: directory });
+    connection = await connectNats(nats.url, 'spec');
+    await ensureStreams(connection);
+  });
+  afterAll(async () => {
+    await connection.close();
+    await nats.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    service = `s${randomUUID().slice(0, 8)}`;
+    heard = [];
+  });
+  afterEach(async () => {
+    for (const one of served.splice(0)) await one.stop();
+  });
+
+  const publish = async (id: string, n: number) => {
+    const event_id = randomUUID();
+    const event: Event = {
+      event_id,
+      type: 'WordSaid',
+      org: 'acme',
+      id,
+      revision: n,
+      time: '2026-01-01T00:00:00.000Z',
+      correlation_id: 'c',
+      data: { n },
+    };
+    const headers = callHeaders({ org: 'acme', actor: { type: 'service', id: service }, correlationId: 'c' });
+    await jetstream(connection).publish(
+      eventSubject('acme', service, 'word', 'said', id),
+      JSON.stringify(event),
+      {
+        msgID: event_id,
+        headers,
+      },
+    );
+    return event_id;
+  };
+  const listen = async (hear: Heard) => {
+    @MessageController()
+    class WordController {
+      @OnEvents({ durable: `${service}-words`, filter: `evt.*.${service}.word.>` })
+      async said(@Payload() event: Event, @Ctx() call: CallContext) {
+        await hear(event, call);
+      }
+    }
+    @Module({ controllers: [WordController] })
+    class WordModule {}
+    const one = await serveOn(nats.url, WordModule);
+    served.push(one);
+    return one;
+  };
+  const note = ({ id, data }: Event) => void heard.push(`${id}${data.n}`);
+  const pending = async () => {
+    const manager = await jetstream(connection).jetstreamManager();
+    const { num_pending, num_ack_pending } = await manager.consumers.info('EVENTS', `${service}-words`);
+    return num_pending + num_ack_pending;
+  };
+
+  it('come with who caused them, for whom and by what', async () => {
+    let seen: CallContext | undefined;
+    const event_id = await publish('a', 0);
+    await listen((_, call) => void (seen = call));
+    await eventually(() =>
+      expect(seen).toEqual({
+        org: 'acme',
+        actor: { type: 'service', id: service },
+        correlationId: 'c',
+        causationId: event_id,
+      }),
+    );
+  });
+
+  it('come in order for one thing, one at a time, and side by side for different things', async () => {
+    const running = new Map<string, number>();
+    let most = 0;
+    let overlapped = false;
+    let open = () => {};
+    const door = new Promise<void>((resolve) => (open = resolve));
+    await listen(async (event) => {
+      running.set(event.id, (running.get(event.id) ?? 0) + 1);
+      if (running.get(event.id)! > 1) overlapped = true;
+      most = Math.max(
+        most,
+        [...running.values()].reduce((sum, one) => sum + one, 0),
+      );
+      await door;
+      note(event);
+      running.set(event.id, running.get(event.id)! - 1);
+    });
+    for (let n = 0; n < 4; n++) for (const id of ['a', 'b', 'c']) await publish(id, n);
+    await eventually(() => expect(most).toBe(3));
+    expect(heard).toEqual([]);
+    open();
+    await eventually(() => expect(heard).toHaveLength(12));
+    expect(overlapped).toBe(false);
+    expect(most).toBe(3);
+    for (const id of ['a', 'b', 'c'])
+      expect(heard.filter((one) => one.startsWith(id))).toEqual([0, 1, 2, 3].map((n) => `${id}${n}`));
+  });
+
+  it('come again after a throw, until they are handled', async () => {
+    let tries = 0;
+    await listen((event) => {
+      if (++tries < 3) throw tries === 1 ? new Error('not now') : problem('unavailable', 'later', 'later');
+      note(event);
+    });
+    await publish('a', 0);
+    await eventually(() => expect(heard).toEqual(['a0']));
+    expect(tries).toBe(3);
+    await eventually(async () => expect(await pending()).toBe(0));
+  });
+
+  it.each(['invalid', 'not_found', 'forbidden', 'conflict'] as const)(
+    'end with a refusal of kind %s, and the next ones go on',
+    async (kind) => {
+      let tries = 0;
+      await listen((event) => {
+        if (event.data.n === 0) {
+          tries++;
+          throw problem(kind, 'no', 'never');
+        }
+        note(event);
+      });
+      await publish('a', 0);
+      await publish('a', 1);
+      await eventually(() => expect(heard).toEqual(['a1']));
+      await eventually(async () => expect(await pending()).toBe(0));
+      expect(tries).toBe(1);
+    },
+  );
+
+  it('go to one of two replicas, and to the other when the first is gone', async () => {
+    const first = await listen(note);
+    await listen(note);
+    for (let n = 0; n < 10; n++) await publish(`t${n}-`, n);
+    await eventually(() => expect(heard).toHaveLength(10));
+    await first.stop();
+    served.splice(served.indexOf(first), 1);
+    await publish('last', 0);
+    await eventually(() => expect(heard).toContain('last0'));
+    expect(new Set(heard).size).toBe(heard.length);
+  });
+
+  it('are finished by a replica that stops', async () => {
+    let open = () => {};
+    const door = new Promise<void>((resolve) => (open = resolve));
+    let begun = false;
+    const one = await listen(async (event) => {
+      begun = true;
+      await door;
+      note(event);
+    });
+    await publish('a', 0);
+    await eventually(() => expect(begun).toBe(true));
+    let stopped = false;
+    const stopping = one.stop().then(() => void (stopped = true));
+    served.splice(0);
+    await publish('b', 0);
+    expect(stopped).toBe(false);
+    open();
+    await stopping;
+    expect(heard).toEqual(['a0']);
+    await eventually(async () => expect(await pending()).toBe(1));
+  });
+
+  it('go on after NATS crashed, and after it lost its store', async () => {
+    await listen(note);
+    await publish('a', 0);
+    await eventually(() => expect(heard).toEqual(['a0']));
+    await nats.kill();
+    await nats.restart();
+    await eventually(() => publish('a', 1), 20_000);
+    await eventually(() => expect(heard).toEqual(['a0', 'a1']), 20_000);
+    await nats.kill();
+    await rm(join(directory, 'jetstream'), { recursive: true });
+    await nats.restart();
+    await eventually(async () => {
+      await ensureStreams(connection);
+      await publish('a', 2);
+    }, 20_000);
+    await eventually(() => expect(heard).toEqual(['a0', 'a1', 'a2']), 20_000);
+  });
+});
