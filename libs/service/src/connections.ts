@@ -1,8 +1,15 @@
 import type { ServiceHealth } from '@hybrid/contracts';
-import { connectEventStore, connectPostgres } from '@hybrid/event-store';
+import {
+  connectEventStore,
+  connectPostgres,
+  Projector,
+  Relay,
+  type Projection,
+  type Publisher,
+} from '@hybrid/event-store';
 import { connectNats, Requests } from '@hybrid/messaging';
 import type { EventStoreDBClient } from '@eventstore/db-client';
-import { Global, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { Global, Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import type { ServerSettings } from './settings.js';
@@ -11,6 +18,7 @@ import type { ServerSettings } from './settings.js';
 export class Connections {
   readonly requests: Requests;
   private readonly stop = new AbortController();
+  private readonly background: { stop(): Promise<void> }[] = [];
 
   private constructor(
     readonly nats: NatsConnection,
@@ -68,11 +76,35 @@ export class Connections {
     this.stop.abort();
   }
 
+  /** Keeps a read model until `close`; resolves when its tables are there. */
+  async project(projection: Projection): Promise<void> {
+    const projector = new Projector(this.eventStore, this.pool, projection, warn(projection.name));
+    this.background.push(projector);
+    await projector.start();
+  }
+
+  /** Tells the others of a service's events until `close`. */
+  publish(publisher: Publisher): void {
+    const relay = new Relay(
+      { client: this.eventStore, nats: this.nats, pool: this.pool },
+      publisher,
+      warn(publisher.service),
+    );
+    this.background.push(relay);
+    relay.start();
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.background.map((part) => part.stop()));
     await this.nats.drain();
     await this.eventStore.dispose();
     await this.pool.end();
   }
+}
+
+function warn(name: string): (message: string) => void {
+  const logger = new Logger(name);
+  return (message) => void logger.warn(message);
 }
 
 async function answers(work: () => Promise<unknown>): Promise<'up' | 'down'> {

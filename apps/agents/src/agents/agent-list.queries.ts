@@ -19,7 +19,7 @@ export class AgentListQueries {
   list(query: ListAgents, org: string): Promise<Page<AgentView>> {
     return listPage<AgentRow, AgentView>({
       pool: this.connections.pool,
-      table: 'agents.agents left join agents.heartbeats using (id)',
+      table: 'agents.agents left join agents.heartbeats using (id, org)',
       org,
       query,
       where: { status: query.status, pool: query.pool, deregistered: 'no' },

@@ -11,9 +11,9 @@ import {
   type SetAgentStatus,
 } from '@hybrid/contracts';
 import { fold } from '@hybrid/decider';
-import { Projector, Relay, Things } from '@hybrid/event-store';
+import { Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { timingSafeEqual } from 'node:crypto';
 import { agentList } from './agent-list.projection.js';
 import { agentDecider, type AgentCommand, type AgentState } from './agent.decider.js';
@@ -23,31 +23,20 @@ import { agentStatus, agentView } from './agent.view.js';
 import { Heartbeats } from './heartbeats.js';
 
 @Injectable()
-export class Agents implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(Agents.name);
+export class Agents implements OnModuleInit {
   private readonly things: Things<AgentState, AgentCommand, AgentEvent>;
-  private readonly projector: Projector;
-  private readonly relay: Relay;
 
   constructor(
     private readonly connections: Connections,
     private readonly heartbeats: Heartbeats,
   ) {
-    const { eventStore, pool, nats } = connections;
-    const log = (message: string) => this.logger.warn(message);
-    this.things = new Things(eventStore, 'agent', agentDecider);
-    this.projector = new Projector(eventStore, pool, agentList, log);
-    this.relay = new Relay({ client: eventStore, nats, pool }, agentPublisher, log);
+    this.things = new Things(connections.eventStore, 'agent', agentDecider);
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
+    await this.connections.project(agentList);
     await this.heartbeats.prepare();
-    this.relay.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.projector.stop(), this.relay.stop()]);
+    this.connections.publish(agentPublisher);
   }
 
   async register(request: RegisterAgentCommand, call: CallContext): Promise<AgentView> {
@@ -82,7 +71,7 @@ export class Agents implements OnModuleInit, OnApplicationShutdown {
       call,
     );
     const [, { lost }] = await Promise.all([
-      this.heartbeats.record(agentId, heartbeat),
+      this.heartbeats.record(agentId, call.org, heartbeat),
       running.length
         ? this.connections.requests.send(queueRequests.renew, { agent_id: agentId, running }, call)
         : { lost: [] },
@@ -108,7 +97,7 @@ export class Agents implements OnModuleInit, OnApplicationShutdown {
   async get(agentId: string, call: CallContext): Promise<AgentView> {
     const [{ state }, heartbeat] = await Promise.all([
       this.things.load(agentId, call.org),
-      this.heartbeats.last(agentId),
+      this.heartbeats.last(agentId, call.org),
     ]);
     return agentView(state, heartbeat);
   }

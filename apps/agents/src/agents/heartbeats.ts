@@ -25,23 +25,23 @@ export class Heartbeats {
   async prepare(): Promise<void> {
     await this.connections.pool.query(
       `create table if not exists agents.heartbeats
-         (id text primary key, seen_at timestamptz not null, metrics jsonb not null, running int not null)`,
+         (id text primary key, org text not null, seen_at timestamptz not null, metrics jsonb not null, running int not null)`,
     );
   }
 
-  async record(agentId: string, heartbeat: Heartbeat): Promise<void> {
+  async record(agentId: string, org: string, heartbeat: Heartbeat): Promise<void> {
     const { running = [], ...metrics } = heartbeat;
     await this.connections.pool.query(
-      `insert into agents.heartbeats (id, seen_at, metrics, running) values ($1, now(), $2, $3)
+      `insert into agents.heartbeats (id, org, seen_at, metrics, running) values ($1, $4, now(), $2, $3)
        on conflict (id) do update set seen_at = now(), metrics = excluded.metrics, running = excluded.running`,
-      [agentId, JSON.stringify(metrics), running.length],
+      [agentId, JSON.stringify(metrics), running.length, org],
     );
   }
 
-  async last(agentId: string): Promise<LastHeartbeat | undefined> {
+  async last(agentId: string, org: string): Promise<LastHeartbeat | undefined> {
     const { rows } = await this.connections.pool.query<LastHeartbeat>(
-      'select seen_at, metrics, running from agents.heartbeats where id = $1',
-      [agentId],
+      'select seen_at, metrics, running from agents.heartbeats where id = $1 and org = $2',
+      [agentId, org],
     );
     return rows[0];
   }
@@ -52,7 +52,7 @@ export class Heartbeats {
       `with quiet as (
          select a.id, a.org, a.state->>'health' as known,
                 extract(epoch from now() - coalesce(h.seen_at, a.created_at))::int as seconds
-         from agents.agents a left join agents.heartbeats h using (id)
+         from agents.agents a left join agents.heartbeats h using (id, org)
          where a.deregistered = 'no' and a.state->>'health' <> 'DEAD'),
        judged as (
          select *, case when seconds > $3 then 'DEAD' when seconds > $2 then 'OFFLINE' when seconds > $1 then 'DEGRADED' end

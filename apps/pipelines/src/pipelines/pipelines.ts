@@ -7,9 +7,9 @@ import {
   type PipelineView,
   type ValidationReport,
 } from '@hybrid/contracts';
-import { listPage, Projector, Things } from '@hybrid/event-store';
+import { listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Definition } from '../language/definition.js';
 import { readPipeline } from '../language/read-pipeline.js';
 import { pipelineList } from './pipeline-list.projection.js';
@@ -21,23 +21,15 @@ import {
 } from './pipeline.decider.js';
 
 @Injectable()
-export class Pipelines implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(Pipelines.name);
+export class Pipelines implements OnModuleInit {
   private readonly things: Things<PipelineState, PipelineCommand, PipelineEvent>;
-  private readonly projector: Projector;
 
   constructor(private readonly connections: Connections) {
-    const { eventStore, pool } = connections;
-    this.things = new Things(eventStore, 'pipeline', pipelineDecider);
-    this.projector = new Projector(eventStore, pool, pipelineList, (message) => this.logger.warn(message));
+    this.things = new Things(connections.eventStore, 'pipeline', pipelineDecider);
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.projector.stop();
+    await this.connections.project(pipelineList);
   }
 
   validate(definition: string): ValidationReport {

@@ -9,9 +9,9 @@ import {
   type RunView,
   type StartRun,
 } from '@hybrid/contracts';
-import { listPage, Projector, Relay, Things } from '@hybrid/event-store';
+import { listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Pipelines } from '../pipelines/pipelines.js';
 import { runList, type ListedRun } from './run-list.projection.js';
 import { runDecider, type RunCommand } from './run.decider.js';
@@ -21,30 +21,19 @@ import type { RunState } from './run.state.js';
 import { viewOf } from './run.view.js';
 
 @Injectable()
-export class Runs implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(Runs.name);
+export class Runs implements OnModuleInit {
   private readonly things: Things<RunState, RunCommand, RunEvent>;
-  private readonly projector: Projector;
-  private readonly relay: Relay;
 
   constructor(
     private readonly connections: Connections,
     private readonly pipelines: Pipelines,
   ) {
-    const { eventStore, pool, nats } = connections;
-    const log = (message: string) => this.logger.warn(message);
-    this.things = new Things(eventStore, 'run', runDecider);
-    this.projector = new Projector(eventStore, pool, runList, log);
-    this.relay = new Relay({ client: eventStore, nats, pool }, runPublisher, log);
+    this.things = new Things(connections.eventStore, 'run', runDecider);
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
-    this.relay.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.projector.stop(), this.relay.stop()]);
+    await this.connections.project(runList);
+    this.connections.publish(runPublisher);
   }
 
   /** Starts the current version of the pipeline. @throws ProblemError `pipeline_not_found`, `inputs_invalid`, … */

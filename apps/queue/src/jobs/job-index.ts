@@ -1,7 +1,7 @@
-import { Projector, Relay, subscribe, Things, type StoredEvent } from '@hybrid/event-store';
+import { subscribe, Things, type StoredEvent } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import type { Position } from '@eventstore/db-client';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 import { jobList } from './job-list.projection.js';
@@ -19,34 +19,26 @@ interface SeedRow {
 
 /** Keeps this replica's view of the live jobs: seeded from the read model, then fed by the log. */
 @Injectable()
-export class JobIndex implements OnModuleInit, OnApplicationShutdown {
+export class JobIndex implements OnModuleInit {
   readonly waiting = new WaitingJobs();
   readonly leases = new Leases();
   private readonly logger = new Logger(JobIndex.name);
-  private readonly stop = new AbortController();
-  private readonly projector: Projector;
-  private readonly relay: Relay;
   private readonly things: Things<JobState, JobCommand, JobEvent>;
   private position: Position | null = null;
-  private running: Promise<void> = Promise.resolve();
 
   constructor(private readonly connections: Connections) {
-    const { eventStore, pool, nats } = connections;
-    this.things = new Things(eventStore, 'job', jobDecider);
-    const log = (message: string) => this.logger.warn(message);
-    this.projector = new Projector(eventStore, pool, jobList, log);
+    this.things = new Things(connections.eventStore, 'job', jobDecider);
     connections.stopping.addEventListener('abort', () => this.waiting.wakeAll());
-    this.relay = new Relay({ client: eventStore, nats, pool }, jobPublisher, log);
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
-    this.relay.start();
+    await this.connections.project(jobList);
+    this.connections.publish(jobPublisher);
     await this.seed();
-    this.running = subscribe({
+    void subscribe({
       client: this.connections.eventStore,
       prefixes: ['job-'],
-      signal: this.stop.signal,
+      signal: this.connections.stopping,
       log: (message) => this.logger.warn(message),
       from: () => this.position,
       handle: async ({ events, position }) => {
@@ -54,11 +46,6 @@ export class JobIndex implements OnModuleInit, OnApplicationShutdown {
         this.position = position;
       },
     });
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    this.stop.abort();
-    await Promise.all([this.running, this.projector.stop(), this.relay.stop()]);
   }
 
   /** Live jobs and checkpoint as of one moment, so that start does not read the whole history. */

@@ -9,9 +9,9 @@ import {
   type ListQuery,
   type Page,
 } from '@hybrid/contracts';
-import { listPage, Projector, Things } from '@hybrid/event-store';
+import { listPage, Things } from '@hybrid/event-store';
 import { Connections, readSettings } from '@hybrid/service';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { v5 as uuidV5 } from 'uuid';
 import { artifactList } from './artifact-list.projection.js';
 import {
@@ -34,25 +34,17 @@ interface Commit extends ArtifactAddress {
 }
 
 @Injectable()
-export class Artifacts implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(Artifacts.name);
+export class Artifacts implements OnModuleInit {
   private readonly things: Things<ArtifactState, ArtifactCommand, ArtifactEvent>;
   private readonly blobs: BlobDirectory;
-  private readonly projector: Projector;
 
   constructor(private readonly connections: Connections) {
-    const { eventStore, pool } = connections;
-    this.things = new Things(eventStore, 'artifact', artifactDecider);
+    this.things = new Things(connections.eventStore, 'artifact', artifactDecider);
     this.blobs = new BlobDirectory(readSettings(RegistrySettings, 'registry').HYBRID_ARTIFACTS);
-    this.projector = new Projector(eventStore, pool, artifactList, (message) => this.logger.warn(message));
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.projector.stop();
+    await this.connections.project(artifactList);
   }
 
   async writeChunk(

@@ -1,35 +1,24 @@
 /** The __noun__s' commands and queries. */
 import { problem, type CallContext, type ListQuery, type Page } from '@hybrid/contracts';
-import { listPage, Projector, Relay, Things } from '@hybrid/event-store';
+import { listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { __noun__List } from './__noun__-list.projection.js';
 import type { __Noun__View } from './__noun__.contract.js';
 import { __noun__Decider, type __Noun__Command, type __Noun__Event, type __Noun__State } from './__noun__.decider.js';
 import { __noun__Publisher } from './__noun__.publisher.js';
 
 @Injectable()
-export class __Noun__s implements OnModuleInit, OnApplicationShutdown {
-  private readonly logger = new Logger(__Noun__s.name);
+export class __Noun__s implements OnModuleInit {
   private readonly things: Things<__Noun__State, __Noun__Command, __Noun__Event>;
-  private readonly projector: Projector;
-  private readonly relay: Relay;
 
   constructor(private readonly connections: Connections) {
-    const { eventStore, pool, nats } = connections;
-    const log = (message: string) => this.logger.warn(message);
-    this.things = new Things(eventStore, '__noun__', __noun__Decider);
-    this.projector = new Projector(eventStore, pool, __noun__List, log);
-    this.relay = new Relay({ client: eventStore, nats, pool }, __noun__Publisher, log);
+    this.things = new Things(connections.eventStore, '__noun__', __noun__Decider);
   }
 
   async onModuleInit(): Promise<void> {
-    await this.projector.start();
-    this.relay.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await Promise.all([this.projector.stop(), this.relay.stop()]);
+    await this.connections.project(__noun__List);
+    this.connections.publish(__noun__Publisher);
   }
 
   async handle(id: string, command: __Noun__Command, call: CallContext): Promise<__Noun__View> {
