@@ -153,7 +153,7 @@ describe('artifacts and events over HTTP', () => {
       },
     );
 
-    it.each(['..%2F..%2Fescape', '..%2Fuploads', '.hidden', 'x'.repeat(101), 'a%00b'])(
+    it.each(['..%2F..%2Fescape', '..%2Fuploads', '.hidden', 'x'.repeat(201), 'a%00b'])(
       'is refused under the execution %s',
       async (execution) => {
         const bytes = new Uint8Array(Buffer.from('x'));
@@ -262,8 +262,8 @@ describe('artifacts and events over HTTP', () => {
       for (const nonsense of ['nonsense', '1-2-3', '1-99999999999999999999', '1.5-2.5']) {
         const stream = await open('', nonsense);
         const id = await run();
-        const [next] = await readUntil(stream, (events) => events.length === 1);
-        expect(next!.data.id).toBe(id);
+        const events = await readUntil(stream, (seen) => seen.some(({ data }) => data.id === id));
+        expect(events.map(({ data }) => data.id)).not.toContain(again[0]!.data.id);
       }
     });
   });

@@ -1,5 +1,6 @@
 /** The HTTP API as its clients see it: whole answers, agents by hand, and server-sent events one by one. */
 import type { ClaimedJob, RegisteredAgent } from '@hybrid/contracts';
+import type { Platform } from '@hybrid/test-platform';
 import { randomUUID } from 'node:crypto';
 
 export interface Answer<T = Record<string, unknown>> {
@@ -36,7 +37,7 @@ export async function ask<T = Record<string, unknown>>(
     body: json === undefined ? options.body : JSON.stringify(json),
     signal,
     ...(options.body instanceof ReadableStream && { duplex: 'half' }),
-  } as RequestInit);
+  });
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/event-stream')) {
     await response.body?.cancel();
@@ -119,4 +120,15 @@ export function leaseOf({ attempt, lease_token }: ClaimedJob) {
 
 export function line(seq: number, text = `line ${seq}`) {
   return { seq, time: '2026-01-01T00:00:00.000Z', stream: 'stdout', text };
+}
+
+/** Listens on a NATS subject; `seen` resolves with the next message that anybody sends there. */
+export async function nextMessage(platform: Platform, subject: string): Promise<{ seen: Promise<void> }> {
+  const { nats } = platform.connections;
+  const subscription = nats.subscribe(subject, { max: 1 });
+  await nats.flush();
+  const seen = (async () => {
+    for await (const _ of subscription) return;
+  })();
+  return { seen };
 }

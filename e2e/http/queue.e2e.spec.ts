@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CLAIM_ABANDONED_SUBJECT, queueRequests, type JobView, type LogLine } from '@hybrid/contracts';
-import { bundleOf, startProcess } from '@hybrid/servers';
 import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, leaseOf, line, type Answer, type Ask } from './client.js';
+import { ask, HandAgent, jobOf, leaseOf, line, nextMessage, type Answer, type Ask } from './client.js';
 import { openEvents, readUntil } from './event-stream.js';
 
 interface Page {
@@ -44,15 +43,6 @@ describe('the queue over HTTP', () => {
       expect(body.total).toBe(count);
       return body.jobs;
     });
-  /** Resolves with the next message on the subject that anybody sends from now on. */
-  const nextMessage = async (subject: string): Promise<Promise<void>> => {
-    const { nats } = system.platform.connections;
-    const subscription = nats.subscribe(subject, { max: 1 });
-    await nats.flush();
-    return (async () => {
-      for await (const _ of subscription) return;
-    })();
-  };
 
   describe('lists', () => {
     const COUNT = 23;
@@ -84,7 +74,12 @@ describe('the queue over HTTP', () => {
       async (query) => {
         expect(await admin(`GET /api/queue/jobs?${query}`)).toMatchObject({
           status: 422,
-          body: { code: 'invalid_input', errors: [{ path: query.split('=')[0] }] },
+          body: {
+            code: 'invalid_input',
+            errors: expect.arrayContaining([
+              expect.objectContaining({ path: query.split('=')[0] }),
+            ]) as unknown,
+          },
         });
       },
     );
@@ -165,9 +160,9 @@ describe('the queue over HTTP', () => {
     it('gets a job that comes while it waits; the job goes to its end; the figures follow', async () => {
       const agent = await agentOf('wait');
       const before = (await admin('GET /api/queue/stats')).body as Record<string, number>;
-      const asked = await nextMessage(queueRequests.claim.subject);
+      const asked = await nextMessage(system.platform, queueRequests.claim.subject);
       const claim = agent.claim(20);
-      await asked;
+      await asked.seen;
       const [good, bad] = [
         await enqueue(jobOf('good', 'wait')),
         await enqueue(jobOf('bad', 'wait', { max_attempts: 1 })),
@@ -232,13 +227,13 @@ describe('the queue over HTTP', () => {
     it('whose agent hung up takes no job', async () => {
       const [gone, here] = [await agentOf('gone'), await agentOf('gone')];
       const hangUp = new AbortController();
-      const asked = await nextMessage(queueRequests.claim.subject);
-      const abandoned = await nextMessage(CLAIM_ABANDONED_SUBJECT);
+      const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+      const abandoned = await nextMessage(system.platform, CLAIM_ABANDONED_SUBJECT);
       const claim = gone.claim(40, { signal: hangUp.signal }).catch(() => 'hung up');
-      await asked;
+      await asked.seen;
       hangUp.abort();
       expect(await claim).toBe('hung up');
-      await abandoned;
+      await abandoned.seen;
       const job = await enqueue(jobOf('for-the-other', 'gone'));
       expect((await here.claim(10)).body.job).toMatchObject({ id: job.id, attempt: 1 });
     });
@@ -336,60 +331,6 @@ describe('the queue over HTTP', () => {
     it.each(['?cursor=nonsense', '?limit=0', '?nope=1'])('refuses %s', async (query) => {
       const job = await enqueue(jobOf('unread', 'unread'));
       expect(await admin(`GET ${logOf(job)}${query}`)).toMatchObject({ status: 422 });
-    });
-  });
-
-  describe('a stop', () => {
-    it('of a gateway that stands alone ends within two seconds, with every open stream and claim', async () => {
-      const agent = await agentOf('stop');
-      const job = await enqueue(jobOf('tailed', 'stop-log'));
-      const gateway = await startProcess({
-        name: 'gateway',
-        command: process.execPath,
-        args: [bundleOf('gateway')],
-        env: {
-          ...process.env,
-          ...system.platform.settings,
-          HYBRID_HOST: '127.0.0.1',
-          HYBRID_PORT: '0',
-          HYBRID_ADMIN_TOKEN: system.adminToken,
-          HYBRID_JOIN_TOKEN: joinToken,
-        },
-      });
-      const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;
-      const asked = await nextMessage(queueRequests.claim.subject);
-      const claim = ask(url, 'POST /api/queue/claim', {
-        token: agent.token,
-        json: { agent_id: agent.id, wait_seconds: 40 },
-      });
-      const streams = await Promise.all(
-        ['/api/dashboard/events', `/api/queue/jobs/${job.id}/logs`].map((path) =>
-          openEvents(url + path, system.adminToken),
-        ),
-      );
-      const ends = streams.map(async (stream) => {
-        for await (const event of stream) throw new Error(`unexpected: ${event.event}`);
-        return 'ended';
-      });
-      await asked;
-      const start = performance.now();
-      expect(await gateway.stop()).toEqual({ code: 0, signal: null });
-      expect(performance.now() - start).toBeLessThan(2_000);
-      expect(await Promise.all(ends)).toEqual(['ended', 'ended']);
-      expect(await claim).toMatchObject({ status: 404, body: { code: 'no_jobs_available' } });
-    });
-
-    it('of standalone too', async () => {
-      const agent = await agentOf('stop');
-      const asked = await nextMessage(queueRequests.claim.subject);
-      const claim = agent.claim(40);
-      const stream = await openEvents(`${system.url}/api/dashboard/events`, system.adminToken);
-      await asked;
-      const start = performance.now();
-      expect(await system.processes.get('standalone')!.process.stop()).toEqual({ code: 0, signal: null });
-      expect(performance.now() - start).toBeLessThan(2_000);
-      expect(await claim).toMatchObject({ status: 404, body: { code: 'no_jobs_available' } });
-      for await (const event of stream) expect(event).toBeUndefined();
     });
   });
 });

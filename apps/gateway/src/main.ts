@@ -6,10 +6,10 @@ await guard('gateway', async () => {
   const stopTelemetry = await startTelemetry('gateway');
   const connections = await Connections.open(readSettings(ServerSettings, 'gateway'), 'gateway');
   const { app, port } = await openGateway(connections, []);
-  sayReady('gateway', { port });
   stopOnSignal('gateway', async () => {
     connections.beginStop();
     await app.close();
     await stopTelemetry();
   });
+  sayReady('gateway', { port });
 });

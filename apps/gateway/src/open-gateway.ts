@@ -1,5 +1,6 @@
 /** Makes the HTTP side of an application: used by the gateway's own process and by standalone. */
 import type { NatsConnection } from '@nats-io/transport-node';
+import { problem } from '@hybrid/contracts';
 import { NatsStrategy } from '@hybrid/messaging';
 import { type Connections, ConnectionsModule, readSettings } from '@hybrid/service';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
@@ -7,16 +8,19 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddressInfo } from 'node:net';
-import type { Readable } from 'node:stream';
 import { GatewayModule } from './app.module.js';
+import { streamArtifacts } from './edge/artifact-body.js';
+import { codeOf, sendProblem } from './edge/problem.filter.js';
 import { GatewaySettings } from './gateway.settings.js';
 import { Tokens } from './identity/identity.js';
 import { readToken } from './identity/token-file.js';
 
 /** Bodies of the API; artifacts are streamed and have no limit here. */
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
+/** A key of 200 characters, each percent-encoded at its longest. */
+const MAX_PARAM_LENGTH = 200 * 12;
 /** A slow link may take this long for one artifact. */
 const REQUEST_TIMEOUT_MS = 60 * 60 * 1000;
 
@@ -33,8 +37,18 @@ export async function openGateway(
     await readToken('HYBRID_ADMIN_TOKEN', settings.HYBRID_ADMIN_TOKEN, settings.HYBRID_ADMIN_TOKEN_FILE),
     await readToken('HYBRID_JOIN_TOKEN', settings.HYBRID_JOIN_TOKEN, settings.HYBRID_JOIN_TOKEN_FILE),
   );
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT_BYTES, requestTimeout: REQUEST_TIMEOUT_MS });
-  await prepare(adapter.getInstance<FastifyInstance>());
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    // What the router itself refuses never reaches Nest.
+    frameworkErrors: (
+      { statusCode = 400, message }: FastifyError,
+      request: FastifyRequest,
+      reply: FastifyReply,
+    ) => sendProblem(reply, request.url, statusCode, problem('invalid', codeOf(statusCode), message).problem),
+  });
+  await prepare(adapter.getInstance<FastifyInstance>(), connections.stopping);
   const root: DynamicModule = {
     module: class Root {},
     imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens), ...services],
@@ -64,10 +78,8 @@ async function attach(app: NestFastifyApplication, nats: NatsConnection): Promis
   await app.startAllMicroservices();
 }
 
-async function prepare(fastify: FastifyInstance): Promise<void> {
-  const stream = (_: unknown, body: Readable, done: (error: null, body: Readable) => void) =>
-    done(null, body);
-  fastify.addContentTypeParser(['application/octet-stream', 'application/vnd.hybrid.tar+gzip'], stream);
+async function prepare(fastify: FastifyInstance, stopping: AbortSignal): Promise<void> {
+  streamArtifacts(fastify);
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) =>
     done(null, body),
   );
@@ -80,6 +92,15 @@ async function prepare(fastify: FastifyInstance): Promise<void> {
     });
     await fastify.register(instrumentation.plugin());
   }
+  fastify.addHook('onRequest', async ({ url }) => {
+    if (url.includes('%00'))
+      throw problem('invalid', 'invalid_input', 'the URL holds a NUL, which no name and no text has');
+  });
+  // The server closes when its last connection does, and a client keeps its own open for the next request.
+  fastify.addHook('onSend', (_, reply, payload, done) => {
+    if (stopping.aborted) void reply.header('connection', 'close');
+    done(null, payload);
+  });
   // Whoever sends a trace gets it back, also where tracing is off here.
   fastify.addHook('onRequest', async (request, reply) => {
     const { traceparent } = request.headers;

@@ -16,10 +16,10 @@ await guard('standalone', async () => {
     AgentsModule,
     RegistryModule,
   ]);
-  sayReady('standalone', { port });
   stopOnSignal('standalone', async () => {
     connections.beginStop();
     await app.close();
     await stopTelemetry();
   });
+  sayReady('standalone', { port });
 });

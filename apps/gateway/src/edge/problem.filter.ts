@@ -3,6 +3,22 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 
+/** Answers with the problem; `kind` is between us and the services. */
+export function sendProblem(reply: FastifyReply, url: string, status: number, found: Problem): void {
+  const { kind: _, ...shown } = found;
+  if (status === 401) void reply.header('www-authenticate', 'Bearer');
+  void reply
+    .code(status)
+    .type('application/problem+json')
+    .send({
+      type: 'about:blank',
+      title: STATUS_CODES[status],
+      status,
+      ...shown,
+      instance: url.split('?')[0],
+    });
+}
+
 /** Every error leaves as RFC 9457 problem+json; what broke stays in the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -17,18 +33,7 @@ export class ProblemFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    const { kind: _, ...shown } = found;
-    if (status === 401) void reply.header('www-authenticate', 'Bearer');
-    void reply
-      .code(status)
-      .type('application/problem+json')
-      .send({
-        type: 'about:blank',
-        title: STATUS_CODES[status],
-        status,
-        ...shown,
-        instance: request.url.split('?')[0],
-      });
+    sendProblem(reply, request.url, status, found);
   }
 
   private describe(error: unknown, request: FastifyRequest): { status: number; problem: Problem } {
@@ -54,6 +59,7 @@ function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number }).statusCode;
 }
 
-function codeOf(status: number): string {
+/** `Payload Too Large` → `payload_too_large` */
+export function codeOf(status: number): string {
   return (STATUS_CODES[status] ?? 'error').toLowerCase().replaceAll(/[^a-z]+/g, '_');
 }

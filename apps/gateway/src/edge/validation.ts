@@ -1,10 +1,13 @@
 import { problem, type FieldError } from '@hybrid/contracts';
-import { ValidationPipe } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
+
+/** More than any step's config needs, and far less than what makes a recursive reader fail. */
+const MAX_DEPTH = 50;
 
 /** Refuses unknown fields and wrong values, naming each by its path. */
 export function validation(): ValidationPipe {
-  return new ValidationPipe({
+  return new ShallowInput({
     whitelist: true,
     forbidNonWhitelisted: true,
     transform: true,
@@ -14,6 +17,20 @@ export function validation(): ValidationPipe {
       return problem('invalid', 'invalid_input', `the input has ${fields.length} error(s)`, fields);
     },
   });
+}
+
+/** Looks at the depth first: all that comes after goes down the whole input, field by field. */
+class ShallowInput extends ValidationPipe {
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    if (metadata.type === 'body' && deeperThan(MAX_DEPTH, value))
+      throw problem('invalid', 'invalid_input', `the input is nested deeper than ${MAX_DEPTH} levels`);
+    return super.transform(value, metadata) as Promise<unknown>;
+  }
+}
+
+function deeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
 }
 
 function flatten(error: ValidationError, prefix: string): FieldError[] {

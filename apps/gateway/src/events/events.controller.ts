@@ -1,12 +1,15 @@
-import { EVENTS_STREAM, type PublicEvent } from '@hybrid/contracts';
+import { EVENTS_STREAM, WatchEvents, type PublicEvent } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
 import { Allow } from '../identity/access.guard.js';
+
+/** Era of the stream and sequence in it. Anything else is an id of somebody else's making and means nothing. */
+const EVENT_ID = /^(\d{1,15})-(\d{1,15})$/;
 
 /** Live changes of the caller's organisation. */
 @ApiTags('dashboard')
@@ -18,14 +21,15 @@ export class EventsController {
   /** Server-sent events from now on, or from after `Last-Event-ID`. At least once: go by `event_id`. */
   @Get()
   @Allow('admin')
-  @ApiQuery({ name: 'run_id', required: false, description: 'only what belongs to this run' })
   watch(
-    @Query('run_id') runId: string | undefined,
+    @Query() { run_id }: WatchEvents,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Caller() caller: Caller,
     @Res() reply: FastifyReply,
   ): void {
-    sendEvents(reply, (signal) => this.open(caller.org, runId, lastEventId, signal));
+    sendEvents(reply, this.connections.stopping, (signal) =>
+      this.open(caller.org, run_id, lastEventId, signal),
+    );
   }
 
   private async open(
@@ -39,13 +43,12 @@ export class EventsController {
     const { created } = await manager.streams.info(EVENTS_STREAM);
     // A stream that was created anew counts from one again: ids of the old one mean nothing to it.
     const era = Date.parse(created);
-    const [seenEra, seen] = (lastEventId ?? '').split('-').map(Number);
-    const resume =
-      seen === undefined || Number.isNaN(seen)
-        ? { deliver_policy: DeliverPolicy.New }
-        : seenEra === era
-          ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seen + 1 }
-          : { deliver_policy: DeliverPolicy.All };
+    const [, seenEra, seen] = EVENT_ID.exec(lastEventId ?? '') ?? [];
+    const resume = !seen
+      ? { deliver_policy: DeliverPolicy.New }
+      : Number(seenEra) === era
+        ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: Number(seen) + 1 }
+        : { deliver_policy: DeliverPolicy.All };
     const consumer = await client.consumers.get(EVENTS_STREAM, {
       filter_subjects: `evt.${org}.>`,
       ...resume,

@@ -1,21 +1,26 @@
-import { LOGS_STREAM, problem, queueRequests, type FieldError, type LogLine } from '@hybrid/contracts';
+import { problem, queueRequests, ReadLog, type FieldError } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiConsumes, ApiTags } from '@nestjs/swagger';
-import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Res,
+  UnsupportedMediaTypeException,
+} from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
 import { Allow } from '../identity/access.guard.js';
+import { readCursor, readLog, type JobLogLine, type PlacedLine } from './job-log.js';
+import { parseLines } from './log-lines.js';
 
-export interface JobLogLine extends LogLine {
-  attempt: number;
-}
-
-/** How long a quiet log is waited for before asking whether its job has ended. */
-const QUIET_MS = 500;
 const MAX_PAGE = 5_000;
-const STREAMS = ['stdout', 'stderr', 'system'];
 
 @ApiTags('queue')
 @ApiBearerAuth()
@@ -28,20 +33,20 @@ export class LogsController {
   @HttpCode(200)
   @Allow('agent')
   @ApiConsumes('application/x-ndjson')
+  @ApiBody({ schema: { type: 'string', example: '{"seq":0,"time":"…","stream":"stdout","text":"…"}' } })
+  @ApiHeader({ name: 'x-attempt', required: true })
+  @ApiHeader({ name: 'x-lease-token', required: true })
   append(
     @Param('job_id') job_id: string,
-    @Headers('x-attempt') attempt: string,
-    @Headers('x-lease-token') lease_token: string,
+    @Headers('x-attempt') attempt: string | undefined,
+    @Headers('x-lease-token') lease_token: string | undefined,
     @Body() body: unknown,
     @Caller() caller: Caller,
   ) {
-    const input = {
-      job_id,
-      agent_id: caller.actor.id,
-      attempt: Number(attempt),
-      lease_token,
-      lines: parseLines(body),
-    };
+    const lease = readLease(attempt, lease_token);
+    if (typeof body !== 'string')
+      throw new UnsupportedMediaTypeException('send log lines as application/x-ndjson');
+    const input = { job_id, agent_id: caller.actor.id, ...lease, lines: parseLines(body) };
     return this.connections.requests.send(queueRequests.appendLogs, input, caller);
   }
 
@@ -52,69 +57,41 @@ export class LogsController {
     @Param('job_id') jobId: string,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
-    @Query('cursor') cursor: string | undefined,
+    @Query() { limit = MAX_PAGE, cursor }: ReadLog,
     @Caller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.connections.requests.send(queueRequests.get, { job_id: jobId }, caller);
     if (accept?.includes('text/event-stream')) {
-      sendEvents(reply, async (signal) =>
-        this.tail(jobId, caller, Number(lastEventId ?? 0) + 1, true, signal),
+      const after = readCursor(lastEventId);
+      sendEvents(reply, this.connections.stopping, async (signal) =>
+        asEvents(this.lines(jobId, caller, after, () => this.hasEnded(jobId, caller), signal)),
       );
       return;
     }
+    const never = new AbortController().signal;
     const lines: JobLogLine[] = [];
-    let next = Number(cursor ?? 1);
-    let more = false;
-    for await (const message of this.tail(jobId, caller, next, false, new AbortController().signal)) {
-      if (message.event !== 'line') continue;
-      if (lines.length >= MAX_PAGE && Number(message.id) !== next - 1) {
-        more = true;
+    let last = '';
+    let next_cursor: string | null = null;
+    for await (const placed of this.lines(jobId, caller, readCursor(cursor), async () => true, never)) {
+      if (lines.length === limit) {
+        next_cursor = last;
         break;
       }
-      lines.push(message.data as JobLogLine);
-      next = Number(message.id) + 1;
+      lines.push(placed.line);
+      last = placed.cursor;
     }
-    void reply.send({ lines, next_cursor: more ? String(next) : null });
+    void reply.send({ lines, next_cursor });
   }
 
-  /** Lines of all attempts from a sequence of the stream on, each once; ends when the job has, or at the end of what is there. */
-  private async *tail(
+  private lines(
     jobId: string,
-    caller: Caller,
-    from: number,
-    follow: boolean,
+    { org }: Caller,
+    after: ReturnType<typeof readCursor>,
+    over: () => Promise<boolean>,
     signal: AbortSignal,
-  ): AsyncGenerator<SseMessage> {
-    const consumer = await jetstream(this.connections.nats).consumers.get(LOGS_STREAM, {
-      filter_subjects: `log.${caller.org}.${jobId}.*`,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: Math.max(1, from),
-    });
-    const seen = new Map<number, number>();
-    while (!signal.aborted) {
-      // Asked before the look at the log: what a finished job wrote is in the log already.
-      const final = !follow || (await this.hasEnded(jobId, caller));
-      let received = 0;
-      for await (const message of await consumer.fetch({
-        max_messages: 500,
-        expires: Math.max(1000, QUIET_MS),
-      })) {
-        received++;
-        const attempt = Number(message.subject.slice(message.subject.lastIndexOf('.') + 1));
-        for (const text of message.string().split('\n')) {
-          const line = JSON.parse(text) as LogLine;
-          if (line.seq <= (seen.get(attempt) ?? -1)) continue;
-          seen.set(attempt, line.seq);
-          yield { id: String(message.seq), event: 'line', data: { ...line, attempt } satisfies JobLogLine };
-        }
-        if (message.info.pending === 0) break;
-      }
-      if (final && received === 0) {
-        yield { event: 'end', data: {} };
-        return;
-      }
-    }
+  ): AsyncGenerator<PlacedLine> {
+    return readLog(this.connections.nats, { org, jobId, after }, over, signal);
   }
 
   private async hasEnded(jobId: string, caller: Caller): Promise<boolean> {
@@ -127,31 +104,19 @@ export class LogsController {
   }
 }
 
-/** @throws ProblemError naming each bad line. */
-function parseLines(body: unknown): LogLine[] {
-  const texts = typeof body === 'string' ? body.split('\n').filter((text) => text.trim()) : [];
-  const errors: FieldError[] = [];
-  const lines = texts.map((text, index) => {
-    const line = parseLine(text);
-    if (!line)
-      errors.push({
-        path: '',
-        message: 'not a log line: {"seq":0,"time":"…","stream":"stdout","text":"…"}',
-        line: index + 1,
-      });
-    return line;
-  });
-  if (errors.length)
-    throw problem('invalid', 'invalid_input', `${errors.length} line(s) are wrong`, errors.slice(0, 20));
-  return lines as LogLine[];
+async function* asEvents(lines: AsyncIterable<PlacedLine>): AsyncGenerator<SseMessage> {
+  for await (const { cursor, line } of lines) yield { id: cursor, event: 'line', data: line };
+  yield { event: 'end', data: {} };
 }
 
-function parseLine(text: string): LogLine | null {
-  try {
-    const { seq, time, stream, text: content } = JSON.parse(text) as LogLine;
-    const valid = Number.isInteger(seq) && seq >= 0 && typeof time === 'string' && STREAMS.includes(stream);
-    return valid && typeof content === 'string' ? { seq, time, stream, text: content } : null;
-  } catch {
-    return null;
-  }
+/** @throws ProblemError naming each header that is missing or wrong. */
+function readLease(attempt = '', lease_token = ''): { attempt: number; lease_token: string } {
+  const errors: FieldError[] = [];
+  if (!/^[1-9]\d{0,6}$/.test(attempt))
+    errors.push({ path: 'x-attempt', message: 'the header X-Attempt must be the attempt, from 1' });
+  if (!lease_token)
+    errors.push({ path: 'x-lease-token', message: 'the header X-Lease-Token must be that of the claim' });
+  if (errors.length)
+    throw problem('invalid', 'invalid_input', 'the headers do not say whose log it is', errors);
+  return { attempt: Number(attempt), lease_token };
 }

@@ -1,4 +1,5 @@
 import {
+  CLAIM_ABANDONED_SUBJECT,
   ClaimJob,
   CompleteJob,
   EnqueueJob,
@@ -6,10 +7,15 @@ import {
   problem,
   queueRequests,
   StartJob,
+  type ClaimAbandoned,
+  type ClaimedJob,
 } from '@hybrid/contracts';
+import { callHeaders } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { randomUUID } from 'node:crypto';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
 import { Allow } from '../identity/access.guard.js';
@@ -64,14 +70,32 @@ export class QueueController {
     return this.send(queueRequests.requeueExpired, {}, caller);
   }
 
-  /** An agent claims from its own pool, whatever it asks for. Waits up to `wait_seconds` for a job. */
+  /** An agent claims from its own pool, whatever it asks for. Waits up to `wait_seconds` for a job; an agent that hangs up gets none. */
   @Post('claim')
   @HttpCode(200)
   @Allow('agent')
-  async claim(@Body() request: ClaimJob, @Caller() caller: Caller) {
+  async claim(
+    @Body() request: ClaimJob,
+    @Caller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ job: ClaimedJob }> {
     if (request.agent_id !== caller.actor.id)
       throw problem('forbidden', 'not_your_agent', 'an agent may speak for itself only');
-    const job = await this.send(queueRequests.claim, { ...request, pool: caller.pool }, caller);
+    const abandoned: ClaimAbandoned = { claim_id: randomUUID() };
+    const abandon = () =>
+      this.connections.nats.publish(CLAIM_ABANDONED_SUBJECT, JSON.stringify(abandoned), {
+        headers: callHeaders(caller),
+      });
+    const { stopping } = this.connections;
+    reply.raw.once('close', abandon);
+    stopping.addEventListener('abort', abandon, { once: true });
+    let job: ClaimedJob | null;
+    try {
+      job = await this.send(queueRequests.claim, { ...request, ...abandoned, pool: caller.pool }, caller);
+    } finally {
+      reply.raw.off('close', abandon);
+      stopping.removeEventListener('abort', abandon);
+    }
     if (!job) throw problem('not_found', 'no_jobs_available', 'no job for this agent came; ask again');
     return { job };
   }

@@ -3,15 +3,17 @@ import {
   ListQuery,
   problem,
   registryRequests,
-  type ArtifactAddress,
+  ArtifactAddress,
+  ArtifactExecution,
   type ArtifactView,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Controller, Delete, Get, Headers, Param, Put, Query, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { ARTIFACT_TYPE_HEADER } from '../edge/artifact-body.js';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
 import { Allow } from '../identity/access.guard.js';
@@ -27,11 +29,12 @@ export class ArtifactsController {
   /** Streams the body into the store; it is kept only if its SHA-256 is the one announced. */
   @Put(':execution_id/:key')
   @Allow('agent', 'admin')
-  @ApiHeader({ name: 'X-Content-SHA256', required: true, description: 'SHA-256 of the body, hex' })
+  @ApiHeader({ name: 'x-content-sha256', required: true, description: 'SHA-256 of the body, hex' })
+  @ApiConsumes('application/octet-stream')
+  @ApiBody({ description: 'of any type', schema: { type: 'string', format: 'binary' } })
   async put(
     @Param() { execution_id, key }: ArtifactAddress,
     @Headers('x-content-sha256') sha256: string | undefined,
-    @Headers('content-type') type: string | undefined,
     @Req() request: FastifyRequest,
     @Caller() caller: Caller,
   ): Promise<ArtifactView> {
@@ -44,8 +47,8 @@ export class ArtifactsController {
     const upload_id = randomUUID();
     const { requests } = this.connections;
     try {
+      const content_type = request.headers[ARTIFACT_TYPE_HEADER] as string;
       const size = await this.upload(request.body as Readable, upload_id, sha256, caller);
-      const content_type = type ?? 'application/octet-stream';
       return await requests.send(
         registryRequests.commit,
         { execution_id, key, upload_id, size, sha256, content_type },
@@ -62,6 +65,7 @@ export class ArtifactsController {
   async get(
     @Param() address: ArtifactAddress,
     @Caller() caller: Caller,
+    @Req() { method }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const artifact = await this.connections.requests.send(registryRequests.get, address, caller);
@@ -69,14 +73,18 @@ export class ArtifactsController {
       .header('x-content-sha256', artifact.sha256)
       .header('etag', `"${artifact.sha256}"`)
       .header('content-length', artifact.size)
+      // It is whatever somebody's build made of it: no page of ours.
+      .header('x-content-type-options', 'nosniff')
+      .header('content-disposition', 'attachment')
       .type(artifact.content_type)
-      .send(Readable.from(this.chunks(artifact, caller), { objectMode: false }));
+      // A HEAD needs no bytes: Fastify would read them all to throw them away.
+      .send(Readable.from(method === 'HEAD' ? [] : this.chunks(artifact, caller), { objectMode: false }));
   }
 
   @Get(':execution_id')
   @Allow('admin')
   async list(
-    @Param('execution_id') execution_id: string,
+    @Param() { execution_id }: ArtifactExecution,
     @Query() query: ListQuery,
     @Caller() caller: Caller,
   ) {

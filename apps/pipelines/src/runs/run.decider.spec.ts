@@ -35,10 +35,10 @@ describe('starting', () => {
       .thenNothing();
     given(runDecider, ...play(chain))
       .when({ ...chain, pipeline_version: 2 })
-      .thenRejected('run_exists');
+      .thenRejected('idempotency_key_reused');
     given(runDecider, ...play(chain))
       .when({ ...chain, source: null })
-      .thenRejected('run_exists');
+      .thenRejected('idempotency_key_reused');
   });
 
   it('refuses wrong inputs and more than one append holds', () => {

@@ -72,7 +72,7 @@ export const runDecider: Decider<RunState, RunCommand, RunEvent> = {
   evolve,
 };
 
-/** Rejections: run_exists, run_not_found, run_finished, run_too_large, inputs_invalid. */
+/** Rejections: idempotency_key_reused, run_not_found, run_finished, run_too_large, inputs_invalid. */
 function decide(command: RunCommand, state: RunState): RunEvent[] | Rejection {
   switch (command.type) {
     case 'StartRun':
@@ -102,7 +102,7 @@ function startRun({ type: _, now, ...given }: StartRun, state: RunState): RunEve
       inputs: resolved.inputs,
     };
     if (isDeepStrictEqual(same, asked)) return [];
-    return reject('run_exists', `run ${given.run_id} exists and was started differently; choose another id`);
+    return reject('idempotency_key_reused', `run ${given.run_id} exists and was started differently; choose another id`);
   }
   const started: RunEvent = { type: 'RunStarted', data: { ...given, inputs: resolved.inputs, at: now } };
   if (Buffer.byteLength(JSON.stringify(started)) > MAX_START_BYTES) {

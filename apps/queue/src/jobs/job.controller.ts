@@ -1,8 +1,10 @@
 import {
+  CLAIM_ABANDONED_SUBJECT,
   healthRequest,
   queueRequests,
   type CallContext,
-  type ClaimJob,
+  type ClaimAbandoned,
+  type ClaimJobCommand,
   type CompleteJob,
   type EnqueueJobCommand,
   type ListJobs,
@@ -35,8 +37,13 @@ export class JobController {
   }
 
   @Handle(queueRequests.claim)
-  claim(@Payload() request: ClaimJob, @Ctx() call: CallContext) {
+  claim(@Payload() request: ClaimJobCommand, @Ctx() call: CallContext) {
     return this.jobs.claim(request, call);
+  }
+
+  @OnBroadcast(CLAIM_ABANDONED_SUBJECT)
+  abandonClaim(@Payload() { claim_id }: ClaimAbandoned): void {
+    this.jobs.abandonClaim(claim_id);
   }
 
   @Handle(queueRequests.start)

@@ -6,7 +6,7 @@ import {
   ProblemError,
   type CallContext,
   type ClaimedJob,
-  type ClaimJob,
+  type ClaimJobCommand,
   type CompleteJob,
   type EnqueueJobCommand,
   type JobView,
@@ -39,6 +39,8 @@ type AttemptOf = { job_id: string; agent_id: string; attempt: number; lease_toke
 @Injectable()
 export class Jobs {
   private readonly things: Things<JobState, JobCommand, JobEvent>;
+  /** Claims under way, by the id that their gateway gave them. */
+  private readonly claims = new Map<string, AbortController>();
 
   constructor(
     private readonly connections: Connections,
@@ -60,18 +62,41 @@ export class Jobs {
   }
 
   /** Null when no job that fits came within the wait. */
-  async claim(request: ClaimJob, call: CallContext): Promise<ClaimedJob | null> {
+  async claim(request: ClaimJobCommand, call: CallContext): Promise<ClaimedJob | null> {
+    const id = request.claim_id ?? randomUUID();
+    const abandoned = new AbortController();
+    this.claims.set(id, abandoned);
+    try {
+      return await this.claimNext(request, call, abandoned.signal);
+    } finally {
+      this.claims.delete(id);
+      // The job that woke it, if one did, is for somebody else.
+      if (abandoned.signal.aborted) this.index.waiting.wakeAll();
+    }
+  }
+
+  /** Whoever asked is gone: a job given to it now would be lost for a lease. */
+  abandonClaim(id: string): void {
+    this.claims.get(id)?.abort();
+  }
+
+  private async claimNext(
+    request: ClaimJobCommand,
+    call: CallContext,
+    abandoned: AbortSignal,
+  ): Promise<ClaimedJob | null> {
     const claimant = { org: call.org, pool: request.pool ?? 'default', labels: request.labels ?? {} };
     const deadline = performance.now() + (request.wait_seconds ?? 0) * 1000;
-    for (;;) {
+    while (!abandoned.aborted) {
       for (let job; (job = this.index.waiting.take(claimant, now()));) {
         const claimed = await this.tryClaim(job, request.agent_id, call);
         if (claimed) return claimed;
       }
       const left = deadline - performance.now();
       if (left <= 0 || this.connections.stopping.aborted) return null;
-      await this.index.waiting.arrival(claimant, left);
+      await this.index.waiting.arrival(claimant, left, abandoned);
     }
+    return null;
   }
 
   start(request: AttemptOf, call: CallContext): Promise<JobView> {

@@ -77,17 +77,19 @@ export class WaitingJobs {
       this.queueOf(job).set(job.id, job);
   }
 
-  /** Resolves when a job that fits may have come, or after `waitMs`. */
-  async arrival(claimant: Claimant, waitMs: number): Promise<void> {
+  /** Resolves when a job that fits may have come, after `waitMs`, or when nobody waits any more. */
+  async arrival(claimant: Claimant, waitMs: number, abandoned?: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const waiter: Waiter = { claimant, wake: () => finish() };
       const timer = setTimeout(() => finish(), waitMs);
       const finish = () => {
         clearTimeout(timer);
+        abandoned?.removeEventListener('abort', finish);
         this.waiters.delete(waiter);
         resolve();
       };
       this.waiters.add(waiter);
+      abandoned?.addEventListener('abort', finish);
     });
   }
 

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { queueRequests, type JobView } from '@hybrid/contracts';
+import { bundleOf, startProcess } from '@hybrid/servers';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startSystem, type System } from '../system.js';
+import { ask, HandAgent, jobOf, nextMessage } from './client.js';
+import { openEvents } from './event-stream.js';
+
+describe('a stop', () => {
+  let system: System;
+  let joinToken: string;
+
+  beforeAll(async () => {
+    system = await startSystem();
+    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
+  });
+  afterAll(() => system?.stop());
+
+  it('of a gateway that stands alone ends within two seconds, with every open stream and claim', async () => {
+    const agent = await HandAgent.register(system.url, joinToken, 'stop');
+    const { body: job } = await ask<JobView>(system.url, 'POST /api/queue/jobs', {
+      token: system.adminToken,
+      json: jobOf('tailed', 'tailed'),
+    });
+    const gateway = await startProcess({
+      name: 'gateway',
+      command: process.execPath,
+      args: [bundleOf('gateway')],
+      env: {
+        ...process.env,
+        ...system.platform.settings,
+        HYBRID_HOST: '127.0.0.1',
+        HYBRID_PORT: '0',
+        HYBRID_ADMIN_TOKEN: system.adminToken,
+        HYBRID_JOIN_TOKEN: joinToken,
+      },
+    });
+    const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;
+    const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+    const claim = ask(url, 'POST /api/queue/claim', {
+      token: agent.token,
+      json: { agent_id: agent.id, wait_seconds: 40 },
+    });
+    const streams = await Promise.all(
+      ['/api/dashboard/events', `/api/queue/jobs/${job.id}/logs`].map((path) =>
+        openEvents(url + path, system.adminToken),
+      ),
+    );
+    const ends = streams.map(async (stream) => {
+      for await (const event of stream) throw new Error(`unexpected: ${event.event}`);
+      return 'ended';
+    });
+    await asked.seen;
+    const start = performance.now();
+    expect({ ...(await gateway.stop()), said: gateway.tail().slice(1) }).toEqual({
+      code: 0,
+      signal: null,
+      said: [],
+    });
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(await Promise.all(ends)).toEqual(['ended', 'ended']);
+    expect(await claim).toMatchObject({ status: 404, body: { code: 'no_jobs_available' } });
+  });
+
+  it('of standalone too', async () => {
+    const agent = await HandAgent.register(system.url, joinToken, 'stop');
+    const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+    const claim = agent.claim(40);
+    const stream = await openEvents(`${system.url}/api/dashboard/events`, system.adminToken);
+    await asked.seen;
+    const start = performance.now();
+    expect(await system.processes.get('standalone')!.process.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(await claim).toMatchObject({ status: 404, body: { code: 'no_jobs_available' } });
+    for await (const event of stream) expect(event).toBeUndefined();
+  });
+});
