@@ -102,7 +102,10 @@ function startRun({ type: _, now, ...given }: StartRun, state: RunState): RunEve
       inputs: resolved.inputs,
     };
     if (isDeepStrictEqual(same, asked)) return [];
-    return reject('idempotency_key_reused', `run ${given.run_id} exists and was started differently; choose another id`);
+    return reject(
+      'idempotency_key_reused',
+      `run ${given.run_id} exists and was started differently; choose another id`,
+    );
   }
   const started: RunEvent = { type: 'RunStarted', data: { ...given, inputs: resolved.inputs, at: now } };
   if (Buffer.byteLength(JSON.stringify(started)) > MAX_START_BYTES) {
