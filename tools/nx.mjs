@@ -11,6 +11,7 @@ const { status } = spawnSync(process.execPath, [nx, ...process.argv.slice(2)], {
     NX_TUI: 'false',
     NX_NO_CLOUD: 'true',
     NX_ISOLATE_PLUGINS: 'false',
+    NX_SKIP_NATIVE_FILE_CACHE: 'true',
   },
 });
 process.exit(status ?? 1);

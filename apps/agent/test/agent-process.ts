@@ -36,10 +36,15 @@ export interface AgentProcess {
   ended: Promise<number>;
 }
 
-/** Starts the agent; `env` is all of its environment but PATH and HOME. */
+/** Starts the agent; `env` is all of its environment but PATH, HOME and where Docker is. */
 export function startAgent(args: string[], env: Record<string, string> = {}): AgentProcess {
   const child = spawn(process.execPath, [bundle, ...args], {
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      DOCKER_HOST: process.env['DOCKER_HOST'],
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const written = { stdout: '', stderr: '' };
