@@ -12,17 +12,35 @@ const root = join(import.meta.dirname, '..');
 describe('npm start', () => {
   let directory: string;
   let data: string;
+  const children: { pid: number; exited: Promise<void> }[] = [];
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'hybrid-start-'));
     data = join(directory, 'data');
   });
-  afterAll(() => rm(directory, { recursive: true, force: true }));
+  afterAll(async () => {
+    for (const { pid, exited } of children) {
+      try {
+        process.kill(-pid, 'SIGTERM');
+      } catch {
+        // It has ended already, as it should.
+      }
+      await exited;
+    }
+    await rm(directory, { recursive: true, force: true });
+  });
 
   /** As a user types it, but on a free port and without Docker, so that it does not depend on what the machine has. */
   function start(args: string[], env: NodeJS.ProcessEnv = {}) {
     const child = spawn('npm', ['start', '--', ...args], {
       cwd: root,
-      env: { ...process.env, HYBRID_DATA: data, HYBRID_PORT: '0', DOCKER_HOST: 'tcp://127.0.0.1:1', ...env },
+      env: {
+        ...process.env,
+        HYBRID_DATA: data,
+        HYBRID_PORT: '0',
+        DOCKER_HOST: 'tcp://127.0.0.1:1',
+        NO_COLOR: '1',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
@@ -32,6 +50,7 @@ describe('npm start', () => {
     const exited = new Promise<void>((resolve) =>
       child.once('close', (code) => ((started.code = code), resolve())),
     );
+    children.push({ pid: started.pid, exited });
     return { started, exited };
   }
 
