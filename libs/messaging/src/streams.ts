@@ -15,17 +15,17 @@ const GIB = 1024 ** 3;
 const DUPLICATE_WINDOW_MS = 2 * 60 * 1000;
 
 /** Creates the streams where they are missing; safe to call from every service at every start. */
-export async function ensureStreams(nats: NatsConnection, replicas = 1): Promise<void> {
+export async function ensureStreams(nats: NatsConnection): Promise<void> {
   const manager = await jetstreamManager(nats);
   const shared = {
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: DiscardPolicy.Old,
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
-    num_replicas: replicas,
   };
+  // Events have no age: a relay goes on after its last one, and would begin anew were that gone.
   const streams = [
-    { ...shared, name: EVENTS_STREAM, subjects: ['evt.>'], max_age: nanos(7 * DAY_MS), max_bytes: GIB },
+    { ...shared, name: EVENTS_STREAM, subjects: ['evt.>'], max_bytes: GIB },
     { ...shared, name: LOGS_STREAM, subjects: ['log.>'], max_age: nanos(7 * DAY_MS), max_bytes: 4 * GIB },
   ];
   for (const stream of streams) {
