@@ -57,6 +57,8 @@ export class Projector {
   private async project(connection: PoolClient, signal: AbortSignal): Promise<void> {
     const { projection, client, log } = this;
     await prepare(connection, projection, true);
+    // What a crash of PostgreSQL takes back is read again from the log: no reason to make the disk wait for it.
+    await connection.query('set synchronous_commit to off');
     let before: Position | null = null;
     await subscribe({
       client,
