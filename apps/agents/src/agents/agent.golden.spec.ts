@@ -1,34 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
+import { goldenEvents } from '@hybrid/testing';
 import { agentDecider } from './agent.decider.js';
 import type { AgentEvent } from './agent.events.js';
 
-/** One file for each stored event type, as it was first written. They are never changed: today's code must read them. */
-const folder = join(import.meta.dirname, 'golden');
-
-function golden<T extends AgentEvent['type']>(type: T): Extract<AgentEvent, { type: T }> {
-  return JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as Extract<AgentEvent, { type: T }>;
-}
-
-/** The compiler keeps this complete. */
-const TYPES: Record<AgentEvent['type'], true> = {
-  AgentRegistered: true,
-  AgentCredentialReplaced: true,
-  AgentHealthChanged: true,
-  AgentDrainStarted: true,
-  AgentResumed: true,
-  AgentDeregistered: true,
-};
-
 describe('stored events', () => {
-  it('each have their file', () => {
-    expect(readdirSync(folder).sort()).toEqual(
-      Object.keys(TYPES)
-        .map((type) => `${type}.json`)
-        .sort(),
-    );
+  const golden = goldenEvents<AgentEvent>(join(import.meta.dirname, 'golden'), {
+    AgentRegistered: true,
+    AgentCredentialReplaced: true,
+    AgentHealthChanged: true,
+    AgentDrainStarted: true,
+    AgentResumed: true,
+    AgentDeregistered: true,
   });
 
   const after = (...events: AgentEvent[]) => fold(agentDecider, events);

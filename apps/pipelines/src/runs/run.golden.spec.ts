@@ -1,19 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
+import { goldenEvents } from '@hybrid/testing';
 import { runDecider } from './run.decider.js';
 import type { RunEvent } from './run.events.js';
 import { runAfter, stepOf } from './run.fixtures.js';
 
-/** One file for each stored event type, as it was first written. They are never changed: today's code must read them. */
-const folder = join(import.meta.dirname, 'golden');
-
-function golden<T extends RunEvent['type']>(type: T): Extract<RunEvent, { type: T }> {
-  return JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as Extract<RunEvent, { type: T }>;
-}
-
-/** The compiler keeps this complete. */
 const TYPES: Record<RunEvent['type'], true> = {
   RunStarted: true,
   StepQueued: true,
@@ -30,13 +22,7 @@ const TYPES: Record<RunEvent['type'], true> = {
 };
 
 describe('stored events', () => {
-  it('each have their file', () => {
-    expect(readdirSync(folder).sort()).toEqual(
-      Object.keys(TYPES)
-        .map((type) => `${type}.json`)
-        .sort(),
-    );
-  });
+  const golden = goldenEvents<RunEvent>(join(import.meta.dirname, 'golden'), TYPES);
 
   const [run, queued, started] = [golden('RunStarted'), golden('StepQueued'), golden('StepStarted')];
 

@@ -1,38 +1,22 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
+import { goldenEvents } from '@hybrid/testing';
 import { jobDecider } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 import { jobView } from './job.view.js';
 
-/** One file for each stored event type, as it was first written. They are never changed: today's code must read them. */
-const folder = join(import.meta.dirname, 'golden');
-
-function golden<T extends JobEvent['type']>(type: T): Extract<JobEvent, { type: T }> {
-  return JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as Extract<JobEvent, { type: T }>;
-}
-
-/** The compiler keeps this complete. */
-const TYPES: Record<JobEvent['type'], true> = {
-  JobEnqueued: true,
-  JobClaimed: true,
-  JobStarted: true,
-  JobCompleted: true,
-  JobFailed: true,
-  JobLeaseExpired: true,
-  JobRequeued: true,
-  JobDeadLettered: true,
-  JobCancelled: true,
-};
-
 describe('stored events', () => {
-  it('each have their file', () => {
-    expect(readdirSync(folder).sort()).toEqual(
-      Object.keys(TYPES)
-        .map((type) => `${type}.json`)
-        .sort(),
-    );
+  const golden = goldenEvents<JobEvent>(join(import.meta.dirname, 'golden'), {
+    JobEnqueued: true,
+    JobClaimed: true,
+    JobStarted: true,
+    JobCompleted: true,
+    JobFailed: true,
+    JobLeaseExpired: true,
+    JobRequeued: true,
+    JobDeadLettered: true,
+    JobCancelled: true,
   });
 
   const after = (...events: JobEvent[]) => fold(jobDecider, events);
