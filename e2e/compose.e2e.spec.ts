@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '@hybrid/servers';
+import { startPlatform } from '@hybrid/test-platform';
+import { eventually } from '@hybrid/testing';
 import { spawn, spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -154,6 +158,42 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
     );
     expect(stderr).toMatch(/queue: .*DATABASE_URL/);
     expect(status).toBe(1);
+  });
+
+  it('runs the services as containers, on real servers, until they are ready', async () => {
+    const platform = await startPlatform();
+    const port = await freePort();
+    const settings = {
+      ...platform.settings,
+      HYBRID_PORT: String(port),
+      HYBRID_ADMIN_TOKEN: randomUUID(),
+      HYBRID_JOIN_TOKEN: randomUUID(),
+      HYBRID_ARTIFACTS: '/data/artifacts',
+    };
+    const env = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+    const containers = ['queue', 'agents', 'pipelines', 'registry', 'gateway'].map((app) => {
+      const args = [
+        'run',
+        '--rm',
+        '--detach',
+        '--network',
+        'host',
+        ...env,
+        image,
+        'node',
+        `dist/${app}/main.js`,
+      ];
+      return run(program, args).stdout.trim();
+    });
+    try {
+      await eventually(async () => {
+        const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
+        expect(await response.json()).toMatchObject({ status: 'ready' });
+      }, MINUTES);
+    } finally {
+      run(program, ['stop', '--time', '10', ...containers]);
+      await platform.stop();
+    }
   });
 
   it('starts the agent', () => {
