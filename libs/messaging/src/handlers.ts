@@ -1,5 +1,5 @@
 /** Decorators that bind a controller's methods to subjects. */
-import { type PublicEvent, type Request } from '@hybrid/contracts';
+import type { Request } from '@hybrid/contracts';
 import { applyDecorators, Catch, Controller, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
@@ -55,5 +55,3 @@ export function OnBroadcast(subject: string): MethodDecorator {
     broadcast: subject,
   });
 }
-
-export type EventHandler = (event: PublicEvent) => Promise<void>;
