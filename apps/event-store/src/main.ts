@@ -1,46 +1,9 @@
-/** Starts the embedded event store: settings, lock, store, server; and stops them in the opposite order. */
-import { DataDirectoryError, lockDataDirectory, syncDirectory } from './data-directory.js';
-import { EventStoreServer, ListenError } from './grpc/event-store-server.js';
-import { BadSettingError, readSettings } from './settings.js';
-import { EventStore } from './store/event-store.js';
+/** The program: serves the data directory until it is told to stop. */
+import { DataDirectoryError } from './data-directory.js';
+import { ListenError } from './grpc/event-store-server.js';
+import { serve } from './serve.js';
+import { BadSettingError } from './settings.js';
 import { DamagedRecordError } from './store/store-errors.js';
-
-async function start(): Promise<() => Promise<void>> {
-  const { host, port, directory, mapSize } = readSettings(process.env);
-  const unlock = lockDataDirectory(directory);
-  try {
-    const store = openStore(directory, mapSize);
-    const server = new EventStoreServer(store);
-    const bound = await server.listen(host, port).catch(async (error: unknown) => {
-      await store.close();
-      throw error;
-    });
-    process.stdout.write(`${JSON.stringify({ ready: true, service: 'event-store', host, port: bound })}\n`);
-    return async () => {
-      await server.stop();
-      await store.close();
-      unlock();
-    };
-  } catch (error) {
-    unlock();
-    throw error;
-  }
-}
-
-function openStore(directory: string, mapSize: number): EventStore {
-  try {
-    const store = EventStore.open(directory, mapSize);
-    syncDirectory(directory);
-    return store;
-  } catch (cause) {
-    if (cause instanceof DamagedRecordError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DataDirectoryError(
-      `Cannot open the store in ${directory}: ${reason}. Check free space and rights there; if the files are damaged, restore them from a backup.`,
-      { cause },
-    );
-  }
-}
 
 /** The ends that a person can mend; anything else is a fault of ours and shows its stack. */
 function explain(error: unknown): string {
@@ -55,7 +18,7 @@ function fail(error: unknown): never {
 }
 
 try {
-  const stop = await start();
+  const stop = await serve();
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {

@@ -64,7 +64,7 @@ export class EventStore {
     if (this.closed) return Promise.reject(new StoreClosedError());
     return new Promise((resolve, reject) => {
       this.queue.push({ command, resolve, reject });
-      this.writing ??= this.drain().finally(() => (this.writing = undefined));
+      this.writing ??= this.drain();
     });
   }
 
@@ -99,6 +99,8 @@ export class EventStore {
     // One turn's wait lets the other appends of the same turn join the first transaction.
     await new Promise(setImmediate);
     while (this.queue.length > 0) await this.commit(this.queue.splice(0, BATCH));
+    // In the same turn as the look at the queue: whoever comes after it starts the next drain.
+    this.writing = undefined;
   }
 
   private async commit(batch: Waiting[]): Promise<void> {
