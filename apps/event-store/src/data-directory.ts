@@ -51,6 +51,12 @@ export function lockDataDirectory(directory: string): () => void {
   };
 }
 
+/** Id of the process that uses the directory, if one does. */
+export function holderOf(directory: string): number | undefined {
+  const mark = readMark(join(directory, LOCK));
+  return mark !== undefined && isAlive(mark) ? pidOf(mark) : undefined;
+}
+
 /** Makes the names of the files in the directory, and its own, survive a power cut; LMDB syncs only what is in them. */
 export function syncDirectory(directory: string): void {
   // Windows cannot open directories, and keeps names by itself.
@@ -143,7 +149,7 @@ function hasProc(): boolean {
 }
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }
 
 function reasonOf(error: unknown): string {

@@ -11,6 +11,18 @@ export class DamagedRecordError extends Error {
   }
 }
 
+/** The store as a whole is not what was written; `faults` are what was found first. */
+export class DamagedStoreError extends Error {
+  override readonly name = 'DamagedStoreError';
+  constructor(
+    readonly directory: string,
+    readonly faults: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(`The store in ${directory} is damaged: ${faults.join('; ')}. Restore it from a backup.`, options);
+  }
+}
+
 /** The stream was tombstoned: it can be neither read nor written again. */
 export class StreamDeletedError extends Error {
   override readonly name = 'StreamDeletedError';

@@ -21,6 +21,14 @@ export interface Counters {
 const COUNTERS = Buffer.from('counters');
 const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
+/** The tables that a check walks, as distinct from the one record of counters. */
+export type WalkedTable = 'log' | 'index' | 'ids' | 'streams';
+
+export interface Entry {
+  key: Buffer;
+  value: Buffer;
+}
+
 export class Tables {
   private constructor(
     private readonly root: RootDatabase<Buffer, Buffer>,
@@ -44,6 +52,20 @@ export class Tables {
       overlappingSync: false,
       // The writer makes its own batches; lmdb's batching leaves a rejection unhandled when a commit fails.
       eventTurnBatching: false,
+    });
+    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ ...BINARY, name });
+    return new Tables(root, table('log'), table('index'), table('ids'), table('streams'), table('counters'));
+  }
+
+  /** Opens existing tables to read them beside the server that writes them. Throws LMDB's own error. */
+  static openReadOnly(directory: string, mapSize: number): Tables {
+    const root = open<Buffer, Buffer>({
+      ...BINARY,
+      path: directory,
+      noSubdir: false,
+      mapSize,
+      maxDbs: 8,
+      readOnly: true,
     });
     const table = (name: string): Table => root.openDB<Buffer, Buffer>({ ...BINARY, name });
     return new Tables(root, table('log'), table('index'), table('ids'), table('streams'), table('counters'));
@@ -115,6 +137,38 @@ export class Tables {
     return record && readU64(record);
   }
 
+  /** The position at which the stream's index has the revision, if it has it. */
+  positionOf(streamId: number, revision: number): number | undefined {
+    const pointer = this.index.get(u64(streamId, revision));
+    return pointer?.length === 8 ? readU64(pointer) : undefined;
+  }
+
+  /** Up to `limit` entries behind the key `after`, as they lie there: for checks that walk everything. */
+  entries(table: WalkedTable, after: Buffer | undefined, limit: number): Entry[] {
+    const range = { limit, ...(after && { start: after, exclusiveStart: true }) };
+    return [...this[table].getRange(range)].map(({ key, value }) => ({ key, value }));
+  }
+
+  /** Holds on to the store as it is now, which keeps the writer from using old pages again: answers how to let go. */
+  pin(): () => void {
+    this.root.resetReadTxn();
+    const transaction = this.root.useReadTransaction();
+    return () => {
+      transaction.done();
+      this.root.resetReadTxn();
+    };
+  }
+
+  /** Lets the next read see what was written since the last one. */
+  refresh(): void {
+    this.root.resetReadTxn();
+  }
+
+  /** Copies the store as it is now into an existing directory; `compact` leaves free pages out. Not synced to disk. */
+  copyTo(directory: string, compact: boolean): Promise<void> {
+    return this.root.backup(directory, compact);
+  }
+
   async close(): Promise<void> {
     await this.root.close();
   }
@@ -129,6 +183,6 @@ function u64(...values: number[]): Buffer {
   return key;
 }
 
-function readU64(bytes: Buffer): number {
-  return bytes.readUInt32BE(0) * 2 ** 32 + bytes.readUInt32BE(4);
+export function readU64(bytes: Buffer, at = 0): number {
+  return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
 }

@@ -1,7 +1,8 @@
 /** The commands of the store, each run inside one LMDB transaction that it may share with others. */
 import { randomUUID } from 'node:crypto';
 import { decideAppend, type AppendDecision, type ExpectedRevision } from './append-decision.js';
-import type { ProposedEvent } from './event-record.js';
+import type { ProposedEvent, RecordedEvent } from './event-record.js';
+import { DamagedRecordError } from './store-errors.js';
 import {
   metastreamOf,
   originalOf,
@@ -14,7 +15,7 @@ import type { Counters, Tables } from './tables.js';
 
 /** EventStoreDB shows a tombstone as an event of this type at the largest int64. */
 const TOMBSTONE_TYPE = '$streamDeleted';
-const TOMBSTONE_REVISION = 9223372036854775807n;
+export const TOMBSTONE_REVISION = 9223372036854775807n;
 const NOTHING = new Uint8Array(0);
 
 export type WriteOutcome =
@@ -30,6 +31,7 @@ export type WriteCommand = (transaction: WriteTransaction) => WriteOutcome;
 export class WriteTransaction {
   private readonly counters: Counters;
   readonly touched = new Set<string>();
+  readonly recorded: RecordedEvent[] = [];
 
   constructor(
     private readonly tables: Tables,
@@ -77,7 +79,7 @@ export class WriteTransaction {
     if (decision.kind !== 'append') return this.refusalOrRepeat(stream, state, decision);
     const next = state ?? this.newState();
     const position = ++this.counters.lastPosition;
-    this.tables.putEvent({
+    this.put({
       ...{ id, type: TOMBSTONE_TYPE, contentType: 'application/octet-stream', data: NOTHING },
       ...{ customMetadata: NOTHING, stream, revision: TOMBSTONE_REVISION, position, created: this.nowTicks },
     });
@@ -101,8 +103,16 @@ export class WriteTransaction {
       hasMetadata: state?.limits !== undefined,
       idAt: (revision) =>
         state && revision <= state.last ? this.tables.eventOf(stream, state.id, revision).id : undefined,
-      revisionOf: (id) => state && this.tables.revisionOfId(state.id, id),
+      revisionOf: (id) => state && this.revisionOf(stream, state, id),
     });
+  }
+
+  /** A wrong answer would drop an event as a repeat, and the table of ids has no checksum: so the event itself is asked. */
+  private revisionOf(stream: string, state: StreamState, id: string): number | undefined {
+    const revision = this.tables.revisionOfId(state.id, id);
+    if (revision !== undefined && this.tables.eventOf(stream, state.id, revision).id !== id)
+      throw new DamagedRecordError(`stream '${stream}' id ${id}`, 'it leads to another event');
+    return revision;
   }
 
   private refusalOrRepeat(
@@ -147,13 +157,7 @@ export class WriteTransaction {
     for (const event of events) {
       const position = ++this.counters.lastPosition;
       const revision = ++state.last;
-      this.tables.putEvent({
-        ...event,
-        stream,
-        revision: BigInt(revision),
-        position,
-        created: this.nowTicks,
-      });
+      this.put({ ...event, stream, revision: BigInt(revision), position, created: this.nowTicks });
       this.tables.putIndex(state.id, revision, event.id, position);
     }
     this.save(stream, state);
@@ -164,6 +168,11 @@ export class WriteTransaction {
         limits: parseLimits(lastOf(events).data),
       });
     return { kind: 'done', revision: state.last, position: this.counters.lastPosition };
+  }
+
+  private put(event: RecordedEvent): void {
+    this.tables.putEvent(event);
+    this.recorded.push(event);
   }
 
   private stateOf(stream: string): StreamState | undefined {
