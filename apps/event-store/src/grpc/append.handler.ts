@@ -2,6 +2,7 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import pb from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
+import type { AccessControl } from '../access/access-control.js';
 import type { ExpectedRevision } from '../store/append-decision.js';
 import type { EventStore } from '../store/event-store.js';
 import { StreamDeletedError } from '../store/store-errors.js';
@@ -9,9 +10,13 @@ import type { WriteOutcome } from '../store/write-transaction.js';
 import { expectedRevision, ProposedEvents, writableStreamName } from './requests.js';
 import { BadRequestError, toServiceError } from './rpc-failure.js';
 
-export function appendHandler(store: EventStore): handleClientStreamingCall<pb.AppendReq, pb.AppendResp> {
+export function appendHandler(
+  store: EventStore,
+  access: AccessControl | undefined,
+): handleClientStreamingCall<pb.AppendReq, pb.AppendResp> {
   return (call, answer) => {
     const run = async () => {
+      const caller = access && (await access.callerOf(call.metadata));
       let options: pb.AppendReq.Options | undefined;
       const events = new ProposedEvents();
       for await (const request of call as AsyncIterable<pb.AppendReq>) {
@@ -21,6 +26,7 @@ export function appendHandler(store: EventStore): handleClientStreamingCall<pb.A
       }
       if (!options) throw new BadRequestError('The append came without options.');
       const stream = writableStreamName(options.getStreamIdentifier());
+      caller?.require('write', stream);
       const expected = expectedRevision(options);
       const proposed = events.complete();
       const outcome = await store.write((transaction) => transaction.append(stream, expected, proposed));

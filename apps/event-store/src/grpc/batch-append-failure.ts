@@ -4,6 +4,7 @@ import rpc from '@eventstore/db-client/generated/status_pb.js';
 import { status } from '@grpc/grpc-js';
 import any from 'google-protobuf/google/protobuf/any_pb.js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
+import { AccessDeniedError } from '../access/access-errors.js';
 import type { ExpectedRevision } from '../store/append-decision.js';
 import type { WriteOutcome } from '../store/write-transaction.js';
 import { AppendTooLargeError, logFailure, MAX_APPEND_BYTES, statusOf } from './rpc-failure.js';
@@ -50,6 +51,8 @@ export function batchFailure(
       'MaximumAppendSizeExceeded',
       new shared.MaximumAppendSizeExceeded().setMaxappendsize(MAX_APPEND_BYTES),
     );
+  if (failure instanceof AccessDeniedError)
+    return statusWith(status.PERMISSION_DENIED, message, 'AccessDenied', new shared.AccessDenied());
   // The client shows the message only of a detail that it does not know, and this is one.
   logFailure(failure);
   return statusWith(statusOf(failure), message, 'BadRequest', new shared.BadRequest().setMessage(message));

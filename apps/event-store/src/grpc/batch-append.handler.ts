@@ -6,6 +6,7 @@ import shared from '@eventstore/db-client/generated/shared_pb.js';
 import pb from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
+import type { AccessControl, Caller } from '../access/access-control.js';
 import type { ExpectedRevision } from '../store/append-decision.js';
 import type { EventStore } from '../store/event-store.js';
 import { StoreClosedError } from '../store/store-errors.js';
@@ -27,10 +28,11 @@ interface OpenAppend {
 export function batchAppendHandler(
   store: EventStore,
   openCalls: OpenCalls,
+  access: AccessControl | undefined,
 ): handleBidiStreamingCall<pb.BatchAppendReq, pb.BatchAppendResp> {
   return (call) => {
     const replies = new ReplyStream<pb.BatchAppendResp>(call, openCalls);
-    serve(store, call, replies).then(
+    serve(store, access, call, replies).then(
       () => call.end(),
       (error: unknown) => {
         if (!call.cancelled) call.emit('error', toServiceError(error));
@@ -39,7 +41,14 @@ export function batchAppendHandler(
   };
 }
 
-async function serve(store: EventStore, call: Call, replies: ReplyStream<pb.BatchAppendResp>): Promise<void> {
+async function serve(
+  store: EventStore,
+  access: AccessControl | undefined,
+  call: Call,
+  replies: ReplyStream<pb.BatchAppendResp>,
+): Promise<void> {
+  const caller = access && (await access.callerOf(call.metadata));
+  if (replies.closing.aborted) throw new StoreClosedError();
   const open = new Map<string, OpenAppend>();
   const inFlight = new Set<Promise<void>>();
 
@@ -53,7 +62,7 @@ async function serve(store: EventStore, call: Call, replies: ReplyStream<pb.Batc
       return;
     }
     open.delete(correlation);
-    const answered = answer(store, append)
+    const answered = answer(store, caller, append)
       .then((reply) => replies.send(reply.setCorrelationId(request.getCorrelationId())))
       .then(() => {
         inFlight.delete(answered);
@@ -84,7 +93,11 @@ async function serve(store: EventStore, call: Call, replies: ReplyStream<pb.Batc
 }
 
 /** Runs one append to its answer; never rejects. */
-async function answer(store: EventStore, append: OpenAppend): Promise<pb.BatchAppendResp> {
+async function answer(
+  store: EventStore,
+  caller: Caller | undefined,
+  append: OpenAppend,
+): Promise<pb.BatchAppendResp> {
   const reply = new pb.BatchAppendResp();
   const { options } = append;
   const identifier = options?.getStreamIdentifier() ?? new shared.StreamIdentifier();
@@ -96,6 +109,7 @@ async function answer(store: EventStore, append: OpenAppend): Promise<pb.BatchAp
     const deadline = options.getDeadline();
     if (deadline && deadline.toDate().getTime() < Date.now()) throw new DeadlinePassedError();
     const stream = writableStreamName(identifier);
+    caller?.require('write', stream);
     const events = append.events.complete();
     const outcome = await store.write((transaction) => transaction.append(stream, expected, events));
     if (outcome.kind !== 'done') return reply.setError(batchFailure(outcome, expected, identifier));

@@ -2,11 +2,32 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import pb from '@eventstore/db-client/generated/streams_pb.js';
 import type { RecordedEvent } from '../store/event-record.js';
+import type { ResolvedEvent } from '../store/links.js';
 
 /** How the reader wants event ids: as text, or as two 64-bit numbers. */
 export type IdForm = 'string' | 'structured';
 
-export function eventResponse(event: RecordedEvent, idForm: IdForm): pb.ReadResp {
+/** An event, or a link with its target; the position is that of what the reader asked for, the link. */
+export function eventResponse({ event, link }: ResolvedEvent, idForm: IdForm): pb.ReadResp {
+  const message = new pb.ReadResp.ReadEvent();
+  if (event) message.setEvent(recordedEvent(event, idForm));
+  if (link) message.setLink(recordedEvent(link, idForm));
+  const asked = link ?? event;
+  if (asked) message.setCommitPosition(String(asked.position));
+  return new pb.ReadResp().setEvent(message);
+}
+
+/** As EventStoreDB's newer clients ask for it: the revision of the stream's last event. */
+export function lastStreamPosition(revision: number): pb.ReadResp {
+  return new pb.ReadResp().setLastStreamPosition(String(revision));
+}
+
+/** Sent in place of events that were truncated: the first revision that there still is. */
+export function firstStreamPosition(revision: number): pb.ReadResp {
+  return new pb.ReadResp().setFirstStreamPosition(String(revision));
+}
+
+function recordedEvent(event: RecordedEvent, idForm: IdForm): pb.ReadResp.ReadEvent.RecordedEvent {
   const position = String(event.position);
   const recorded = new pb.ReadResp.ReadEvent.RecordedEvent()
     .setId(uuid(event.id, idForm))
@@ -20,9 +41,7 @@ export function eventResponse(event: RecordedEvent, idForm: IdForm): pb.ReadResp
   metadata.set('type', event.type);
   metadata.set('content-type', event.contentType);
   metadata.set('created', String(event.created));
-  return new pb.ReadResp().setEvent(
-    new pb.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(position),
-  );
+  return recorded;
 }
 
 export function streamNotFound(stream: string): pb.ReadResp {
@@ -48,11 +67,12 @@ export function caughtUp(): pb.ReadResp {
   return new pb.ReadResp().setCaughtUp(new pb.ReadResp.CaughtUp());
 }
 
-function identifierOf(stream: string): shared.StreamIdentifier {
+export function identifierOf(stream: string): shared.StreamIdentifier {
   return new shared.StreamIdentifier().setStreamName(Buffer.from(stream));
 }
 
-function uuid(id: string, form: IdForm): shared.UUID {
+/** An event id in the form asked for. */
+export function uuid(id: string, form: IdForm): shared.UUID {
   if (form === 'string') return new shared.UUID().setString(id);
   const hex = id.replaceAll('-', '');
   const bits = (half: string) => String(BigInt.asIntN(64, BigInt(`0x${half}`)));

@@ -2,10 +2,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import pb from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { AccessControl, Caller } from '../access/access-control.js';
 import { compileFilter, type EventFilter } from '../store/event-filter.js';
 import type { EventStore } from '../store/event-store.js';
+import type { RecordedEvent } from '../store/event-record.js';
+import { resolveLink } from '../store/links.js';
+import { firstVisible } from '../store/stream-limits.js';
 import { readAll, readStream, type From } from '../store/stream-reader.js';
-import { eventResponse, streamNotFound, type IdForm } from './read-responses.js';
+import {
+  eventResponse,
+  firstStreamPosition,
+  lastStreamPosition,
+  streamNotFound,
+  type IdForm,
+} from './read-responses.js';
 import { ReplyStream, type OpenCalls } from './reply-stream.js';
 import { streamName } from './requests.js';
 import { BadRequestError, toServiceError } from './rpc-failure.js';
@@ -20,9 +30,10 @@ type Options = pb.ReadReq.Options;
 export function readHandler(
   store: EventStore,
   openCalls: OpenCalls,
+  access: AccessControl | undefined,
 ): handleServerStreamingCall<pb.ReadReq, pb.ReadResp> {
   return (call) => {
-    serve(store, call, new ReplyStream<pb.ReadResp>(call, openCalls)).then(
+    serve(store, access, call, new ReplyStream<pb.ReadResp>(call, openCalls)).then(
       () => call.end(),
       (error: unknown) => {
         if (!call.cancelled) call.emit('error', toServiceError(error));
@@ -31,26 +42,35 @@ export function readHandler(
   };
 }
 
-async function serve(store: EventStore, call: Call, replies: ReplyStream<pb.ReadResp>): Promise<void> {
+async function serve(
+  store: EventStore,
+  access: AccessControl | undefined,
+  call: Call,
+  replies: ReplyStream<pb.ReadResp>,
+): Promise<void> {
+  const caller = access && (await access.callerOf(call.metadata));
   const options = call.request.getOptions();
   if (!options) throw new BadRequestError('The read came without options.');
   const stream = options.hasStream() ? streamName(options.getStream()?.getStreamIdentifier()) : undefined;
-  const idForm: IdForm = options.getUuidOption()?.hasStructured() ? 'structured' : 'string';
+  caller?.require('read', stream ?? '$all');
+  const present = presentation(store, caller, options);
   const filter = filterOf(options);
   if (options.hasSubscription()) {
-    const target = { stream, from: fromOf(options), ...filter, idForm };
+    const target = { stream, from: fromOf(options), ...filter, present };
     await subscribe(store, target, replies);
   } else {
-    await read(store, stream, options, filter.matches, idForm, replies);
+    await read(store, stream, options, filter.matches, present, replies);
   }
 }
+
+type Present = (event: RecordedEvent) => pb.ReadResp;
 
 async function read(
   store: EventStore,
   stream: string | undefined,
   options: Options,
   matches: EventFilter,
-  idForm: IdForm,
+  present: Present,
   replies: ReplyStream<pb.ReadResp>,
 ): Promise<void> {
   const direction =
@@ -62,13 +82,29 @@ async function read(
   let left = Number(options.getCount());
   let scanned = 0;
   if (left === 0) return;
+  // Newer clients ask for the stream's bounds; to others these messages would be strange.
+  const bounds = stream !== undefined && (options.getControlOption()?.getCompatibility() ?? 0) > 0;
+  const state = bounds ? store.streamState(stream) : undefined;
+  if (bounds && state && direction === 'forwards') {
+    const first = firstVisible(stream, state);
+    if (from === 'start' ? first > 0 : from !== 'end' && from < first)
+      await replies.send(firstStreamPosition(first));
+  }
   for (const event of events) {
     if (replies.closing.aborted) return;
     if (event && matches(event)) {
-      await replies.send(eventResponse(event, idForm));
-      if (--left === 0) return;
+      await replies.send(present(event));
+      if (--left === 0) break;
     } else if (++scanned % SCAN_BEFORE_TURN === 0) await turn();
   }
+  if (state) await replies.send(lastStreamPosition(state.last));
+}
+
+/** How the reader wants to see events: its form of ids, and links followed or not. */
+function presentation(store: EventStore, caller: Caller | undefined, options: Options): Present {
+  const idForm: IdForm = options.getUuidOption()?.hasStructured() ? 'structured' : 'string';
+  if (!options.getResolveLinks()) return (event) => eventResponse({ event, link: undefined }, idForm);
+  return (event) => eventResponse(resolveLink(store, event, caller?.mayRead), idForm);
 }
 
 function fromOf(options: Options): From {

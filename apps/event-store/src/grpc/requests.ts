@@ -3,6 +3,7 @@ import type pb from '@eventstore/db-client/generated/streams_pb.js';
 import type shared from '@eventstore/db-client/generated/shared_pb.js';
 import type { ExpectedRevision } from '../store/append-decision.js';
 import type { ProposedEvent } from '../store/event-record.js';
+import { originalOf } from '../store/stream-limits.js';
 import {
   AppendTooLargeError,
   BadRequestError,
@@ -29,8 +30,16 @@ export function streamName(identifier: shared.StreamIdentifier | undefined): str
 /** The stream a command writes to. Throws BadRequestError. */
 export function writableStreamName(identifier: shared.StreamIdentifier | undefined): string {
   const name = streamName(identifier);
-  if (name === '$all' || name.startsWith('$$$$'))
+  if (name === '$all' || name === '$$' || name.startsWith('$$$$'))
     throw new BadRequestError(`'${name}' cannot be written; choose another stream.`);
+  return name;
+}
+
+/** The stream a command deletes. Throws BadRequestError. */
+export function deletableStreamName(identifier: shared.StreamIdentifier | undefined): string {
+  const name = writableStreamName(identifier);
+  if (originalOf(name) !== undefined)
+    throw new BadRequestError(`'${name}' holds metadata, which cannot be deleted; set other metadata.`);
   return name;
 }
 

@@ -1,5 +1,6 @@
 /** How failures leave over gRPC: a status and, where the client looks for one, an `exception` trailer. */
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { AccessDeniedError, NotAuthenticatedError } from '../access/access-errors.js';
 import { BadFilterError } from '../store/event-filter.js';
 import {
   DamagedRecordError,
@@ -38,6 +39,8 @@ export function toServiceError(error: unknown): ServiceError {
   const code = statusOf(error);
   if (error instanceof StreamDeletedError)
     return failure(code, error, { exception: 'stream-deleted', 'stream-name': error.stream });
+  if (error instanceof AccessDeniedError || error instanceof NotAuthenticatedError)
+    return failure(code, error, { exception: 'access-denied' });
   if (error instanceof AppendTooLargeError)
     return failure(code, error, {
       exception: 'maximum-append-size-exceeded',
@@ -74,14 +77,30 @@ export function statusOf(error: unknown): status {
   if (error instanceof WriteFailedError) return status.RESOURCE_EXHAUSTED;
   if (error instanceof StoreClosedError) return status.UNAVAILABLE;
   if (error instanceof StreamDeletedError) return status.FAILED_PRECONDITION;
+  if (error instanceof AccessDeniedError) return status.PERMISSION_DENIED;
+  if (error instanceof NotAuthenticatedError) return status.UNAUTHENTICATED;
   const badRequests = [BadRequestError, BadFilterError, AppendTooLargeError, MissingPropertyError];
   if (badRequests.some((kind) => error instanceof kind)) return status.INVALID_ARGUMENT;
   return status.INTERNAL;
 }
 
+let firstDamage: Error | undefined;
+
+/** The first damage that a call of this process met, or a check, for the health check. */
+export function damageFound(): Error | undefined {
+  return firstDamage;
+}
+
+/** Takes note of damage that a check found, and writes it to stderr. */
+export function noteDamage(damage: Error): void {
+  firstDamage ??= damage;
+  process.stderr.write(`event-store: ${damage.message}\n`);
+}
+
 /** Writes damage and faults of our own to stderr; the store itself reports failed writes. */
 export function logFailure(error: unknown): void {
   const code = statusOf(error);
+  if (error instanceof DamagedRecordError) firstDamage ??= error;
   if (code === status.DATA_LOSS) process.stderr.write(`event-store: ${String(error)}\n`);
   if (code === status.INTERNAL)
     process.stderr.write(

@@ -3,8 +3,8 @@
  *
  * It reads one event at a time from the store, live events too, and goes on when its reader has taken the last one: a
  * slow reader costs no memory and is never dropped. CaughtUp is sent once, at the first end. Checkpoints come on
- * filtered $all only, after every `checkpointEvery` events looked at, so that a reader whose filter lets little
- * through need not start over.
+ * filtered $all only, after every `checkpointEvery` events looked at and before CaughtUp, so that a reader whose filter
+ * lets little through need not start over.
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -15,7 +15,7 @@ import type { EventStore } from '../store/event-store.js';
 import { StoreClosedError } from '../store/store-errors.js';
 import { firstVisible } from '../store/stream-limits.js';
 import type { From } from '../store/stream-reader.js';
-import { caughtUp, checkpoint, confirmation, eventResponse, type IdForm } from './read-responses.js';
+import { caughtUp, checkpoint, confirmation } from './read-responses.js';
 import type { ReplyStream } from './reply-stream.js';
 
 /** Events looked at before other calls get their turn, when none of them is sent. */
@@ -28,7 +28,8 @@ export interface SubscriptionTarget {
   from: From;
   matches: EventFilter;
   checkpointEvery: number | undefined;
-  idForm: IdForm;
+  /** The message for an event, its link followed if the reader wants that. */
+  present: (event: RecordedEvent) => pb.ReadResp;
 }
 
 /** Events from `next` on; each pass ends where the store ends at that moment. */
@@ -39,11 +40,13 @@ interface Source {
 /** Serves the subscription until its reader has gone; rejects with StoreClosedError when the server stops. */
 export async function subscribe(
   store: EventStore,
-  { stream, from, matches, checkpointEvery, idForm }: SubscriptionTarget,
+  { stream, from, matches, checkpointEvery, present }: SubscriptionTarget,
   replies: ReplyStream<pb.ReadResp>,
 ): Promise<void> {
   const source = stream === undefined ? allSource(store, from) : streamSource(store, stream, from);
   let scanned = 0;
+  /** Position of the last event looked at; 0 when a checkpoint there was sent. */
+  let unmarked = 0;
   let live = false;
   await replies.send(confirmation(randomUUID()));
   for (;;) {
@@ -52,16 +55,21 @@ export async function subscribe(
       found = true;
       if (replies.closing.aborted) throw new StoreClosedError();
       scanned++;
-      if (event && matches(event)) await replies.send(eventResponse(event, idForm));
+      if (event && matches(event)) await replies.send(present(event));
       else if (scanned % SCAN_BEFORE_TURN === 0) await turn();
-      if (event && checkpointEvery && scanned % checkpointEvery === 0)
-        await replies.send(checkpoint(event.position));
+      if (!event || !checkpointEvery) continue;
+      unmarked = scanned % checkpointEvery === 0 ? 0 : event.position;
+      if (unmarked === 0) await replies.send(checkpoint(event.position));
     }
     if (replies.closing.aborted) throw new StoreClosedError();
     // Events may have come while the last ones were sent: wait only after a pass that found none, in the same turn.
     if (found) continue;
-    if (live) await store.changes.next(stream, replies.closing);
-    else await replies.send(caughtUp());
+    if (live) {
+      await store.changes.next(stream, replies.closing);
+      continue;
+    }
+    if (unmarked > 0) await replies.send(checkpoint(unmarked));
+    await replies.send(caughtUp());
     live = true;
   }
 }

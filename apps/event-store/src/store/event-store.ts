@@ -6,7 +6,9 @@
  */
 import { statfs } from 'node:fs/promises';
 import { Changes } from './changes.js';
+import { eventFaults } from './event-faults.js';
 import type { RecordedEvent } from './event-record.js';
+import { NewestEvents } from './newest-events.js';
 import {
   DamagedRecordError,
   StoreClosedError,
@@ -34,7 +36,9 @@ export class EventStore {
   private readonly queue: Waiting[] = [];
   private writing: Promise<void> | undefined;
   private closed = false;
+  private failure: Error | undefined;
   private last: number;
+  private readonly newest = new NewestEvents();
 
   private constructor(
     private readonly directory: string,
@@ -56,6 +60,11 @@ export class EventStore {
     return this.last;
   }
 
+  /** Why the last write failed; undefined when it did not. */
+  get writeFailure(): Error | undefined {
+    return this.failure;
+  }
+
   /**
    * Runs one command; resolves with its outcome once it is on disk.
    * Rejects with WriteFailedError (nothing stored), DamagedRecordError or StoreClosedError.
@@ -68,8 +77,21 @@ export class EventStore {
     });
   }
 
+  /** Streams that were ever written. */
+  get streamCount(): number {
+    return this.tables.counters().nextStreamId - 1;
+  }
+
+  /** What is wrong with the last `count` events, their index and their streams; empty when all is well. */
+  faultsAtTheEnd(count: number): string[] {
+    const faults: string[] = [];
+    for (let position = Math.max(1, this.last - count + 1); position <= this.last; position++)
+      faults.push(...eventFaults(this.tables, position));
+    return faults;
+  }
+
   eventAt(position: number): RecordedEvent {
-    return this.tables.eventAt(position);
+    return this.newest.at(position) ?? this.tables.eventAt(position);
   }
 
   /** State of a stream that was ever written. Throws StreamDeletedError for a tombstoned one or its metadata. */
@@ -105,13 +127,16 @@ export class EventStore {
 
   private async commit(batch: Waiting[]): Promise<void> {
     try {
-      const { outcomes, touched, last } = await this.tables.transaction(() => {
+      const { outcomes, touched, recorded, last } = await this.tables.transaction(() => {
         const transaction = new WriteTransaction(this.tables, nowTicks());
         const outcomes = batch.map(({ command }) => run(command, transaction));
         transaction.finish();
-        return { outcomes, touched: transaction.touched, last: transaction.lastPosition };
+        const { touched, recorded, lastPosition } = transaction;
+        return { outcomes, touched, recorded, last: lastPosition };
       });
       this.last = last;
+      this.failure = undefined;
+      for (const event of recorded) this.newest.add(event);
       batch.forEach(({ resolve, reject }, index) => {
         const outcome = outcomes[index];
         if (outcome instanceof Error) reject(outcome);
@@ -120,6 +145,7 @@ export class EventStore {
       if (touched.size > 0) this.changes.announce(touched);
     } catch (cause) {
       const error = await this.explain(cause);
+      this.failure = error;
       process.stderr.write(`event-store: ${error.message}\n`);
       for (const { reject } of batch) reject(error);
     }
