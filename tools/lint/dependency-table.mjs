@@ -10,7 +10,7 @@ const table = {
   'event-store': ['leaf'],
   customer: ['leaf'],
   launcher: ['servers'],
-  bench: ['leaf', 'servers'],
+  bench: ['leaf', 'server-lib', 'servers'],
   e2e: ['leaf', 'server-lib', 'servers', 'testing', 'test-platform'],
   testing: ['leaf'],
   'test-platform': ['leaf', 'server-lib', 'servers'],
