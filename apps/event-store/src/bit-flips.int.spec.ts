@@ -87,6 +87,22 @@ describe('damage that no checksum covers', () => {
     expect(findings.named).toContainEqual(expect.stringMatching(/stream 'lonelx' revision 0 is damaged/));
   });
 
+  it('in the counters is a finding of verify, not its end', async () => {
+    const damaged = join(folder, 'counters');
+    await cp(original, damaged, { recursive: true });
+    const file = await readFile(join(damaged, 'data.mdb'));
+    let hits = 0;
+    for (let at = file.indexOf('{"lastPosition"'); at >= 0; at = file.indexOf('{"lastPosition"', at + 1)) {
+      file.write('{"lostPosition"', at);
+      hits++;
+    }
+    expect(hits).toBeGreaterThan(0);
+    await writeFile(join(damaged, 'data.mdb'), file);
+
+    const { findings } = await verifyStore(damaged);
+    expect(findings.named).toContainEqual(expect.stringMatching(/the counters is damaged/));
+  });
+
   it('in the id of an event makes no other event of it', async () => {
     const directory = await processes.directory();
     let store = EventStore.open(directory, MAP_SIZE);

@@ -89,7 +89,8 @@ describeRecorded('a power cut', () => {
       await client.appendToStream('after', jsonEvent({ type: 'Tried', data: {} }));
       await started.disconnect();
       await started.process.kill('SIGTERM');
-      expect(started.process.stderr).toMatch(/after a crash/);
+      // A cut before the first append was on disk leaves nothing that looks used.
+      expect(started.process.stderr).toMatch(events > 0 ? /after a crash/ : /made a new store|after a crash/);
       expect((await verifyStore(directory)).findings.named).toEqual([]);
     });
   }, 60_000);
@@ -170,12 +171,8 @@ async function forEachCut(
       join(directory, 'data.mdb'),
       disk.cut(calls[moment], () => random() < share),
     );
-    await visit(
-      directory,
-      acknowledged.filter(({ at }) => at < calls[moment]!.began),
-      number,
-    );
-    await rm(directory, { recursive: true });
+    const known = acknowledged.filter(({ at }) => at < calls[moment]!.began);
+    await visit(directory, known, number).finally(() => rm(directory, { recursive: true }));
   }
 }
 

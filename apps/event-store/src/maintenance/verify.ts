@@ -73,6 +73,10 @@ export async function verifyStore(
         findings.add(`the store was stopped at position ${stopped}, but ends at ${lastPosition}`);
       if (sound) await new TableWalk(tables, lastPosition, findings, say).run();
       return report(lastPosition, streams, file.size);
+    } catch (error) {
+      if (!(error instanceof DamagedRecordError)) throw error;
+      findings.add(error.message);
+      return report(0, 0, file.size);
     } finally {
       await tables.close();
     }
