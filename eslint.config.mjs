@@ -44,7 +44,10 @@ export default ts.config(
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
     },
   },
-  { files: ['**/*.spec.ts', '**/test/**/*.ts', '**/*.fixtures.ts', 'e2e/**/*.ts'], rules: boundaries(true) },
+  {
+    files: ['**/*.spec.ts', '**/test/**/*.ts', '**/conformance/**/*.ts', '**/*.fixtures.ts', 'e2e/**/*.ts'],
+    rules: boundaries(true),
+  },
   { files: ['**/*.decider.ts'], rules: pureDeciders },
   {
     files: ['**/*.mjs', '**/*.js'],

@@ -39,6 +39,8 @@ describe('one trace', () => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
+        // Metrics come to the same receiver.
+        if (request.url !== '/v1/traces') return void response.end('{}');
         const { resourceSpans } = JSON.parse(Buffer.concat(parts).toString()) as OtlpTraces;
         for (const { resource, scopeSpans } of resourceSpans) {
           const service =

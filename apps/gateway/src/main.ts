@@ -3,7 +3,7 @@ import { startTelemetry } from '@hybrid/telemetry';
 import { openGateway } from './open-gateway.js';
 
 await guard('gateway', async () => {
-  const stopTelemetry = await startTelemetry('gateway');
+  const stopTelemetry = await startTelemetry('gateway', { metrics: true });
   const connections = await Connections.open(readSettings(ServerSettings, 'gateway'), 'gateway');
   const { app, port } = await openGateway(connections, []);
   stopOnSignal('gateway', async () => {

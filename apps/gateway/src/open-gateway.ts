@@ -12,7 +12,9 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { AddressInfo } from 'node:net';
 import { GatewayModule } from './app.module.js';
 import { streamArtifacts } from './edge/artifact-body.js';
+import { documentPositions } from './edge/event-position.js';
 import { codeOf, sendProblem } from './edge/problem.filter.js';
+import { countRequests } from './edge/request-metrics.js';
 import { GatewaySettings } from './gateway.settings.js';
 import { Tokens } from './identity/identity.js';
 import { readToken } from './identity/token-file.js';
@@ -79,6 +81,7 @@ async function attach(app: NestFastifyApplication, nats: NatsConnection): Promis
 }
 
 async function prepare(fastify: FastifyInstance, stopping: AbortSignal): Promise<void> {
+  countRequests(fastify);
   streamArtifacts(fastify);
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) =>
     done(null, body),
@@ -117,7 +120,7 @@ function document(app: NestFastifyApplication): void {
     .setVersion('1')
     .addBearerAuth()
     .build();
-  SwaggerModule.setup('api/docs', app, () => SwaggerModule.createDocument(app, config), {
+  SwaggerModule.setup('api/docs', app, () => documentPositions(SwaggerModule.createDocument(app, config)), {
     jsonDocumentUrl: 'api/openapi.json',
     yamlDocumentUrl: 'api/openapi.yaml',
   });

@@ -8,7 +8,7 @@ import { Connections, guard, readSettings, sayReady, ServerSettings, stopOnSigna
 import { startTelemetry } from '@hybrid/telemetry';
 
 await guard('standalone', async () => {
-  const stopTelemetry = await startTelemetry('standalone');
+  const stopTelemetry = await startTelemetry('standalone', { metrics: true });
   const connections = await Connections.open(readSettings(ServerSettings, 'standalone'), 'standalone');
   const { app, port } = await openGateway(connections, [
     QueueModule,

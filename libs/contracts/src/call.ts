@@ -7,7 +7,24 @@ export interface CallContext {
   correlationId: string;
   /** Id of the event that caused this call, if one did. */
   causationId?: string;
+  /** Lists shall be at least as new as this commit position of the log; without it they may be behind. */
+  atLeast?: bigint;
+  /** Told the commit position of every append that is part of the call; each hop passes it on to its caller. */
+  wrote?: (position: bigint) => void;
 }
+
+/** The largest position that a log can have: positions are signed 64 bit numbers. */
+const MAX_POSITION = 2n ** 63n - 1n;
+
+/** A commit position as decimal digits; null for anything else. */
+export function parsePosition(text: string): bigint | null {
+  if (!/^\d{1,19}$/.test(text)) return null;
+  const position = BigInt(text);
+  return position <= MAX_POSITION ? position : null;
+}
+
+/** How long a list waits for a read model that is behind `atLeast`, before it refuses: a rebuild is not waited for. */
+export const READ_MODEL_WAIT_MS = 5_000;
 
 export interface Actor {
   type: 'user' | 'agent' | 'service' | 'joiner';

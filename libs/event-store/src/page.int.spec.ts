@@ -5,7 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { connectPostgres } from './connections.js';
+import { connectEventStore, connectPostgres } from './connections.js';
+import { ReadModel } from './freshness.js';
 import { listPage } from './page.js';
 
 describe('a list', () => {
@@ -33,9 +34,16 @@ describe('a list', () => {
 
   const list = (query: PageQuery, where: Record<string, string | undefined> = {}, org = 'default') =>
     listPage<{ id: string; created_at: Date }, string>({
-      pool,
+      from: new ReadModel(
+        {
+          pool,
+          eventStore: connectEventStore('esdb://127.0.0.1:1?tls=false'),
+          stopping: new AbortController().signal,
+        },
+        { schema: 'public', name: 'things', prefixes: [] },
+      ),
       table: 'things',
-      org,
+      call: { org },
       query,
       where,
       view: ({ id }) => id,

@@ -1,31 +1,35 @@
 /** Pages of a list, newest first, by (created_at, id): stable while rows are added. */
-import { problem, type Page, type PageQuery } from '@hybrid/contracts';
-import type { Pool } from 'pg';
+import { problem, type CallContext, type Page, type PageQuery } from '@hybrid/contracts';
+import type { ReadModel } from './freshness.js';
 
 const DEFAULT_LIMIT = 50;
 const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 interface ListOptions<Row, View> {
-  pool: Pool;
+  from: ReadModel;
   /** With schema: `queue.jobs`. Needs the columns org, id and created_at (of whole milliseconds, as a cursor has). */
   table: string;
-  org: string;
+  /** Its organisation's rows are shown, at least as new as it asks for. */
+  call: Pick<CallContext, 'org' | 'atLeast'>;
   query: PageQuery;
   /** Column → wanted value; undefined values are left out. */
   where: Record<string, string | undefined>;
   view: (row: Row) => View;
 }
 
+/** @throws ProblemError `invalid_cursor`, or `read_model_behind`. */
 export async function listPage<Row extends { id: string; created_at: Date }, View>(
   options: ListOptions<Row, View>,
 ): Promise<Page<View>> {
-  const { pool, table, org, query, where, view } = options;
+  const { from, table, call, query, where, view } = options;
+  const { pool } = from;
   const limit = query.limit ?? DEFAULT_LIMIT;
-  const filters = Object.entries({ org, ...where }).filter(
+  const filters = Object.entries({ org: call.org, ...where }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ');
   const values: unknown[] = filters.map(([, value]) => value);
+  await from.reach(call.atLeast);
   const { rows: counted } = await pool.query<{ total: string }>(
     `select count(*) as total from ${table} where ${conditions}`,
     values,

@@ -36,12 +36,17 @@ export interface DurableConsumer {
   durable: string;
   /** One filter, so that servers from NATS 2.9 on will do: see `eventFilter`. */
   filter: string;
+  /** How often an event may fail before it is parked; 10 unless told. */
+  maxTries?: number;
 }
 
 /**
  * Handles public events from the stream EVENTS: at least once. In order per thing within one replica, as long as nothing
  * is thrown: replicas share the events, and one that comes again comes later, so a handler must bear reordering. Return
- * when done; throw to get the event again later. A ProblemError of kind invalid, not_found, forbidden or conflict ends it: it would fail for ever.
+ * when done; throw to get the event again later. After `maxTries` it is parked (see parked-events.ts) and somebody is
+ * called; at once after a ProblemError of kind invalid, not_found, forbidden or conflict, which would come for ever
+ * (the code `conflict`, a race lost too often, would not): return where such a refusal is nothing to look at. One of
+ * kind unavailable is never counted.
  */
 export function OnEvents(consumer: DurableConsumer): MethodDecorator {
   return EventPattern<string>(`events:${consumer.durable}`, undefined as never, {

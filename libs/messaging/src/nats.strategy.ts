@@ -1,13 +1,30 @@
 /** Nest's transport for our services: requests on core NATS with a queue group per service, events from JetStream. */
-import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
-import { withSpan } from '@hybrid/telemetry';
+import {
+  consumerRequests,
+  problem,
+  ProblemError,
+  serviceOfDurable,
+  type CallContext,
+  type Problem,
+} from '@hybrid/contracts';
+import { durationHistogram, withSpan } from '@hybrid/telemetry';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
-import { headers, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import {
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { BYTES_HEADER, INPUT_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
+import { BYTES_HEADER, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
+import { consumerOperations } from './consumer-operations.js';
 import { EventConsumer } from './event-consumer.js';
 import type { DurableConsumer } from './handlers.js';
+import { outcomeOf } from './outcome.js';
 import { ensureStreams } from './streams.js';
+
+const duration = durationHistogram('rpc.server.call.duration', 'requests over NATS, as who answers saw them');
 
 /** Nest's handlers take our CallContext where its own transports hand in a context object of theirs. */
 type Answer = (input: unknown, call: CallContext) => Promise<unknown>;
@@ -27,8 +44,10 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
 
   /** Stops taking messages and finishes those that it has; the connection is its owner's to close. */
   async close(): Promise<void> {
+    // At once: a drain is a round trip, in which more events would come.
+    const consumers = this.consumers.map((consumer) => consumer.stop());
     await Promise.all(this.subscriptions.map((subscription) => subscription.drain()));
-    await Promise.all([...this.consumers.map((consumer) => consumer.stop()), ...this.inFlight]);
+    await Promise.all([...consumers, ...this.inFlight]);
   }
 
   on(): never {
@@ -50,7 +69,23 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       else if (broadcast) this.subscribe(broadcast, handler);
       else this.subscribe(pattern, handler, pattern.split('.')[1]);
     }
+    for (const service of this.services()) this.operate(service);
     await this.nats.flush();
+  }
+
+  /** Those that this process answers for. */
+  private services(): Set<string> {
+    const requests = [...this.messageHandlers.keys()].filter((pattern) => /^(cmd|qry)\./.test(pattern));
+    return new Set(requests.map((pattern) => pattern.split('.')[1]!));
+  }
+
+  private operate(service: string): void {
+    const { list, replay } = consumerOperations(
+      this.consumers.filter(({ durable }) => serviceOfDurable(durable) === service),
+    );
+    const requests = consumerRequests(service);
+    this.subscribe(requests.list.subject, list, service);
+    this.subscribe(requests.replay.subject, replay as Answer, service);
   }
 
   private consume(consumer: DurableConsumer, handler: MessageHandler): void {
@@ -58,13 +93,16 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       this.nats,
       consumer,
       async (event, call) => settle(await (handler as Answer)(event, call)),
-      (message) => void this.logger.warn(message),
+      {
+        warn: (message) => void this.logger.warn(message),
+        alert: (message) => void this.logger.error(message),
+      },
     );
     this.consumers.push(running);
     running.start();
   }
 
-  private subscribe(subject: string, handler: MessageHandler, queue?: string): void {
+  private subscribe(subject: string, handler: MessageHandler | Answer, queue?: string): void {
     const subscription = this.nats.subscribe(subject, {
       queue,
       callback: (error, message) => {
@@ -79,18 +117,30 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
     this.subscriptions.push(subscription);
   }
 
-  private async answer(message: Msg, handler: MessageHandler): Promise<void> {
+  private async answer(message: Msg, handler: MessageHandler | Answer): Promise<void> {
+    const { subject } = message;
     const parent = message.headers?.get('traceparent') || null;
+    const begun = performance.now();
+    const reply = headers();
+    let written = -1n;
+    // The highest, as one request may append to several streams.
+    const wrote = (position: bigint) => {
+      if (position <= written) return;
+      written = position;
+      reply.set(POSITION_HEADER, position.toString());
+    };
+    let failure: unknown;
     try {
-      const result = await withSpan(`${message.subject} process`, { kind: 'server', parent }, async () =>
-        settle(await (handler as Answer)(readInput(message), readCall(message.headers))),
+      const result = await withSpan(`${subject} process`, { kind: 'server', parent }, async () =>
+        settle(await (handler as Answer)(readInput(message), { ...readCall(message.headers), wrote })),
       );
-      if (result instanceof Uint8Array) message.respond(result, { headers: mark(BYTES_HEADER) });
-      else message.respond(JSON.stringify(result ?? null));
+      if (result instanceof Uint8Array) respond(message, result, reply, BYTES_HEADER);
+      else respond(message, JSON.stringify(result ?? null), reply);
     } catch (error) {
-      message.respond(JSON.stringify(this.describe(message.subject, error)), {
-        headers: mark(PROBLEM_HEADER),
-      });
+      failure = error;
+      respond(message, JSON.stringify(this.describe(subject, error)), reply, PROBLEM_HEADER);
+    } finally {
+      duration.since(begun, outcomeOf(subject, failure));
     }
   }
 
@@ -115,8 +165,7 @@ function readInput(message: Msg): unknown {
   return message.data.length ? message.json() : {};
 }
 
-function mark(header: string) {
-  const result = headers();
-  result.set(header, '1');
-  return result;
+function respond(message: Msg, body: string | Uint8Array, reply: MsgHdrs, mark?: string): void {
+  if (mark) reply.set(mark, '1');
+  message.respond(body, reply.keys().length ? { headers: reply } : undefined);
 }

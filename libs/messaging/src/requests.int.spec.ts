@@ -1,4 +1,4 @@
-import { problem, request, type CallContext } from '@hybrid/contracts';
+import { problem, READ_MODEL_WAIT_MS, request, type CallContext } from '@hybrid/contracts';
 import { freePort, startNats, type ServerWithUrl } from '@hybrid/servers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Module } from '@nestjs/common';
@@ -23,10 +23,13 @@ const whoami = request<object, { name: string }>('qry.echo.word.whoami');
 const slow = request<object, string>('cmd.echo.word.slow', 10_000);
 const impatient = request<object, string>('cmd.echo.word.slow', 100);
 const huge = request<object, string>('qry.echo.word.huge');
+const write = request<{ positions: string[]; refused?: boolean }, string[]>('cmd.echo.word.write');
+const forward = request<{ positions: string[] }, string[]>('cmd.echo.word.forward');
+const howNew = request<object, string | null>('qry.echo.word.how-new');
 const nobody = request<object, never>('cmd.nobody.word.hear');
 
 /** One replica's module, with a name and a door that its slow answers wait for. */
-function replica(name: string) {
+function replica(name: string, requests: Requests) {
   let open = () => {};
   const door = new Promise<void>((resolve) => (open = resolve));
   const heard: string[] = [];
@@ -73,6 +76,28 @@ function replica(name: string) {
       return 'at last';
     }
 
+    @Handle(write)
+    write(
+      @Payload() { positions, refused }: { positions: string[]; refused?: boolean },
+      @Ctx() call: CallContext,
+    ) {
+      for (const position of positions) call.wrote?.(BigInt(position));
+      if (refused) throw problem('conflict', 'too_late', 'half of it is done');
+      return positions;
+    }
+
+    /** As a service that asks another one on behalf of its caller. */
+    @Handle(forward)
+    async forward(@Payload() { positions }: { positions: string[] }, @Ctx() call: CallContext) {
+      call.wrote?.(5n);
+      return requests.send(write, { positions }, call);
+    }
+
+    @Handle(howNew)
+    howNew(@Ctx() { atLeast }: CallContext) {
+      return atLeast?.toString() ?? null;
+    }
+
     @Handle(huge)
     huge() {
       return 'x'.repeat(2_000_000);
@@ -117,7 +142,7 @@ describe('requests over NATS', () => {
     for (const one of served.splice(0)) await one.stop();
   });
   const serve = async (name = 'one') => {
-    const one = replica(name);
+    const one = replica(name, requests);
     served.push(await serveOn(nats.url, one.module));
     return one;
   };
@@ -172,6 +197,32 @@ describe('requests over NATS', () => {
       problem: { kind: 'unavailable', code: 'timeout' },
     });
     open();
+  });
+
+  it('tell the caller the highest position that was written, also through a second service and with a refusal', async () => {
+    await serve();
+    const told: bigint[] = [];
+    const telling = { ...call, wrote: (position: bigint) => void told.push(position) };
+    const largest = 2n ** 63n - 1n;
+    expect(await requests.send(write, { positions: ['7', String(largest), '9'] }, telling)).toHaveLength(3);
+    expect(await requests.send(write, { positions: [] }, telling)).toEqual([]);
+    expect(await requests.send(forward, { positions: ['3'] }, telling)).toEqual(['3']);
+    expect(await requests.send(forward, { positions: ['8'] }, telling)).toEqual(['8']);
+    await expect(requests.send(write, { positions: ['4'], refused: true }, telling)).rejects.toMatchObject({
+      problem: { code: 'too_late' },
+    });
+    expect(told).toEqual([largest, 5n, 8n, 4n]);
+  });
+
+  it('say how new the answer shall be, and give a read model its time to get there', async () => {
+    const { open } = await serve();
+    expect(await requests.send(howNew, {}, { ...call, atLeast: 0n })).toBe('0');
+    expect(await requests.send(howNew, {}, call)).toBeNull();
+    const patient = requests.send(impatient, {}, { ...call, atLeast: 1n });
+    await expect(requests.send(impatient, {}, call)).rejects.toMatchObject({ problem: { code: 'timeout' } });
+    expect(READ_MODEL_WAIT_MS).toBeGreaterThan(impatient.timeoutMs);
+    open();
+    expect(await patient).toBe('at last');
   });
 
   it('do not ask to try again what can never be sent', async () => {

@@ -1,5 +1,12 @@
-import { ProblemError, type CallContext, type Problem, type Request } from '@hybrid/contracts';
-import { withSpan } from '@hybrid/telemetry';
+import {
+  parsePosition,
+  ProblemError,
+  READ_MODEL_WAIT_MS,
+  type CallContext,
+  type Problem,
+  type Request,
+} from '@hybrid/contracts';
+import { durationHistogram, withSpan } from '@hybrid/telemetry';
 import {
   InvalidArgumentError,
   NoRespondersError,
@@ -8,7 +15,13 @@ import {
   type Msg,
   type NatsConnection,
 } from '@nats-io/transport-node';
-import { BYTES_HEADER, callHeaders, INPUT_HEADER, PROBLEM_HEADER } from './call-headers.js';
+import { BYTES_HEADER, callHeaders, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER } from './call-headers.js';
+import { outcomeOf } from './outcome.js';
+
+const duration = durationHistogram(
+  'rpc.client.call.duration',
+  'requests over NATS, as their sender saw them',
+);
 
 /** Sends typed requests to the other services. Not retried here: only the caller knows whether it may ask again. */
 export class Requests {
@@ -17,14 +30,33 @@ export class Requests {
   /**
    * @throws ProblemError the service's refusal, or `service_unavailable` when nobody answers, `timeout` when nobody
    * answered in time (the command may still be carried out: ask again with the same ids), or `message_too_large`.
+   * What the service wrote is told to `call.wrote`, also where it refused in the end.
    */
   async send<I, O>(request: Request<I, O>, input: I, call: CallContext): Promise<O> {
-    return this.exchange(request, JSON.stringify(input), call);
+    return this.measured(request, JSON.stringify(input), call);
   }
 
   /** As `send`, with raw bytes as the message's body; `input` travels in a header and so must be small. */
   async sendBytes<I, O>(request: Request<I, O>, input: I, bytes: Uint8Array, call: CallContext): Promise<O> {
-    return this.exchange(request, bytes, call, JSON.stringify(input));
+    return this.measured(request, bytes, call, JSON.stringify(input));
+  }
+
+  private async measured<I, O>(
+    request: Request<I, O>,
+    body: string | Uint8Array,
+    call: CallContext,
+    input?: string,
+  ): Promise<O> {
+    const begun = performance.now();
+    let failure: unknown;
+    try {
+      return await this.exchange(request, body, call, input);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      duration.since(begun, outcomeOf(request.subject, failure));
+    }
   }
 
   private async exchange<I, O>(
@@ -39,12 +71,16 @@ export class Requests {
       async () => {
         const headers = callHeaders(call);
         if (input !== undefined) headers.set(INPUT_HEADER, input);
+        // A read model that is behind may use up its wait before it answers.
+        const timeout = request.timeoutMs + (call.atLeast === undefined ? 0 : READ_MODEL_WAIT_MS);
         let reply: Msg;
         try {
-          reply = await this.nats.request(request.subject, body, { timeout: request.timeoutMs, headers });
+          reply = await this.nats.request(request.subject, body, { timeout, headers });
         } catch (error) {
           throw unanswered(request.subject, error);
         }
+        const written = parsePosition(reply.headers?.get(POSITION_HEADER) ?? '');
+        if (written !== null) call.wrote?.(written);
         if (reply.headers?.has(PROBLEM_HEADER)) throw new ProblemError(reply.json<Problem>());
         if (reply.headers?.has(BYTES_HEADER)) return reply.data as O;
         return (reply.data.length ? reply.json() : null) as O;

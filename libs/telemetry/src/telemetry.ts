@@ -1,7 +1,7 @@
 /**
- * OpenTelemetry for every process. Off unless OTEL_EXPORTER_OTLP_ENDPOINT is set: with tracing on a request costs
+ * OpenTelemetry for every process. Traces are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set: with them a request costs
  * about twice the CPU. Spans that cross our own boundaries (NATS, append, step) are made here and by callers;
- * of the auto-instrumentations those are on that work without a module loader hook (see ADR 6).
+ * of the auto-instrumentations those are on that work without a module loader hook (see ADR 6). Metrics: metrics.ts.
  */
 import {
   context,
@@ -13,6 +13,7 @@ import {
   type Attributes,
   type Context,
 } from '@opentelemetry/api';
+import { startMetrics } from './metrics.js';
 
 const KINDS = {
   internal: SpanKind.INTERNAL,
@@ -24,11 +25,46 @@ const KINDS = {
 
 const tracer = trace.getTracer('hybrid');
 
-/** Starts the SDK if an exporter is configured; answers how to flush and stop it. */
-export async function startTelemetry(service: string): Promise<() => Promise<void>> {
-  if (!process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] || process.env['OTEL_SDK_DISABLED'] === 'true')
-    return async () => {};
-  process.env['OTEL_METRICS_EXPORTER'] ??= 'none';
+interface TelemetryOptions {
+  /** Count also where nothing in the environment asks for metrics: somebody calls `metricsText`. */
+  metrics?: boolean;
+}
+
+/**
+ * Starts what the environment asks for; answers how to flush and stop it. Metrics are served at `/metrics` on
+ * HYBRID_METRICS_PORT (of HYBRID_METRICS_HOST, else loopback) and sent to OTEL_EXPORTER_OTLP_ENDPOINT unless
+ * OTEL_METRICS_EXPORTER is set to something else than `otlp`. OTEL_SDK_DISABLED=true starts nothing.
+ * @throws Error that names the setting which is wrong.
+ */
+export async function startTelemetry(
+  service: string,
+  options: TelemetryOptions = {},
+): Promise<() => Promise<void>> {
+  const { env } = process;
+  if (env['OTEL_SDK_DISABLED'] === 'true') return async () => {};
+  const endpoint = Boolean(env['OTEL_EXPORTER_OTLP_ENDPOINT']);
+  const exporters = (env['OTEL_METRICS_EXPORTER'] || 'otlp').split(',').map((name) => name.trim());
+  const otlp = endpoint && exporters.includes('otlp');
+  const port = metricsPort(env['HYBRID_METRICS_PORT']);
+  const host = env['HYBRID_METRICS_HOST'] || '127.0.0.1';
+  const stops: (() => Promise<void>)[] = [];
+  if (options.metrics || otlp || port !== undefined)
+    stops.push(await startMetrics({ service, otlp, port, host }));
+  if (endpoint) stops.push(await startTraces(service));
+  return async () => {
+    await Promise.all(stops.map((stop) => stop()));
+  };
+}
+
+function metricsPort(text: string | undefined): number | undefined {
+  if (!text) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error('HYBRID_METRICS_PORT must be a number from 1 to 65535, or left out');
+  return port;
+}
+
+async function startTraces(service: string): Promise<() => Promise<void>> {
   process.env['OTEL_LOGS_EXPORTER'] ??= 'none';
   const [{ NodeSDK }, { getNodeAutoInstrumentations }] = await Promise.all([
     import('@opentelemetry/sdk-node'),
@@ -36,6 +72,8 @@ export async function startTelemetry(service: string): Promise<() => Promise<voi
   ]);
   const sdk = new NodeSDK({
     serviceName: process.env['OTEL_SERVICE_NAME'] ?? service,
+    // Ours are started already, and there can be one provider only.
+    metricReaders: [],
     instrumentations: getNodeAutoInstrumentations({
       '@opentelemetry/instrumentation-fs': { enabled: false },
       '@opentelemetry/instrumentation-net': { enabled: false },
@@ -43,6 +81,7 @@ export async function startTelemetry(service: string): Promise<() => Promise<voi
       '@opentelemetry/instrumentation-http': { enabled: false },
       '@opentelemetry/instrumentation-grpc': { enabled: false },
       '@opentelemetry/instrumentation-nestjs-core': { enabled: false },
+      '@opentelemetry/instrumentation-runtime-node': { enabled: false },
     }),
   });
   sdk.start();

@@ -1,9 +1,11 @@
 import type { Actor, CallContext } from '@hybrid/contracts';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { v5 as uuidV5 } from 'uuid';
 import type { AuthenticatedRequest } from '../identity/access.guard.js';
 import type { Role } from '../identity/identity.js';
+import { tellPosition, wantedPosition } from './event-position.js';
 
 /** Namespace of the ids that idempotency keys turn into. */
 const IDEMPOTENCY_NAMESPACE = '1d3f7f0e-3b0e-4a86-8d5e-1c8f4f6e7a52';
@@ -19,7 +21,8 @@ export interface Caller extends CallContext {
 }
 
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
-  const { principal, headers } = context.switchToHttp().getRequest<AuthenticatedRequest>();
+  const http = context.switchToHttp();
+  const { principal, headers } = http.getRequest<AuthenticatedRequest>();
   if (!principal) throw new Error('Caller is for routes that authenticate');
   const { org, role, id, pool } = principal;
   const key = headers['idempotency-key'];
@@ -27,6 +30,8 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
     org,
     actor: { type: ACTORS[role], id },
     correlationId: randomUUID(),
+    atLeast: wantedPosition(headers),
+    wrote: tellPosition(http.getResponse<FastifyReply>()),
     pool,
     newId: (kind) =>
       typeof key === 'string' && key

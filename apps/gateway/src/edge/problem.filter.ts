@@ -3,9 +3,13 @@ import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { STATUS_CODES } from 'node:http';
 
+/** What is away or behind is mostly back soon. */
+const RETRY_AFTER_SECONDS = 1;
+
 /** Answers with the problem; `kind` is between us and the services. */
 export function sendProblem(reply: FastifyReply, url: string, status: number, found: Problem): void {
   const { kind: _, ...shown } = found;
+  if (status === 503) void reply.header('retry-after', String(RETRY_AFTER_SECONDS));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');
   void reply
     .code(status)

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@hybrid/testing';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ask, HandAgent, jobOf } from './http/client.js';
+import { startSystem, type System } from './system.js';
+
+const infra = resolve(import.meta.dirname, '../infra');
+
+describe('metrics', () => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await startSystem();
+    const joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
+    const admin = { token: system.adminToken };
+    const agent = await HandAgent.register(system.url, joinToken, 'secret-pool');
+    await ask(system.url, 'POST /api/queue/jobs', { ...admin, json: jobOf('secret-job', 'secret-pool') });
+    await agent.finish(await agent.take());
+    await ask(system.url, 'GET /api/runs/secret-run', admin);
+    await ask(system.url, 'GET /no/such/route', admin);
+  });
+  afterAll(() => system?.stop());
+
+  const metrics = () => ask<string>(system.url, 'GET /metrics');
+  /** The value of the first series with this name and these labels. */
+  const valueOf = (text: string, name: string, labels: Record<string, string>): number | undefined => {
+    const found = text
+      .split('\n')
+      .find(
+        (one) =>
+          one.startsWith(`${name}{`) &&
+          Object.entries(labels).every(([label, value]) => one.includes(`${label}="${value}"`)),
+      );
+    return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ')));
+  };
+
+  it('need no token, and name no pool, job or run: only routes, subjects and codes', async () => {
+    const { status, headers, body } = await metrics();
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(
+      valueOf(body, 'http_server_request_duration_seconds_count', {
+        http_request_method: 'GET',
+        http_route: '/api/runs/:run_id',
+        http_response_status_code: '404',
+      }),
+    ).toBe(1);
+    for (const side of ['client', 'server'])
+      expect(valueOf(body, `rpc_${side}_call_duration_seconds_count`, { error_type: 'run_not_found' })).toBe(
+        1,
+      );
+    expect(
+      valueOf(body, 'rpc_server_call_duration_seconds_count', { rpc_method: 'cmd.queue.job.enqueue' }),
+    ).toBe(1);
+    expect(body).not.toMatch(/secret|no\/such/);
+  });
+
+  it('are there for all that the dashboard shows and the alerts watch', async () => {
+    const asked = await Promise.all(
+      ['grafana/dashboards/metrics.json', 'prometheus/alerts.yaml'].map((file) =>
+        readFile(join(infra, file), 'utf8'),
+      ),
+    );
+    const names = new Set(asked.join().match(/\b(?:hybrid|http_server|rpc|nodejs|process)_\w+/g));
+    for (const label of ['http_route', 'rpc_method']) names.delete(label);
+    expect(names.size).toBeGreaterThan(8);
+    await eventually(async () => {
+      const { body } = await metrics();
+      const missing = [...names].filter((name) => !new RegExp(`^${name}[{ ]`, 'm').test(body));
+      expect(missing).toEqual([]);
+    });
+  });
+});
