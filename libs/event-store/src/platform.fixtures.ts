@@ -15,6 +15,7 @@ export interface Platform {
   /** Temporary; removed by `stop`. */
   directory: string;
   nats: ServerWithUrl;
+  postgres: ServerWithUrl;
   eventStore: ServerWithUrl;
   connections: { nats: NatsConnection; eventStore: EventStoreDBClient; pool: Pool };
   stop(): Promise<void>;
@@ -35,6 +36,7 @@ export async function startPlatform(): Promise<Platform> {
   return {
     directory,
     nats,
+    postgres,
     eventStore,
     connections,
     async stop() {

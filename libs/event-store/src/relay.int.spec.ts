@@ -1,13 +1,17 @@
 import { EVENTS_STREAM, type PublicEvent } from '@hybrid/contracts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { metricsText, startTelemetry } from '@hybrid/telemetry';
 import { eventually } from '@hybrid/testing';
+import { jsonEvent } from '@eventstore/db-client';
 import { jetstream } from '@nats-io/jetstream';
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { counterDecider } from './counter.fixtures.js';
 import { callBy, startPlatform, type Platform } from './platform.fixtures.js';
-import { Relay, type Publisher } from './relay.js';
+import { Relay } from './relay.js';
+import type { Publisher } from './relay-carriage.js';
+import { metadataOf } from './stored-event.js';
 import { Things } from './things.js';
 
 interface Message {
@@ -39,11 +43,12 @@ describe('a relay', () => {
     for (let note = from; note < to; note++)
       await things.handle(`${note % 3}`, { type: 'Add', by: 1, note: `${note}` }, user);
   };
-  const relay = (heard: () => void = () => undefined) => {
+  const relay = (heard: () => void = () => undefined, events = counterDecider.events) => {
     const { eventStore, nats, pool } = platform.connections;
     const publisher: Publisher = {
       service,
       prefixes: [`${service}-`],
+      events,
       publish: ({ event }) => {
         heard();
         const data = event.data as { note: string };
@@ -58,7 +63,8 @@ describe('a relay', () => {
   };
   /** What the stream holds of this test's service, oldest first. */
   const published = async (): Promise<Message[]> => {
-    const client = jetstream(platform.connections.nats);
+    // What is asked while NATS is away is lost: not waited for for long.
+    const client = jetstream(platform.connections.nats, { timeout: 1_000 });
     const manager = await client.jetstreamManager();
     const { state } = await manager.streams.info(EVENTS_STREAM);
     const messages: Message[] = [];
@@ -99,6 +105,23 @@ describe('a relay', () => {
     });
   });
 
+  it('tells how far it is', async () => {
+    const stop = await startTelemetry('spec', { metrics: true });
+    try {
+      relay();
+      await write(0, 6);
+      await eventually(async () => expect(await notes()).toEqual(upTo(6)));
+      await eventually(async () => {
+        const text = (await metricsText()) ?? '';
+        expect(text).toContain(`hybrid_relay_published_events_total{service="${service}"} 6`);
+        expect(text).toContain(`hybrid_relay_lag_seconds{service="${service}"} 0`);
+        expect(text).toMatch(new RegExp(`hybrid_relay_position{service="${service}"} [1-9]`));
+      });
+    } finally {
+      await stop();
+    }
+  });
+
   it('goes on after NATS crashed, with nothing lost and nothing twice', async () => {
     relay();
     await write(0, 5);
@@ -136,4 +159,22 @@ describe('a relay', () => {
     await eventually(async () => expect(await notes()).toEqual(upTo(9)));
     expect(heard).toEqual([6, 3]);
   });
+
+  it('leaves events of a newer version to a relay that knows them, and passes over what nobody knows', async () => {
+    relay();
+    await write(0, 3);
+    await eventually(async () => expect(await notes()).toEqual(upTo(3)));
+    const newer = { today: { Added: true as const, Doubled: true as const } };
+    relay(undefined, newer);
+    const append = (type: string, note: string) =>
+      platform.connections.eventStore.appendToStream(`${service}-0`, [
+        jsonEvent({ type, data: { note }, metadata: { ...metadataOf(user, undefined) } }),
+      ]);
+    await append('Doubled', '3');
+    await write(4, 5);
+    await eventually(async () => expect(await notes()).toEqual(upTo(5)));
+    await append('Tripled', 'of nobody');
+    await write(5, 6);
+    await eventually(async () => expect(await notes()).toEqual(upTo(6)), 25_000);
+  }, 40_000);
 });

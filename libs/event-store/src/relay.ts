@@ -1,35 +1,20 @@
 /**
- * Carries stored events to JetStream: at least once, in the order of the log, one active relay per service.
- * It keeps no checkpoint of its own: it goes on after the last event that the stream EVENTS holds, so that a wiped NATS
- * gets everything again.
+ * Carries stored events to JetStream: at least once, in the order of each stream, one active relay per service.
+ * It keeps no checkpoint of its own: the last event that the stream EVENTS holds says up to where all are there (see
+ * ADR 4), so that a wiped NATS gets everything again.
  */
-import { EVENTS_STREAM, eventSubject, type CallContext, type PublicEvent } from '@hybrid/contracts';
-import { callHeaders, ensureStreams } from '@hybrid/messaging';
+import { understoodTypes } from '@hybrid/decider';
+import { ensureStreams } from '@hybrid/messaging';
+import { meter } from '@hybrid/telemetry';
 import type { EventStoreDBClient, Position } from '@eventstore/db-client';
-import { jetstream, JetStreamApiError, type JetStreamClient } from '@nats-io/jetstream';
+import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { whileLocked } from './lock.js';
-import type { StoredEvent } from './stored-event.js';
-import { subscribe } from './subscribe.js';
+import { Carriage, type Publisher } from './relay-carriage.js';
+import { subscribe, type Batch } from './subscribe.js';
 
-const POSITION_HEADER = 'Hybrid-Position';
-
-/** What others get to see of a stored event: noun and event (kebab-case) of the subject, and the data. */
-export interface Published {
-  noun: string;
-  event: string;
-  /** `JobChanged`: the type of the data, for clients. */
-  type: string;
-  data: object;
-}
-
-export interface Publisher {
-  service: string;
-  prefixes: string[];
-  /** Null: the event stays private. */
-  publish(stored: StoredEvent): Published | null;
-}
+export type { Publisher } from './relay-carriage.js';
 
 interface Servers {
   client: EventStoreDBClient;
@@ -37,20 +22,49 @@ interface Servers {
   pool: Pool;
 }
 
+/** A newer replica that waits for the lock gets it the first time; more is for one that only starts. */
+const LEAVE_TIMES = 5;
+
+const positions = meter.createObservableGauge('hybrid_relay_position', {
+  description: 'commit position up to which the active relay has carried everything',
+});
+const lags = meter.createObservableGauge('hybrid_relay_lag', {
+  unit: 's',
+  description: 'age of the oldest event that the active relay has read and not carried yet',
+});
+
+type Observe = Parameters<typeof positions.addCallback>[0];
+
 export class Relay {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  /** Everything up to here is in JetStream. */
+  private done: Position | null = null;
+  /** The oldest event of the batch under way. */
+  private oldest: Date | null = null;
+  private readonly known: Set<string>;
+  /** Types that this version does not know: how often the lock was left to others for their sake. */
+  private readonly left = new Map<string, number>();
 
+  /** @param lockSilenceMs see `whileLocked`. */
   constructor(
     private readonly servers: Servers,
     private readonly publisher: Publisher,
     private readonly log: (message: string) => void,
-  ) {}
+    private readonly lockSilenceMs?: number,
+  ) {
+    this.known = new Set(understoodTypes(publisher.events));
+  }
 
   start(): void {
-    const name = `relay:${this.publisher.service}`;
-    this.running = whileLocked(this.servers.pool, name, this.stopping.signal, this.log, (_, signal) =>
-      this.carry(signal),
+    const { service } = this.publisher;
+    this.running = whileLocked(
+      this.servers.pool,
+      `relay:${service}`,
+      this.stopping.signal,
+      this.log,
+      (_, signal, stillHeld) => this.measured(() => this.carry(signal, stillHeld)),
+      this.lockSilenceMs,
     );
   }
 
@@ -59,85 +73,96 @@ export class Relay {
     await this.running;
   }
 
-  private async carry(signal: AbortSignal): Promise<void> {
-    const { client, nats } = this.servers;
-    while (!signal.aborted) {
-      const reconnected = new AbortController();
-      const watch = this.restartOnReconnect(nats, reconnected);
-      const stream = jetstream(nats);
-      await subscribe({
-        client,
-        prefixes: this.publisher.prefixes,
-        signal: AbortSignal.any([signal, reconnected.signal]),
-        log: this.log,
-        from: () => this.lastPublished(stream),
-        handle: async ({ events }) => {
-          for (const stored of events) await this.publish(stream, stored);
-        },
-      });
-      watch.stop();
-    }
-  }
-
-  /** After a reconnection the server may be another one, or an empty one: ask it again what it has. */
-  private restartOnReconnect(nats: NatsConnection, reconnected: AbortController): { stop: () => void } {
-    const status = nats.status() as AsyncIterable<{ type: string }> & { stop?: () => void };
-    void (async () => {
-      for await (const { type } of status) if (type === 'reconnect') return reconnected.abort();
-    })();
-    return { stop: () => status.stop?.() };
-  }
-
-  private async lastPublished(stream: JetStreamClient): Promise<Position | null> {
-    await ensureStreams(this.servers.nats);
-    const manager = await stream.jetstreamManager();
-    const filter = `evt.*.${this.publisher.service}.>`;
+  /** Only the active relay has anything to say. */
+  private async measured(work: () => Promise<void>): Promise<void> {
+    const { service } = this.publisher;
+    const position: Observe = (result) => {
+      if (this.done) result.observe(Number(this.done.commit), { service });
+    };
+    const lag: Observe = (result) =>
+      result.observe(this.oldest ? Math.max(0, Date.now() - this.oldest.getTime()) / 1000 : 0, { service });
+    positions.addCallback(position);
+    lags.addCallback(lag);
     try {
-      const last = await manager.streams.getMessage(EVENTS_STREAM, { last_by_subj: filter });
-      const position = last?.header.get(POSITION_HEADER);
-      return position ? parsePosition(position) : null;
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.status === 404) return null;
-      throw error;
+      await work();
+    } finally {
+      positions.removeCallback(position);
+      lags.removeCallback(lag);
     }
   }
 
-  /** One at a time: were a later event stored without an earlier one, the earlier would be lost after a restart. */
-  private async publish(stream: JetStreamClient, stored: StoredEvent): Promise<void> {
-    const published = this.publisher.publish(stored);
-    if (!published || !stored.position) return;
-    const { metadata, id, thingId } = stored;
-    const call: CallContext = {
-      org: metadata.org,
-      actor: { type: 'service', id: this.publisher.service },
-      correlationId: metadata.$correlationId,
-      causationId: id,
-    };
-    const headers = callHeaders(call);
-    if (metadata.traceparent) headers.set('traceparent', metadata.traceparent);
-    headers.set(POSITION_HEADER, `${stored.position.commit}/${stored.position.prepare}`);
-    const event: PublicEvent = {
-      event_id: id,
-      type: published.type,
-      org: metadata.org,
-      id: thingId,
-      revision: Number(stored.revision),
-      time: stored.created.toISOString(),
-      correlation_id: metadata.$correlationId,
-      data: published.data,
-    };
-    const subject = eventSubject(
-      metadata.org,
-      this.publisher.service,
-      published.noun,
-      published.event,
-      thingId,
+  private async carry(locked: AbortSignal, stillHeld: () => boolean): Promise<void> {
+    const { client, nats } = this.servers;
+    const leave = new AbortController();
+    const ending = AbortSignal.any([locked, leave.signal]);
+    while (!ending.aborted) {
+      const cut = new AbortController();
+      const watch = watchLine(nats, () => cut.abort());
+      const signal = AbortSignal.any([ending, cut.signal]);
+      const carriage = new Carriage(jetstream(nats), this.publisher, () => !signal.aborted && stillHeld());
+      try {
+        await subscribe({
+          client,
+          prefixes: this.publisher.prefixes,
+          signal,
+          log: this.log,
+          from: async () => {
+            await ensureStreams(nats);
+            return (this.done = await carriage.begin());
+          },
+          handle: async (batch) => {
+            this.oldest = batch.events[0]?.created ?? null;
+            const stranger = this.strangerIn(batch);
+            if (stranger) {
+              this.log(
+                `relay:${this.publisher.service}: ${stranger} is of a newer version; leaving the lock to it`,
+              );
+              leave.abort();
+              throw new Error(`the type ${stranger} is unknown to this version`);
+            }
+            await carriage.carry(batch);
+            this.done = batch.position;
+            this.oldest = null;
+          },
+        });
+        // What is asked before the reconnection is lost, and waited for in vain.
+        if (!ending.aborted) await Promise.race([watch.back, aborted(ending)]);
+      } finally {
+        watch.stop();
+      }
+    }
+  }
+
+  /**
+   * A type for whose sake the lock is left to others: while versions are mixed, a newer replica carries what this one
+   * would pass over for ever. Where nobody comes who knows it, it is passed over.
+   */
+  private strangerIn({ events }: Batch): string | undefined {
+    const types = new Set(events.map(({ event }) => event.type));
+    const stranger = [...types].find(
+      (type) => !this.known.has(type) && (this.left.get(type) ?? 0) < LEAVE_TIMES,
     );
-    await stream.publish(subject, JSON.stringify(event), { msgID: id, headers, timeout: 5_000 });
+    if (stranger) this.left.set(stranger, (this.left.get(stranger) ?? 0) + 1);
+    return stranger;
   }
 }
 
-function parsePosition(text: string): Position {
-  const [commit, prepare] = text.split('/');
-  return { commit: BigInt(commit!), prepare: BigInt(prepare!) };
+/**
+ * The server after a cut may be another one, or an empty one: it is asked again what it has. `cut` is called at the cut
+ * and not only at the reconnection: what is published in between could be sent to whichever server comes next.
+ */
+function watchLine(nats: NatsConnection, cut: () => void): { back: Promise<void>; stop: () => void } {
+  const status = nats.status() as AsyncIterable<{ type: string }> & { stop?: () => void };
+  const back = (async () => {
+    for await (const { type } of status) {
+      if (type !== 'disconnect' && type !== 'reconnect') continue;
+      cut();
+      if (type === 'reconnect') return;
+    }
+  })();
+  return { back, stop: () => status.stop?.() };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

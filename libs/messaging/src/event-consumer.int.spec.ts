@@ -1,5 +1,14 @@
-import { eventSubject, problem, type CallContext, type PublicEvent } from '@hybrid/contracts';
+import {
+  consumerRequests,
+  eventSubject,
+  problem,
+  request,
+  type CallContext,
+  type ConsumerReplay,
+  type PublicEvent,
+} from '@hybrid/contracts';
 import { startNats, type ServerWithUrl } from '@hybrid/servers';
+import { metricsText, startTelemetry } from '@hybrid/telemetry';
 import { eventually } from '@hybrid/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { jetstream } from '@nats-io/jetstream';
@@ -12,7 +21,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callHeaders } from './call-headers.js';
 import { connectNats } from './connection.js';
-import { MessageController, OnEvents } from './handlers.js';
+import { Handle, MessageController, OnEvents } from './handlers.js';
+import { Requests } from './requests.js';
 import { serveOn, type Served } from './serve.fixtures.js';
 import { ensureStreams } from './streams.js';
 
@@ -26,6 +36,7 @@ describe('events from JetStream', () => {
   let service: string;
   let heard: string[];
   const served: Served[] = [];
+  const stops: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'hybrid-events-'));
@@ -44,6 +55,7 @@ describe('events from JetStream', () => {
   });
   afterEach(async () => {
     for (const one of served.splice(0)) await one.stop();
+    for (const stop of stops.splice(0)) await stop();
   });
 
   const publish = async (id: string, n: number) => {
@@ -69,10 +81,15 @@ describe('events from JetStream', () => {
     );
     return event_id;
   };
-  const listen = async (hear: Heard) => {
+  const listen = async (hear: Heard, maxTries?: number) => {
     @MessageController()
     class WordController {
-      @OnEvents({ durable: `${service}-words`, filter: `evt.*.${service}.word.>` })
+      @Handle(request<object, null>(`qry.${service}.word.count`))
+      count() {
+        return null;
+      }
+
+      @OnEvents({ durable: `${service}-words`, filter: `evt.*.${service}.word.>`, maxTries })
       async said(@Payload() event: Event, @Ctx() call: CallContext) {
         await hear(event, call);
       }
@@ -135,17 +152,33 @@ describe('events from JetStream', () => {
   it('come again after a throw, until they are handled', async () => {
     let tries = 0;
     await listen((event) => {
-      if (++tries < 3) throw tries === 1 ? new Error('not now') : problem('unavailable', 'later', 'later');
+      const failures = [
+        new Error('not now'),
+        problem('unavailable', 'later', 'later'),
+        // A thing that many change at the same time: nothing is wrong with the event.
+        problem('conflict', 'conflict', 'changes too fast'),
+      ];
+      const failure = failures[tries++];
+      if (failure) throw failure;
       note(event);
     });
     await publish('a', 0);
     await eventually(() => expect(heard).toEqual(['a0']));
-    expect(tries).toBe(3);
+    expect(tries).toBe(4);
     await eventually(async () => expect(await pending()).toBe(0));
   });
 
+  const ask = () => new Requests(connection);
+  const me: CallContext = { org: 'acme', actor: { type: 'user', id: 'me' }, correlationId: 'c' };
+  const view = async () => {
+    const { consumers } = await ask().send(consumerRequests(service).list, {}, me);
+    return consumers;
+  };
+  const replay = (): Promise<ConsumerReplay> =>
+    ask().send(consumerRequests(service).replay, { durable: `${service}-words` }, me);
+
   it.each(['invalid', 'not_found', 'forbidden', 'conflict'] as const)(
-    'end with a refusal of kind %s, and the next ones go on',
+    'are parked at once after a refusal of kind %s, and the next ones go on',
     async (kind) => {
       let tries = 0;
       await listen((event) => {
@@ -158,10 +191,85 @@ describe('events from JetStream', () => {
       await publish('a', 0);
       await publish('a', 1);
       await eventually(() => expect(heard).toEqual(['a1']));
-      await eventually(async () => expect(await pending()).toBe(0));
+      const durable = `${service}-words`;
+      await eventually(async () =>
+        expect(await view()).toEqual([{ durable, pending: 0, in_progress: 0, parked: 1 }]),
+      );
       expect(tries).toBe(1);
     },
   );
+
+  it('are parked when they failed too often; the others go on, and a replay hands them over again', async () => {
+    stops.push(await startTelemetry('spec', { metrics: true }));
+    let broken = true;
+    let tries = 0;
+    let seen: CallContext | undefined;
+    await listen((event, call) => {
+      if (event.id === 'poison' && broken) {
+        tries++;
+        throw new Error(`line one\nline two of ${event.data.n}`);
+      }
+      if (event.id === 'poison') seen = call;
+      note(event);
+    }, 3);
+    const first = await publish('poison', 0);
+    const second = await publish('poison', 1);
+    await publish('b', 0);
+    await eventually(() => expect(heard).toEqual(['b0']));
+    await eventually(async () =>
+      expect(await view()).toMatchObject([{ pending: 0, in_progress: 0, parked: 2 }]),
+    );
+    expect(tries).toBe(6);
+
+    // Nothing was mended.
+    const failed = [first, second].map((event_id, n) => ({
+      event_id,
+      reason: `line one\nline two of ${n}`,
+    }));
+    const text = (await metricsText()) ?? '';
+    expect(text).toContain(`hybrid_consumer_parked_events{durable="${service}-words"} 2`);
+    expect(text).toContain(`hybrid_consumer_parked_total{durable="${service}-words"} 2`);
+    const still = await replay();
+    expect(still).toMatchObject({ replayed: 0, parked: 2 });
+    expect(new Set(still.failed)).toEqual(new Set(failed));
+
+    broken = false;
+    expect(await replay()).toEqual({ replayed: 2, failed: [], parked: 0 });
+    expect(new Set(heard)).toEqual(new Set(['b0', 'poison0', 'poison1']));
+    expect(seen).toMatchObject({ org: 'acme', actor: { type: 'service', id: service } });
+    expect(await replay()).toEqual({ replayed: 0, failed: [], parked: 0 });
+  });
+
+  it('are tried for ever while what they need is away', async () => {
+    let tries = 0;
+    await listen((event) => {
+      if (++tries < 5) throw problem('unavailable', 'later', 'later');
+      note(event);
+    }, 2);
+    await publish('a', 0);
+    await eventually(() => expect(heard).toEqual(['a0']));
+    expect(await view()).toMatchObject([{ parked: 0 }]);
+  });
+
+  it('that are no events are parked', async () => {
+    await listen(note);
+    await jetstream(connection).publish(eventSubject('acme', service, 'word', 'said', 'a'), 'not JSON');
+    await publish('a', 1);
+    await eventually(() => expect(heard).toEqual(['a1']));
+    await eventually(async () => expect(await view()).toMatchObject([{ parked: 1 }]));
+    expect(await replay()).toMatchObject({
+      replayed: 0,
+      parked: 1,
+      failed: [{ reason: expect.any(String) }],
+    });
+  });
+
+  it('are replayed by their own consumer only', async () => {
+    await listen(note);
+    await expect(
+      ask().send(consumerRequests(service).replay, { durable: `${service}-others` }, me),
+    ).rejects.toMatchObject({ problem: { code: 'consumer_not_found' } });
+  });
 
   it('go to one of two replicas, and to the other when the first is gone', async () => {
     const first = await listen(note);

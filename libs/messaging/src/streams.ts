@@ -1,5 +1,5 @@
-/** The two JetStream streams. Both are bounded and disposable: the event store is the truth. */
-import { EVENTS_STREAM, LOGS_STREAM } from '@hybrid/contracts';
+/** The JetStream streams. All are bounded and disposable: the event store is the truth. */
+import { EVENTS_STREAM, LOGS_STREAM, PARKED_STREAM } from '@hybrid/contracts';
 import {
   jetstreamManager,
   DiscardPolicy,
@@ -27,6 +27,15 @@ export async function ensureStreams(nats: NatsConnection): Promise<void> {
   const streams = [
     { ...shared, name: EVENTS_STREAM, subjects: ['evt.>'], max_bytes: GIB },
     { ...shared, name: LOGS_STREAM, subjects: ['log.>'], max_age: nanos(7 * DAY_MS), max_bytes: 4 * GIB },
+    // One copy of an event for each consumer that gave it up, however often it did.
+    {
+      ...shared,
+      name: PARKED_STREAM,
+      subjects: ['parked.>'],
+      max_msgs_per_subject: 1,
+      max_age: nanos(90 * DAY_MS),
+      max_bytes: GIB / 4,
+    },
   ];
   for (const stream of streams) {
     try {

@@ -1,3 +1,5 @@
 export { given } from './given.js';
 export { goldenEvents } from './golden.js';
 export { eventually } from './eventually.js';
+export { breakableLine } from './broken-line.js';
+export type { BrokenLine } from './broken-line.js';

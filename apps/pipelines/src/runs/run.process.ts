@@ -1,9 +1,12 @@
 /**
  * Ties runs and jobs together: a queued step becomes a job, a job's fate becomes the step's, a cancelled step cancels
- * its job. Stateless: what it asks for is idempotent by the ids in the events, so redelivery changes nothing.
+ * its job. Stateless: what it knows of a run is folded from the run's stream, and what it asks for is idempotent by the
+ * ids in the events, which follow from run and step. So redelivery and reordering change nothing, and no wait is lost by
+ * a restart: a step waits as its state in the stream, a retry as its job's JobRequeued with the time from which it may run.
  */
 import {
   eventFilter,
+  problem,
   ProblemError,
   queueRequests,
   serviceCall,
@@ -27,7 +30,13 @@ export class RunProcess {
   @OnEvents({ durable: 'pipelines-jobs', filter: eventFilter('queue', 'job') })
   async onJob(@Payload() event: PublicEvent<JobChanged>, @Ctx() call: CallContext): Promise<void> {
     const { run_id } = event.data;
-    if (run_id) await this.runs.recordJob(run_id, event.data, event.time, own(event, call));
+    if (!run_id) return;
+    try {
+      await this.runs.recordJob(run_id, event.data, event.time, own(event, call));
+    } catch (error) {
+      // Anybody may enqueue a job that names a run; one that nobody has is no fault to look at.
+      if (codeOf(error) !== 'run_not_found') throw error;
+    }
   }
 
   @OnEvents({ durable: 'pipelines-steps', filter: eventFilter('pipelines', 'run') })
@@ -51,13 +60,18 @@ export class RunProcess {
         call,
       );
     } catch (error) {
-      const code = error instanceof ProblemError ? error.problem.code : undefined;
+      const code = codeOf(error);
       if (code === 'job_finished') return;
-      // Its enqueueing is still being tried: ask again, or the job would run for nobody.
-      if (code === 'job_not_found') throw new Error(`job ${job_id} is not enqueued yet`, { cause: error });
+      // Its enqueueing is still being tried: ask again, however long that takes, or the job would run for nobody.
+      if (code === 'job_not_found')
+        throw problem('unavailable', 'job_not_enqueued_yet', `job ${job_id} is not enqueued yet`);
       throw error;
     }
   }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof ProblemError ? error.problem.code : undefined;
 }
 
 function own(event: PublicEvent, { org }: CallContext): CallContext {

@@ -1,4 +1,4 @@
-import { serviceCall } from '@hybrid/contracts';
+import { ProblemError, serviceCall } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
@@ -14,6 +14,7 @@ export class ExpiredLeases implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(ExpiredLeases.name);
   private timer?: NodeJS.Timeout;
   private lastSweep = performance.now();
+  private sweeping = false;
 
   constructor(
     private readonly index: JobIndex,
@@ -30,16 +31,24 @@ export class ExpiredLeases implements OnModuleInit, OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  /** Answers how many jobs it took from their agents. */
+  /**
+   * Answers how many jobs it took from their agents. Nothing is kept in between: what could not be expired is found again
+   * by the next sweep. @throws ProblemError where the event store is away; a failure of one job's is logged.
+   */
   async sweep(): Promise<number> {
     let requeued = 0;
     for (const { jobId, attempt } of this.index.leases.expired()) {
       const org = this.index.waiting.get(jobId)?.org;
       if (!org) continue;
-      const { events } = await this.jobs.expire(jobId, attempt, serviceCall('queue', org, randomUUID()));
-      if (events.length) {
+      try {
+        const { events } = await this.jobs.expire(jobId, attempt, serviceCall('queue', org, randomUUID()));
+        if (!events.length) continue;
         requeued++;
         this.logger.warn(`job ${jobId}: attempt ${attempt} lost its agent`);
+      } catch (error) {
+        // The others would wait as long, and in vain.
+        if (error instanceof ProblemError && error.problem.kind === 'unavailable') throw error;
+        this.logger.error(`job ${jobId}: the lease of attempt ${attempt} cannot be ended: ${text(error)}`);
       }
     }
     return requeued;
@@ -50,10 +59,14 @@ export class ExpiredLeases implements OnModuleInit, OnApplicationShutdown {
     // The process stood still, so renewals may wait unread: whoever was not looking has seen nobody miss a lease.
     if (now - this.lastSweep > 2 * SWEEP_MS) this.index.leases.startOver(now);
     this.lastSweep = now;
+    if (this.sweeping) return;
+    this.sweeping = true;
     try {
       await this.sweep();
     } catch (error) {
-      this.logger.warn(`sweep of expired leases: ${error instanceof Error ? error.message : String(error)}`);
+      this.logger.warn(`sweep of expired leases: ${text(error)}`);
+    } finally {
+      this.sweeping = false;
     }
   }
 
@@ -69,4 +82,8 @@ export class ExpiredLeases implements OnModuleInit, OnApplicationShutdown {
       }
     }
   }
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

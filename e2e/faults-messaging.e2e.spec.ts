@@ -1,0 +1,220 @@
+import {
+  EVENTS_STREAM,
+  queueRequests,
+  serviceCall,
+  type ClaimedJob,
+  type ConsumerView,
+  type EnqueueJobCommand,
+  type RunView,
+} from '@hybrid/contracts';
+import { bundleOf, startProcess, type RunningProcess } from '@hybrid/servers';
+import { startPlatform, type Platform } from '@hybrid/test-platform';
+import { breakableLine, eventually, type BrokenLine } from '@hybrid/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startSystem, type System } from './system.js';
+
+const definition = `
+name: busy
+steps:
+  - name: first
+    type: step.shell_exec
+    matrix: { n: [1, 2, 3] }
+    config: { commands: ['sleep 0.5'] }
+  - name: second
+    type: step.shell_exec
+    needs: [first]
+    config: { commands: ['true'] }
+`;
+const JOBS_OF_A_RUN = 4;
+const RUNS = 4;
+
+async function typesOf(platform: Platform, stream: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { event } of platform.connections.eventStore.readStream(stream)) found.push(event!.type);
+  return found;
+}
+
+describe('runs whose messages are lost', () => {
+  let system: System;
+
+  beforeAll(async () => {
+    system = await startSystem({ separate: true });
+    await system.startAgent('agent-1', { capacity: 4 });
+    await system.api('PUT', '/api/pipelines/busy', { definition });
+  });
+  afterAll(() => system?.stop());
+
+  const startRun = async () => {
+    const { status, body } = await system.api<RunView>(
+      'POST',
+      '/api/pipelines/busy/runs',
+      {},
+      { 'idempotency-key': randomUUID() },
+    );
+    expect(status).toBe(201);
+    return body.id;
+  };
+  const viewOf = async (id: string) => {
+    const { status, body } = await system.api<RunView>('GET', `/api/runs/${id}`);
+    expect(status).toBe(200);
+    return body;
+  };
+
+  it.each([
+    ['NATS is killed and starts again', false],
+    ['NATS is killed and starts again with an empty store', true],
+  ])(
+    '%s under load: every job runs, and takes effect once',
+    async (_, wipe) => {
+      const { platform } = system;
+      const runs = await Promise.all(Array.from({ length: RUNS }, startRun));
+      await eventually(async () => {
+        const views = await Promise.all(runs.map(viewOf));
+        const steps = views.flatMap(({ steps }) => steps.map(({ status }) => status));
+        expect(steps.filter((status) => status === 'SUCCEEDED').length).toBeGreaterThan(1);
+        expect(steps).toContain('RUNNING');
+      }, 30_000);
+      await platform.nats.kill();
+      if (wipe) await rm(join(platform.directory, 'nats', 'jetstream'), { recursive: true });
+      await platform.nats.restart();
+
+      const ended = await eventually(async () => {
+        const views = await Promise.all(runs.map(viewOf));
+        expect(views.map(({ status }) => status)).not.toContain('RUNNING');
+        return views;
+      }, 90_000);
+      for (const run of ended) {
+        expect(run).toMatchObject({ status: 'SUCCEEDED', steps_succeeded: JOBS_OF_A_RUN });
+        const events = await typesOf(platform, `run-${run.id}`);
+        expect(events.filter((type) => type === 'StepQueued')).toHaveLength(JOBS_OF_A_RUN);
+        expect(events.filter((type) => type === 'StepSucceeded')).toHaveLength(JOBS_OF_A_RUN);
+        expect(events.filter((type) => type === 'RunSucceeded')).toHaveLength(1);
+        for (const { job_id } of run.steps) {
+          const fate = await typesOf(platform, `job-${job_id}`);
+          expect(fate.filter((type) => type === 'JobEnqueued')).toHaveLength(1);
+          expect(fate.filter((type) => type === 'JobCompleted')).toHaveLength(1);
+        }
+      }
+      // Everything that there is to tell is in EVENTS again, or still.
+      const { streams } = await jetstreamManager(platform.connections.nats);
+      const { state } = await streams.info(EVENTS_STREAM, {
+        subjects_filter: 'evt.*.pipelines.run.run-succeeded.>',
+      });
+      for (const run of runs)
+        expect(Object.keys(state.subjects ?? {})).toContain(`evt.default.pipelines.run.run-succeeded.${run}`);
+    },
+    120_000,
+  );
+
+  it('an event that nobody can read is parked and shown; runs go on; a replay tries it again', async () => {
+    const { streams } = await jetstreamManager(system.platform.connections.nats);
+    await streams.info(EVENTS_STREAM);
+    const poison = 'evt.default.queue.job.completed.poison';
+    system.platform.connections.nats.publish(poison, 'not JSON');
+    const parked = async () => {
+      const { status, body } = await system.api<{ consumers: ConsumerView[] }>(
+        'GET',
+        '/api/operations/consumers',
+      );
+      expect(status).toBe(200);
+      return body.consumers.find(({ durable }) => durable === 'pipelines-jobs')?.parked;
+    };
+    await eventually(async () => expect(await parked()).toBe(1), 20_000);
+
+    const run = await startRun();
+    await eventually(async () => expect((await viewOf(run)).status).toBe('SUCCEEDED'), 30_000);
+
+    const replay = await system.api('POST', '/api/operations/consumers/pipelines-jobs/replay', {});
+    expect(replay).toMatchObject({
+      status: 200,
+      body: { durable: 'pipelines-jobs', replayed: 0, parked: 1, failed: [{ reason: expect.any(String) }] },
+    });
+    expect(await system.api('POST', '/api/operations/consumers/nobody-jobs/replay', {})).toMatchObject({
+      status: 404,
+      body: { code: 'consumer_not_found' },
+    });
+  }, 60_000);
+});
+
+describe('a queue replica that is cut off from the event store', () => {
+  const JOBS = 8;
+  let platform: Platform;
+  let line: BrokenLine;
+  const replicas: RunningProcess[] = [];
+
+  beforeAll(async () => {
+    platform = await startPlatform();
+    line = await breakableLine(platform.eventStore.port);
+  });
+  afterAll(async () => {
+    for (const replica of replicas) await replica.kill();
+    await line?.close();
+    await platform?.stop();
+  });
+
+  const startQueue = async (eventStorePort: number) => {
+    const settings = {
+      ...platform.settings,
+      EVENTSTORE_URL: platform.settings.EVENTSTORE_URL.replace(/:\d+\?/, `:${eventStorePort}?`),
+    };
+    const replica = await startProcess({
+      name: 'queue',
+      command: process.execPath,
+      args: [bundleOf('queue')],
+      env: { ...process.env, ...settings },
+    });
+    replicas.push(replica);
+    await replica.ready;
+    return replica;
+  };
+  const call = serviceCall('spec', 'default', randomUUID());
+  const enqueue = (job_id: string) => {
+    const job: EnqueueJobCommand = {
+      job_id,
+      spec: { step: { id: 's', name: 's', type: 'step.shell_exec', config: { commands: ['true'] } } },
+    };
+    return platform.connections.requests.send(queueRequests.enqueue, job, call);
+  };
+  const claim = (): Promise<ClaimedJob | null> =>
+    platform.connections.requests.send(queueRequests.claim, { agent_id: 'agent', wait_seconds: 0 }, call);
+
+  it('serves no claims while others do, and heals by itself', async () => {
+    await startQueue(line.port);
+    const whole = await startQueue(platform.eventStore.port);
+    const jobs = Array.from({ length: JOBS }, () => randomUUID());
+    const half = jobs.splice(JOBS / 2);
+    // Those that the replica knows of, and those that it never hears of.
+    for (const id of half) await enqueue(id);
+    line.freeze();
+    await Promise.all(jobs.map((id) => eventually(() => enqueue(id), 30_000)));
+
+    const claimed: string[] = [];
+    await eventually(async () => {
+      // It takes seconds to find out that the event store is away; whoever asked is refused, and asks again.
+      const answers = await Promise.all(Array.from({ length: JOBS }, () => claim().catch(() => null)));
+      for (const job of answers) if (job) claimed.push(job.id);
+      expect(new Set(claimed).size).toBe(JOBS);
+    }, 60_000);
+    expect(claimed).toHaveLength(JOBS);
+    for (const id of [...jobs, ...half])
+      expect((await typesOf(platform, `job-${id}`)).filter((type) => type === 'JobClaimed')).toHaveLength(1);
+
+    // Nobody else is there: what it knows of is taken, and it must not say that it gave any of it.
+    await whole.kill();
+    const refused = await Promise.all(Array.from({ length: 3 }, () => claim().catch(() => null)));
+    expect(refused).toEqual([null, null, null]);
+    line.cut();
+    const late = randomUUID();
+    await eventually(() => enqueue(late), 30_000);
+    const job = await eventually(async () => {
+      const one = await claim();
+      expect(one).not.toBeNull();
+      return one!;
+    }, 30_000);
+    expect(job.id).toBe(late);
+  }, 120_000);
+});
