@@ -17,6 +17,7 @@ const ROUTES: Record<string, Row> = {
   'GET /health/live': 'everybody',
   'GET /health/ready': 'everybody',
   'GET /info': 'everybody',
+  'GET /metrics': 'everybody',
   'POST /api/queue/jobs': { admin: 422 },
   'GET /api/queue/jobs': { admin: 200 },
   'GET /api/queue/stats': { admin: 200 },
@@ -56,6 +57,9 @@ const ROUTES: Record<string, Row> = {
   'GET /api/artifacts/{execution_id}': { admin: 200 },
   'DELETE /api/artifacts/{execution_id}/{key}': { admin: 404 },
   'GET /api/dashboard/events': { admin: 200 },
+  'GET /api/operations/projections': { admin: 200 },
+  'POST /api/operations/projections/{service}/{name}/rebuild': { admin: 404 },
+  'POST /api/operations/projections/{service}/{name}/replay': { admin: 404 },
 };
 
 describe('who may use which route', () => {

@@ -1,11 +1,16 @@
 /** The control plane's HTTP API, as far as the commands need it. */
 import type {
   AgentView,
+  ConsumerReplay,
+  ConsumerView,
   FieldError,
   JobView,
   LogLine,
   PipelineView,
   Problem,
+  ProjectionView,
+  RebuildView,
+  ReplayedProjection,
   RunSummary,
   RunView,
   StartRun,
@@ -21,6 +26,17 @@ export interface ListPage {
 
 /** A line as the log routes answer it: `seq` counts within the attempt. */
 export type AttemptLogLine = LogLine & { attempt: number };
+
+/** `services` says of each one whether it answered. */
+export interface ProjectionsReply {
+  projections: ProjectionView[];
+  services: Record<string, string>;
+}
+
+export interface ConsumersReply {
+  consumers: ConsumerView[];
+  services: Record<string, string>;
+}
 
 type Query = Record<string, string | number | undefined>;
 export type Api = ReturnType<typeof connectApi>;
@@ -95,6 +111,18 @@ export function connectApi({ url, token }: Connection) {
         'GET',
         `/api/queue/jobs/${at(id)}/logs${queryString(query)}`,
       ),
+    listProjections: () => json<ProjectionsReply>('GET', '/api/operations/projections'),
+    rebuildProjection: (service: string, name: string) =>
+      json<{ rebuild: RebuildView }>(
+        'POST',
+        `/api/operations/projections/${at(service)}/${at(name)}/rebuild`,
+        {},
+      ),
+    replayProjection: (service: string, name: string) =>
+      json<ReplayedProjection>('POST', `/api/operations/projections/${at(service)}/${at(name)}/replay`, {}),
+    listConsumers: () => json<ConsumersReply>('GET', '/api/operations/consumers'),
+    replayConsumer: (durable: string) =>
+      json<ConsumerReplay>('POST', `/api/operations/consumers/${at(durable)}/replay`, {}),
     /** An open stream of server-sent events. */
     openEvents: (path: string, lastEventId: string | undefined, signal: AbortSignal) =>
       send(path, {

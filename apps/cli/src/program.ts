@@ -1,10 +1,13 @@
 /** The command line: names, options and help. What a command does is in the `*.command.ts` files. */
 import { Command, Option } from 'commander';
+import { listConsumers, replayConsumer } from './consumer.command.js';
 import { contextOf, type CommandContext } from './context.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { listAgents, listJobs, listPipelines, validatePipeline, viewJob } from './resources.command.js';
+import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { cancelRun, listRuns, runLogs, viewRun } from './run-queries.command.js';
 import { collectInput, startRun, type StartRunOptions } from './start-run.command.js';
+import { storeCommands } from './store.command.js';
 import { watchToTheEnd } from './watch.command.js';
 
 declare const HYBRID_VERSION: string | undefined;
@@ -30,6 +33,9 @@ export function buildProgram(): Command {
     .option('--run-id <id>', 'of one run')
     .action(does(listJobs));
   job.command('view <id>').description('one job').action(does(viewJob));
+  storeCommands(program);
+  projectionCommands(program);
+  consumerCommands(program);
   return program;
 }
 
@@ -73,6 +79,28 @@ function pipelineCommands(program: Command): void {
     .description('check a definition (.hybrid/pipeline.yaml unless told)')
     .action(does(validatePipeline, 1));
   paged(pipeline.command('list').description('stored pipelines')).action(does(listPipelines));
+}
+
+function projectionCommands(program: Command): void {
+  const projection = program.command('projection').description('read models: what lists are answered from');
+  projection.command('list').description('how each one fares').action(does(listProjections));
+  projection
+    .command('rebuild <service.name>')
+    .description('build one anew beside the live one, and wait for its end')
+    .action(does(rebuildProjection, 1));
+  projection
+    .command('replay <service.name>')
+    .description('apply its parked events again, after what failed was mended')
+    .action(does(replayProjection, 1));
+}
+
+function consumerCommands(program: Command): void {
+  const consumer = program.command('consumer').description('who acts on events, and what they gave up');
+  consumer.command('list').description('how far each one is').action(does(listConsumers));
+  consumer
+    .command('replay <consumer>')
+    .description('hand it its parked events again, after what failed was mended')
+    .action(does(replayConsumer, 1));
 }
 
 function paged(command: Command): Command {

@@ -6,8 +6,11 @@ import { validation } from './edge/validation.js';
 import { EventsController } from './events/events.controller.js';
 import { GatewaySettings } from './gateway.settings.js';
 import { HealthController } from './health/health.controller.js';
+import { MetricsController } from './health/metrics.controller.js';
 import { AccessGuard } from './identity/access.guard.js';
 import { Identity, Tokens } from './identity/identity.js';
+import { ConsumersController } from './operations/consumers.controller.js';
+import { OperationsController } from './operations/operations.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
 import { LogsController } from './queue/logs.controller.js';
 import { QueueController } from './queue/queue.controller.js';
@@ -20,12 +23,15 @@ export class GatewayModule {
       module: GatewayModule,
       controllers: [
         HealthController,
+        MetricsController,
         QueueController,
         LogsController,
         AgentsController,
         PipelinesController,
         ArtifactsController,
         EventsController,
+        OperationsController,
+        ConsumersController,
       ],
       providers: [
         Identity,

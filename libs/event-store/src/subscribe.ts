@@ -1,4 +1,7 @@
-/** Catch-up subscription to `$all` that survives its server: batches in order, resumed after the last handled one. */
+/**
+ * The log, followed: batches in order, resumed after the last handled one whenever the server was away. What is old is
+ * read in bulk where the event store can do that; from there on the official client's subscription brings the rest.
+ */
 import {
   type AllStreamResolvedEvent,
   type EventStoreDBClient,
@@ -6,6 +9,7 @@ import {
   START,
   streamNameFilter,
 } from '@eventstore/db-client';
+import { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
 import { toStoredEvent, type StoredEvent } from './stored-event.js';
 
 export interface Batch {
@@ -43,10 +47,12 @@ export async function subscribe(options: SubscribeOptions): Promise<void> {
   }
 }
 
-async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptions): Promise<void> {
+async function readOn(options: SubscribeOptions): Promise<void> {
+  const { client, prefixes, handle, signal } = options;
+  const start = await catchUp(options);
   let checkpoint: Position | undefined;
   const subscription = client.subscribeToAll({
-    fromPosition: (await from()) ?? START,
+    fromPosition: start ?? START,
     filter: streamNameFilter({
       prefixes,
       checkpointInterval: 10,
@@ -88,6 +94,26 @@ async function readOn({ client, prefixes, from, handle, signal }: SubscribeOptio
     signal.removeEventListener('abort', stop);
     subscription.destroy();
   }
+}
+
+/** Handles what the log has, in bulk; answers where the subscription shall go on. */
+async function catchUp({
+  client,
+  prefixes,
+  from,
+  handle,
+  signal,
+}: SubscribeOptions): Promise<Position | null> {
+  let reached = await from();
+  try {
+    for await (const { events, position } of bulkRead({ client, prefixes, after: reached, signal })) {
+      await handle({ events: events.flatMap((event) => toStoredEvent({ event }) ?? []), position });
+      reached = position;
+    }
+  } catch (error) {
+    if (!(error instanceof BulkReadUnsupportedError)) throw error;
+  }
+  return reached;
 }
 
 function later(one: Position | undefined, other: Position | undefined): Position | undefined {

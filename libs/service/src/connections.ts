@@ -3,6 +3,7 @@ import {
   connectEventStore,
   connectPostgres,
   Projector,
+  ReadModel,
   Relay,
   type Projection,
   type Publisher,
@@ -18,6 +19,8 @@ import type { ServerSettings } from './settings.js';
 export class Connections {
   readonly requests: Requests;
   private readonly stop = new AbortController();
+  private readonly readModels = new Map<Projection, ReadModel>();
+  private readonly projectors: Projector[] = [];
   private readonly background: { stop(): Promise<void> }[] = [];
 
   private constructor(
@@ -78,9 +81,22 @@ export class Connections {
 
   /** Keeps a read model until `close`; resolves when its tables are there. */
   async project(projection: Projection): Promise<void> {
-    const projector = new Projector(this.eventStore, this.pool, projection, warn(projection.name));
+    const projector = new Projector(this.eventStore, this.pool, projection, tell(projection.name));
+    this.projectors.push(projector);
     this.background.push(projector);
     await projector.start();
+  }
+
+  /** The read models of a service that this process keeps, as far as they are started. */
+  projectorsOf(service: string): Projector[] {
+    return this.projectors.filter(({ projection }) => projection.schema === service);
+  }
+
+  /** What lists are answered from. One for all who ask, so that those who wait for the same wait together. */
+  readModel(projection: Projection): ReadModel {
+    let found = this.readModels.get(projection);
+    if (!found) this.readModels.set(projection, (found = new ReadModel(this, projection)));
+    return found;
   }
 
   /** Tells the others of a service's events until `close`. */
@@ -88,7 +104,7 @@ export class Connections {
     const relay = new Relay(
       { client: this.eventStore, nats: this.nats, pool: this.pool },
       publisher,
-      warn(publisher.service),
+      tell(publisher.service),
     );
     this.background.push(relay);
     relay.start();
@@ -102,9 +118,10 @@ export class Connections {
   }
 }
 
-function warn(name: string): (message: string) => void {
+/** Warnings mend themselves; an error is for somebody to look at. */
+function tell(name: string): (message: string, severity?: 'warning' | 'error') => void {
   const logger = new Logger(name);
-  return (message) => void logger.warn(message);
+  return (message, severity) => void (severity === 'error' ? logger.error(message) : logger.warn(message));
 }
 
 async function answers(work: () => Promise<unknown>): Promise<'up' | 'down'> {

@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { startProcess, workspaceRoot, type RunningProcess } from '@hybrid/servers';
+import { eventually } from '@hybrid/testing';
+import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startPlatform, type Platform } from './platform.fixtures.js';
+import { readModels, tallyOf, type ReadModels } from './projection.fixtures.js';
+import type { Projector } from './projector.js';
+
+/** The bundler is native code that does not run within jest. Packages stay outside, as in the bundles of apps. */
+const BUNDLE = `
+  import { rolldown } from 'rolldown';
+  const bundle = await rolldown({
+    input: { replica: 'libs/event-store/src/projection-process.fixtures.ts' },
+    platform: 'node',
+    tsconfig: 'tsconfig.base.json',
+    external: (id) => !/^(\\.|\\/|\\0|@hybrid\\/|@oxc-project\\/runtime)/.test(id),
+  });
+  await bundle.write({ dir: process.argv[1], format: 'esm', entryFileNames: '[name].js' });
+`;
+const KILLS = Number(process.env['PROJECTION_KILLS'] ?? 12);
+const THINGS = 40;
+const seed = Number(process.env['PROJECTION_SEED'] ?? randomInt(2 ** 31));
+
+/** Numbers from 0 up to 1, the same ones for the same seed (mulberry32). */
+function chance(start: number): () => number {
+  let state = start;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe('replicas that project, killed at random', () => {
+  let platform: Platform;
+  let models: ReadModels;
+  let directory: string;
+  const replicas: RunningProcess[] = [];
+
+  beforeAll(async () => {
+    console.info(`PROJECTION_SEED=${seed}`);
+    platform = await startPlatform();
+    directory = await mkdtemp(join(workspaceRoot(), 'dist', 'projection-spec-'));
+    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', BUNDLE, directory], {
+      cwd: workspaceRoot(),
+    });
+  }, 60_000);
+  afterEach(async () => {
+    for (const replica of replicas.splice(0)) await replica.kill();
+    await models.stop();
+  });
+  afterAll(async () => {
+    await platform?.stop();
+    if (directory) await rm(directory, { recursive: true, force: true });
+  });
+
+  const start = async (place: number, rebuilds: boolean) => {
+    const replica = await startProcess({
+      name: 'replica',
+      command: process.execPath,
+      args: [join(directory, 'replica.js')],
+      env: {
+        PATH: process.env['PATH'],
+        EVENTSTORE_URL: platform.eventStore.url,
+        DATABASE_URL: platform.postgres.url,
+        SCHEMA: models.schema,
+        REBUILDS: `${rebuilds}`,
+      },
+    });
+    replicas[place] = replica;
+    await replica.ready;
+  };
+  const settled = (projector: Projector) =>
+    eventually(
+      async () => expect(await projector.view()).toMatchObject({ lag_events: 0, parked_events: 0 }),
+      60_000,
+    );
+  const rebuilt = async (projector: Projector) => {
+    const { id } = await projector.rebuild();
+    await eventually(
+      async () => expect((await projector.view()).rebuild).toMatchObject({ id, status: 'DONE' }),
+      60_000,
+    );
+  };
+  const total = async () =>
+    (await models.query<{ total: number }>(`select total from ${models.schema}.tallies`))[0]?.total;
+
+  // Rebuilds mend what the live ones would have lost: only without them would it show.
+  it.each([
+    ['while they project', false],
+    ['while they project and rebuild', true],
+  ])(
+    '%s leave read models that equal the log and a full rebuild, row for row',
+    async (_, rebuilds) => {
+      models = readModels(platform);
+      const random = chance(seed);
+      const sums: Record<string, number> = {};
+      let written = 0;
+      let killing = true;
+      await Promise.all([start(0, rebuilds), start(1, rebuilds)]);
+      const write = async () => {
+        while (killing) {
+          const events = Array.from({ length: 20 }, () => ({
+            id: `${Math.floor(random() * THINGS)}`,
+            by: Math.floor(random() * 9),
+          }));
+          await models.add(events);
+          for (const { id, by } of events) sums[id] = (sums[id] ?? 0) + by;
+          written += events.length;
+        }
+      };
+      const writers = Promise.all([write(), write(), write()]);
+      const killer = chance(seed + 1);
+      for (let kill = 0; kill < KILLS; kill++) {
+        const place = Math.floor(killer() * 2);
+        await new Promise((wake) => setTimeout(wake, 10 + killer() * 500));
+        await replicas[place]!.kill();
+        await start(place, rebuilds);
+      }
+      killing = false;
+      await writers;
+      for (const replica of replicas.splice(0)) await replica.kill();
+      expect(written).toBeGreaterThan(100);
+
+      const counters = await models.keep();
+      const tally = await models.keep(tallyOf(models.schema));
+      await settled(counters);
+      await settled(tally);
+      expect(await models.sums()).toEqual(sums);
+      expect(await total()).toBe(written);
+      const before = await models.everything();
+      await rebuilt(counters);
+      await rebuilt(tally);
+      expect(await models.everything()).toEqual(before);
+      expect(await total()).toBe(written);
+      const leftovers = `select nspname from pg_namespace where nspname like '${models.schema}\\_rebuild%'`;
+      expect(await models.query(leftovers)).toEqual([]);
+    },
+    180_000,
+  );
+});
