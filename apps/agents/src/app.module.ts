@@ -1,3 +1,4 @@
+import { projectionOperations } from '@hybrid/service';
 import { Module } from '@nestjs/common';
 import { AgentListQueries } from './agents/agent-list.queries.js';
 import { AgentController } from './agents/agent.controller.js';
@@ -5,5 +6,8 @@ import { Agents } from './agents/agents.js';
 import { Heartbeats } from './agents/heartbeats.js';
 import { SilentAgents } from './agents/silent-agents.process.js';
 
-@Module({ controllers: [AgentController], providers: [Heartbeats, Agents, AgentListQueries, SilentAgents] })
+@Module({
+  controllers: [projectionOperations('agents'), AgentController],
+  providers: [Heartbeats, Agents, AgentListQueries, SilentAgents],
+})
 export class AgentsModule {}

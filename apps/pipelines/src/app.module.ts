@@ -1,3 +1,4 @@
+import { projectionOperations } from '@hybrid/service';
 import { Module } from '@nestjs/common';
 import { PipelineController } from './pipelines/pipeline.controller.js';
 import { Pipelines } from './pipelines/pipelines.js';
@@ -5,5 +6,8 @@ import { RunController } from './runs/run.controller.js';
 import { RunProcess } from './runs/run.process.js';
 import { Runs } from './runs/runs.js';
 
-@Module({ controllers: [PipelineController, RunController, RunProcess], providers: [Pipelines, Runs] })
+@Module({
+  controllers: [projectionOperations('pipelines'), PipelineController, RunController, RunProcess],
+  providers: [Pipelines, Runs],
+})
 export class PipelinesModule {}

@@ -1,3 +1,4 @@
+import { projectionOperations } from '@hybrid/service';
 import { Module } from '@nestjs/common';
 import { ExpiredLeases } from './jobs/expired-leases.process.js';
 import { JobIndex } from './jobs/job-index.js';
@@ -5,5 +6,8 @@ import { JobListQueries } from './jobs/job-list.queries.js';
 import { JobController } from './jobs/job.controller.js';
 import { Jobs } from './jobs/jobs.js';
 
-@Module({ controllers: [JobController], providers: [JobIndex, Jobs, JobListQueries, ExpiredLeases] })
+@Module({
+  controllers: [projectionOperations('queue'), JobController],
+  providers: [JobIndex, Jobs, JobListQueries, ExpiredLeases],
+})
 export class QueueModule {}

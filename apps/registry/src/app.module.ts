@@ -1,6 +1,7 @@
+import { projectionOperations } from '@hybrid/service';
 import { Module } from '@nestjs/common';
 import { ArtifactController } from './artifacts/artifact.controller.js';
 import { Artifacts } from './artifacts/artifacts.js';
 
-@Module({ controllers: [ArtifactController], providers: [Artifacts] })
+@Module({ controllers: [projectionOperations('registry'), ArtifactController], providers: [Artifacts] })
 export class RegistryModule {}

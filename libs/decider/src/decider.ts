@@ -1,10 +1,17 @@
 /** A noun as two pure functions: what may happen (`decide`), and what that makes of it (`evolve`). */
+import type { EventTypes } from './event-types.js';
+
 export interface Decider<State, Command, Event extends Fact> {
   /** The state of a thing that does not exist yet. */
   readonly initial: State;
+  /** The types of its events, today's and those of before. */
+  readonly events: EventTypes<Event>;
   /** Facts that the command causes, in order; none when it was carried out before; or why it is refused. */
   decide(command: Command, state: State): Event[] | Rejection;
-  /** The state after the fact. Never throws: history already happened. */
+  /**
+   * The state after the fact, which is of one of today's types. Never throws: history already happened. Where what came
+   * before is missing, as a version that this one does not know wrote it, a fact changes nothing.
+   */
   evolve(state: State, event: Event): State;
 }
 

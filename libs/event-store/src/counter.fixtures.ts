@@ -20,6 +20,7 @@ export interface CounterEvent {
 
 export const counterDecider: Decider<CounterState, CounterCommand, CounterEvent> = {
   initial: { sum: 0, notes: [] },
+  events: { today: { Added: true } },
   decide({ by, limit = Infinity, note = '' }, { sum }) {
     if (by === 0) return [];
     if (sum + by > limit) return reject('too_much', `${sum} and ${by} pass ${limit}`);

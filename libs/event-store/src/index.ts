@@ -1,9 +1,14 @@
+export { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
 export { connectEventStore, connectPostgres } from './connections.js';
+export { foldVersion, understood } from './event-types.js';
+export { ReadModel } from './freshness.js';
 export { listPage } from './page.js';
 export { Projector } from './projector.js';
-export type { Projection } from './projector.js';
+export type { Projection } from './projection.js';
 export { Relay } from './relay.js';
-export type { Published, Publisher } from './relay.js';
+export type { Publisher } from './relay-carriage.js';
+export type { Published } from './relay-message.js';
+export { Snapshots } from './snapshots.js';
 export { stateTable } from './state-table.js';
 export { streamName } from './stored-event.js';
 export type { EventMetadata, StoredEvent } from './stored-event.js';

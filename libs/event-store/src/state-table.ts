@@ -1,16 +1,18 @@
 /** The usual read model: one row per thing with its folded state, and columns to filter by. */
-import { fold, type Decider, type Fact } from '@hybrid/decider';
+import type { Decider, Fact } from '@hybrid/decider';
 import type { PoolClient } from 'pg';
-import type { Projection } from './projector.js';
+import { foldVersion, understood } from './event-types.js';
+import type { Projection } from './projection.js';
 import type { StoredEvent } from './stored-event.js';
 
 interface StateTable<State, E extends Fact> {
   schema: string;
   /** Name of the table, and of the projection. */
   table: string;
+  /** Raised by hand when the fold or the columns change; new types of events raise it by themselves. 1 to 999. */
   version: number;
   category: string;
-  decider: Pick<Decider<State, never, E>, 'initial' | 'evolve'>;
+  decider: Pick<Decider<State, never, E>, 'initial' | 'events' | 'evolve'>;
   /** Column → its SQL type and its value; null where it has none. `id`, `org`, `created_at`, `revision`, `state` are there already. */
   columns: Record<string, { type: string; value: (state: State) => string | number | null }>;
   /** Columns of each index. */
@@ -41,7 +43,7 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
   return {
     schema,
     name: table,
-    version,
+    version: foldVersion(version, decider.events),
     prefixes: [`${category}-`],
     tables: [table],
     create: [
@@ -51,8 +53,8 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
       ...indexes.map((names) => `create index on ${table} (${names.join(', ')})`),
     ].join(';\n'),
     async apply(connection: PoolClient, events: StoredEvent[]): Promise<void> {
-      const byId = new Map<string, StoredEvent<E>[]>();
-      for (const stored of events as StoredEvent<E>[]) {
+      const byId = new Map<string, StoredEvent[]>();
+      for (const stored of events) {
         const list = byId.get(stored.thingId);
         if (list) list.push(stored);
         else byId.set(stored.thingId, [stored]);
@@ -62,18 +64,26 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
         [[...byId.keys()]],
       );
       const before = new Map(rows.map((row) => [row.id, row]));
-      const after = [...byId].map(([id, list]) => {
+      const after = [...byId].flatMap(([id, list]) => {
         const row = before.get(id);
         const fresh = list.filter(({ revision }) => revision > BigInt(row?.revision ?? -1));
-        const state = fold(
-          { initial: row?.state ?? decider.initial, evolve: decider.evolve },
-          fresh.map(({ event }) => event),
-        );
-        const first = list[0]!;
+        let state = row?.state ?? decider.initial;
+        let begin: StoredEvent | undefined;
+        for (const stored of fresh) {
+          const known = understood(decider.events, stored);
+          if (known) state = decider.evolve(state, known.event);
+          if (state !== decider.initial) begin ??= stored;
+        }
+        // Nothing that this version knows happened to it: no row for lists to stumble over.
+        const { org, created_at } = row ?? {
+          org: begin?.metadata.org,
+          created_at: begin?.created.toISOString(),
+        };
+        if (org === undefined) return [];
         return {
           id,
-          org: row?.org ?? first.metadata.org,
-          created_at: row?.created_at ?? first.created.toISOString(),
+          org,
+          created_at,
           revision: (fresh.at(-1)?.revision ?? BigInt(row?.revision ?? 0)).toString(),
           state,
           ...Object.fromEntries(extra.map(([name, { value }]) => [name, value(state)])),

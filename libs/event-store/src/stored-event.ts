@@ -1,6 +1,7 @@
 import type { CallContext } from '@hybrid/contracts';
 import type { Fact } from '@hybrid/decider';
 import type { AllStreamResolvedEvent, Position, ResolvedEvent } from '@eventstore/db-client';
+import { tellSkipped } from './event-types.js';
 
 /** Metadata of every stored event. `$correlationId` and `$causationId` are EventStoreDB's own names. */
 export interface EventMetadata {
@@ -9,7 +10,7 @@ export interface EventMetadata {
   $correlationId: string;
   $causationId?: string;
   traceparent?: string;
-  /** Version of the event's schema. */
+  /** Of this metadata's own form: 1 so far. The form of an event's data is in its type: `JobClaimed.v2`. */
   version: number;
 }
 
@@ -44,14 +45,25 @@ export function metadataOf(call: CallContext, traceparent: string | undefined): 
   };
 }
 
-/** Null for what is not ours: system events, links whose target is gone, events without our metadata. */
+/**
+ * Null for what is not ours: system events, links whose target is gone, and, with a warning, what something else wrote
+ * into a stream of ours: events that are no JSON objects or name no organisation.
+ */
 export function toStoredEvent<E extends Fact>(
   resolved: ResolvedEvent | AllStreamResolvedEvent,
+  tell = tellSkipped,
 ): StoredEvent<E> | null {
   const recorded = resolved.event;
-  if (!recorded || recorded.type.startsWith('$') || !recorded.isJson) return null;
+  if (!recorded || recorded.type.startsWith('$') || recorded.streamId.startsWith('$')) return null;
+  if (!recorded.isJson || typeof recorded.data !== 'object' || recorded.data === null) {
+    tell(recorded, 'is no JSON object');
+    return null;
+  }
   const metadata = recorded.metadata as EventMetadata | undefined;
-  if (!metadata?.org) return null;
+  if (typeof metadata?.org !== 'string' || !metadata.org) {
+    tell(recorded, 'names no organisation in its metadata');
+    return null;
+  }
   const dash = recorded.streamId.indexOf('-');
   return {
     event: { type: recorded.type, data: recorded.data } as unknown as E,

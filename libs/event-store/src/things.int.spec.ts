@@ -1,9 +1,9 @@
-import type { EventStoreDBClient } from '@eventstore/db-client';
+import { jsonEvent, type EventStoreDBClient } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { fold } from '@hybrid/decider';
 import { freePort } from '@hybrid/servers';
-import { eventually } from '@hybrid/testing';
+import { breakableLine, eventually, type BrokenLine } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
-import { breakableLine, type BrokenLine } from './broken-line.fixtures.js';
 import { connectEventStore } from './connections.js';
 import {
   counterDecider,
@@ -12,6 +12,8 @@ import {
   type CounterState,
 } from './counter.fixtures.js';
 import { callBy, startPlatform, type Platform } from './platform.fixtures.js';
+import { Snapshots } from './snapshots.js';
+import { metadataOf } from './stored-event.js';
 import { Things } from './things.js';
 
 /** What a caller of a service waits for: the store's absence must be told before. */
@@ -96,6 +98,45 @@ describe('things', () => {
     await expect(things.handle(id, add(1, 5), user, known)).rejects.toMatchObject({
       problem: { code: 'too_much' },
     });
+  });
+
+  it('are what their whole stream says when it is long, by whomever and however often it is written at once', async () => {
+    const id = randomUUID();
+    const { eventStore, pool } = platform.connections;
+    const long = () =>
+      new Things(
+        eventStore,
+        'counter',
+        counterDecider,
+        new Snapshots(pool, 'counters', 1, counterDecider.events),
+      );
+    const metadata = metadataOf(user, undefined);
+    const begin = Array.from({ length: 480 }, () =>
+      jsonEvent({ type: 'Added', data: { by: 1, note: '' }, metadata } as never),
+    );
+    await eventStore.appendToStream(`counter-${id}`, begin);
+    const writer = async (name: string) => {
+      let one = long();
+      for (let by = 1; by <= 40; by++) {
+        const note = `${name}${by}`;
+        // With bad luck one loses ten times in a row, and is told so.
+        const { state } = await eventually(() => one.handle(id, { type: 'Add', by, note }, user));
+        expect(state.notes.at(-1)).toBe(note);
+        // Starts anew now and then, from a snapshot that another may have made.
+        if (by % 15 === 0) one = long();
+      }
+    };
+    await Promise.all([writer('a'), writer('b'), writer('c')]);
+    const all = fold(
+      counterDecider,
+      (await things.history(id)).map(({ event }) => event),
+    );
+    expect(all.sum).toBe(480 + 3 * 820);
+    expect(new Set(all.notes).size).toBe(120);
+    for (const one of [things, long()])
+      expect(await one.load(id, 'default')).toEqual({ state: all, revision: 599n });
+    expect((await long().load(id, 'other')).revision).toBeNull();
+    expect((await pool.query(`select from counters.snapshots where id = $1`, [id])).rowCount).toBe(1);
   });
 
   it('are not there for another organisation', async () => {

@@ -7,11 +7,13 @@ import {
   jsonEvent,
   NO_STREAM,
   type Position,
-  StreamNotFoundError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
-import { metadataOf, streamName, toStoredEvent, type StoredEvent } from './stored-event.js';
+import { whileUnavailable } from './retry.js';
+import type { Snapshots } from './snapshots.js';
+import { metadataOf, streamName, type StoredEvent } from './stored-event.js';
+import { ThingReader } from './thing-reader.js';
 
 /** A thing as its stream tells it. `revision` is that of its last event; none where there is no stream. */
 export interface Thing<State> {
@@ -27,58 +29,42 @@ export interface Handled<State, E extends Fact> extends Thing<State> {
 
 /** Ten conflicts in a row on one thing mean that something is wrong with the caller, not with its luck. */
 const MAX_CONFLICTS = 10;
-/** How long an append is repeated while the event store does not answer: below the callers' five seconds. */
-const RETRY_FOR_MS = 4_000;
-/** One try: the client waits for ever for a read, and for the reply to an append, from a server that fell silent. */
-const TRY_MS = 3_000;
 
 export class Things<State, Command, E extends Fact> {
+  private readonly reader: ThingReader<State, E>;
+
+  /** @param snapshots where long things are kept folded; for nouns whose streams grow to thousands of events. */
   constructor(
     private readonly client: EventStoreDBClient,
     private readonly category: string,
     private readonly decider: Decider<State, Command, E>,
-  ) {}
+    snapshots?: Snapshots,
+  ) {
+    this.reader = new ThingReader(client, category, decider, snapshots);
+  }
 
   /** The state now, strongly consistent. Another organisation's thing is not there: revision null, initial state. */
   async load(id: string, org: string): Promise<Thing<State>> {
-    let { state, revision }: Thing<State> = { state: this.decider.initial, revision: null };
-    for (const stored of await this.history(id)) {
-      if (stored.metadata.org !== org) return { state: this.decider.initial, revision: null };
-      state = this.decider.evolve(state, stored.event);
-      revision = stored.revision;
-    }
+    const { state, revision, ...thing } = await this.reader.read(id);
+    // What no organisation wrote is nobody's: events of another hand, on which the next append stands.
+    if (thing.org !== null && thing.org !== org) return { state: this.decider.initial, revision: null };
     return { state, revision };
   }
 
-  /** Every event of the thing, oldest first; none where there is no stream. */
-  history(id: string): Promise<StoredEvent<E>[]> {
-    return this.read(id, {});
+  /** The state now of whoever's thing it is; for those who ask whose it is. */
+  async find(id: string): Promise<Thing<State> & { org: string | null }> {
+    const { state, revision, org } = await this.reader.read(id);
+    return { state, revision, org };
   }
 
-  private async read(
-    id: string,
-    range: { fromRevision?: bigint; maxCount?: number },
-  ): Promise<StoredEvent<E>[]> {
-    return whileUnavailable(async (deadline) => {
-      const events: StoredEvent<E>[] = [];
-      try {
-        for await (const resolved of this.client.readStream(streamName(this.category, id), {
-          ...range,
-          deadline,
-        })) {
-          const stored = toStoredEvent<E>(resolved);
-          if (stored) events.push(stored);
-        }
-      } catch (error) {
-        if (!(error instanceof StreamNotFoundError)) throw error;
-      }
-      return events;
-    });
+  /** Every event of the thing that this version knows, oldest first; none where there is no stream. */
+  history(id: string): Promise<StoredEvent<E>[]> {
+    return this.reader.history(id);
   }
 
   /** One event of the thing; null where the organisation has no such event. */
   async eventAt(id: string, revision: number, org: string): Promise<E | null> {
-    const [stored] = await this.read(id, { fromRevision: BigInt(revision), maxCount: 1 });
+    const [stored] = await this.reader.history(id, { fromRevision: BigInt(revision), maxCount: 1 });
     return stored && stored.metadata.org === org ? stored.event : null;
   }
 
@@ -116,8 +102,11 @@ export class Things<State, Command, E extends Fact> {
         if (decision.length === 0) return { ...thing, events: [] };
         const appended = await this.append(id, decision, thing.revision, call);
         if (appended) {
+          if (appended.position) call.wrote?.(appended.position.commit);
           const state = decision.reduce((before, event) => this.decider.evolve(before, event), thing.state);
-          return { state, events: decision, ...appended };
+          const { lastId, ...where } = appended;
+          this.reader.wentOn(id, thing.revision, { state, revision: where.revision, lastId });
+          return { state, events: decision, ...where };
         }
         conflicts++;
         thing = await this.load(id, call.org);
@@ -127,23 +116,26 @@ export class Things<State, Command, E extends Fact> {
     });
   }
 
-  private async append(id: string, events: E[], revision: bigint | null, call: CallContext) {
+  private async append(id: string, events: E[], expected: bigint | null, call: CallContext) {
     return withSpan(
       `${this.category} append`,
       { kind: 'client', attributes: { 'db.system': 'eventstoredb' } },
       async () => {
         const metadata = metadataOf(call, activeTraceparent());
-        const batch = events.map(({ type, data }) =>
-          jsonEvent({ id: randomUUID(), type, data, metadata } as never),
+        // Ids that nobody else has: the store takes two appends with the same ids for one, and tells both that they won.
+        const ids = events.map(() => randomUUID());
+        const batch = events.map(({ type, data }, index) =>
+          jsonEvent({ id: ids[index], type, data, metadata } as never),
         );
         try {
           const result = await whileUnavailable((deadline) =>
             this.client.appendToStream(streamName(this.category, id), batch, {
-              expectedRevision: revision ?? NO_STREAM,
+              expectedRevision: expected ?? NO_STREAM,
               deadline,
             }),
           );
-          return { revision: result.nextExpectedRevision, position: result.position };
+          const { nextExpectedRevision: revision, position } = result;
+          return { revision, position, lastId: ids.at(-1)! };
         } catch (error) {
           if (error instanceof WrongExpectedVersionError) return null;
           throw error;
@@ -151,62 +143,4 @@ export class Things<State, Command, E extends Fact> {
       },
     );
   }
-}
-
-/**
- * Repeats what may be repeated while the event store is away; `work` is told how many milliseconds it has.
- * @throws ProblemError `event_store_unavailable`; the last try may still be carried out.
- */
-async function whileUnavailable<T>(work: (deadline: number) => Promise<T>): Promise<T> {
-  const end = performance.now() + RETRY_FOR_MS;
-  for (let pause = 25; ; pause = Math.min(pause * 2, 400)) {
-    const left = end - performance.now();
-    try {
-      return await within(Math.max(pause, Math.min(TRY_MS, left)), work);
-    } catch (error) {
-      if (!isUnavailable(error)) throw error;
-      if (performance.now() + pause > end)
-        throw new ProblemError(
-          {
-            kind: 'unavailable',
-            code: 'event_store_unavailable',
-            detail: 'the event store does not answer; try again',
-          },
-          { cause: error },
-        );
-    }
-    await new Promise((wake) => setTimeout(wake, pause));
-  }
-}
-
-/** Nothing came back in time. */
-class NoReplyError extends Error {
-  readonly type = 'timeout';
-  constructor(ms: number) {
-    super(`the event store did not reply within ${Math.round(ms)} ms`);
-    this.name = 'NoReplyError';
-  }
-}
-
-async function within<T>(ms: number, work: (deadline: number) => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NoReplyError(ms)), ms);
-  });
-  try {
-    return await Promise.race([work(ms), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The client has classes for some of the ways in which a server can be away, and bare gRPC errors for others. */
-const UNAVAILABLE_TYPES = new Set(['unavailable', 'deadline-exceeded', 'cancelled', 'not-leader', 'timeout']);
-const UNAVAILABLE_CODES = new Set([1, 4, 14]);
-
-function isUnavailable(error: unknown): boolean {
-  const { type, code } = error as { type?: string; code?: number };
-  return (
-    (type !== undefined && UNAVAILABLE_TYPES.has(type)) || (code !== undefined && UNAVAILABLE_CODES.has(code))
-  );
 }

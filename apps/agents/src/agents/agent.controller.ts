@@ -55,7 +55,7 @@ export class AgentController {
 
   @Handle(agentsRequests.list)
   list(@Payload() query: ListAgents, @Ctx() call: CallContext) {
-    return this.queries.list(query, call.org);
+    return this.queries.list(query, call);
   }
 
   @Handle(healthRequest('agents'))

@@ -6,7 +6,7 @@
  */
 import type { RegisterAgentCommand } from '@hybrid/contracts';
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
-import type { AgentEvent, AgentRegistered, HealthStatus } from './agent.events.js';
+import { agentEvents, type AgentEvent, type AgentRegistered, type HealthStatus } from './agent.events.js';
 
 export interface AgentState {
   /** Null: there is no such agent. */
@@ -34,6 +34,7 @@ export const noAgent: AgentState = {
 
 export const agentDecider: Decider<AgentState, AgentCommand, AgentEvent> = {
   initial: noAgent,
+  events: agentEvents,
   decide,
   evolve,
 };
@@ -92,6 +93,7 @@ function register(
 }
 
 function evolve(state: AgentState, event: AgentEvent): AgentState {
+  if (!state.agent && event.type !== 'AgentRegistered') return state;
   switch (event.type) {
     case 'AgentRegistered':
       return {

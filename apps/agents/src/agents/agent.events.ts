@@ -1,5 +1,6 @@
 /** The facts of stream `agent-<id>`. Heartbeats are not events; changes of health are. */
 import type { AgentStatus } from '@hybrid/contracts';
+import type { EventTypes } from '@hybrid/decider';
 
 export type AgentEvent =
   | { type: 'AgentRegistered'; data: AgentRegistered }
@@ -8,6 +9,17 @@ export type AgentEvent =
   | { type: 'AgentDrainStarted'; data: { at: string } }
   | { type: 'AgentResumed'; data: { at: string } }
   | { type: 'AgentDeregistered'; data: { at: string } };
+
+export const agentEvents: EventTypes<AgentEvent> = {
+  today: {
+    AgentRegistered: true,
+    AgentCredentialReplaced: true,
+    AgentHealthChanged: true,
+    AgentDrainStarted: true,
+    AgentResumed: true,
+    AgentDeregistered: true,
+  },
+};
 
 /** What heartbeats, or their absence, can make of an agent. */
 export type HealthStatus = Exclude<AgentStatus, 'DRAINING'>;

@@ -6,13 +6,9 @@ import { agentDecider } from './agent.decider.js';
 import type { AgentEvent } from './agent.events.js';
 
 describe('stored events', () => {
-  const golden = goldenEvents<AgentEvent>(join(import.meta.dirname, 'golden'), {
-    AgentRegistered: true,
-    AgentCredentialReplaced: true,
-    AgentHealthChanged: true,
-    AgentDrainStarted: true,
-    AgentResumed: true,
-    AgentDeregistered: true,
+  const golden = goldenEvents(join(import.meta.dirname, 'golden'), agentDecider, {
+    version: 1,
+    digest: 'b7b58c0e811b22b0',
   });
 
   const after = (...events: AgentEvent[]) => fold(agentDecider, events);

@@ -1,13 +1,14 @@
 import type { AgentChanged, AgentStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
-import type { AgentEvent } from './agent.events.js';
+import { agentEvents, type AgentEvent } from './agent.events.js';
 
 /** Changes of agents for the dashboard; never a credential's digest. */
-export const agentPublisher: Publisher = {
+export const agentPublisher: Publisher<AgentEvent> = {
   service: 'agents',
   prefixes: ['agent-'],
+  events: agentEvents,
   publish: ({ event, thingId }) => {
-    const seen = see(event as AgentEvent);
+    const seen = see(event);
     if (!seen) return null;
     const [name, status] = seen;
     const data: AgentChanged = { agent_id: thingId, status };

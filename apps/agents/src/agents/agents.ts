@@ -10,7 +10,6 @@ import {
   type RegisterAgentCommand,
   type SetAgentStatus,
 } from '@hybrid/contracts';
-import { fold } from '@hybrid/decider';
 import { Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
@@ -45,20 +44,17 @@ export class Agents implements OnModuleInit {
 
   /** @throws ProblemError `agent_unknown`, the same whether the agent, or its credential, is wrong. */
   async authenticate(agentId: string, credentialSha256: string): Promise<{ org: string; pool: string }> {
-    const history = await this.things.history(agentId);
-    const { agent, credential_sha256, deregistered } = fold(
-      agentDecider,
-      history.map(({ event }) => event),
-    );
+    const { state, org } = await this.things.find(agentId);
+    const { agent, credential_sha256, deregistered } = state;
     const given = Buffer.from(credentialSha256);
     const known = Buffer.from(credential_sha256 ?? '');
-    if (!agent || deregistered || given.length !== known.length || !timingSafeEqual(given, known))
+    if (!agent || !org || deregistered || given.length !== known.length || !timingSafeEqual(given, known))
       throw problem(
         'unauthenticated',
         'agent_unknown',
         'no agent has this credential; register the agent again',
       );
-    return { org: history[0]!.metadata.org, pool: agent.pool };
+    return { org, pool: agent.pool };
   }
 
   /** Keeps the figures, renews the leases of the agent's jobs and tells it which of them are not its own any more. */

@@ -41,7 +41,7 @@ export class PipelineController {
 
   @Handle(pipelinesRequests.list)
   list(@Payload() query: ListQuery, @Ctx() call: CallContext) {
-    return this.pipelines.list(query, call.org);
+    return this.pipelines.list(query, call);
   }
 
   @Handle(pipelinesRequests.validate)

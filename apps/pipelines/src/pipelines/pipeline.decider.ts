@@ -1,8 +1,12 @@
 /** A pipeline's definition: versions from 1 on; deleted, it starts again with the next version. */
-import { reject, type Decider, type Rejection } from '@hybrid/decider';
+import { reject, type Decider, type EventTypes, type Rejection } from '@hybrid/decider';
 
 export type PipelineEvent =
   { type: 'PipelineDefined'; data: PipelineVersion } | { type: 'PipelineDeleted'; data: { at: string } };
+
+export const pipelineEvents: EventTypes<PipelineEvent> = {
+  today: { PipelineDefined: true, PipelineDeleted: true },
+};
 
 export interface PipelineVersion {
   pipeline_id: string;
@@ -26,6 +30,7 @@ export type PipelineCommand =
 
 export const pipelineDecider: Decider<PipelineState, PipelineCommand, PipelineEvent> = {
   initial: { current: null, created_at: null, version: 0 },
+  events: pipelineEvents,
   decide,
   evolve,
 };

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
 import { goldenEvents } from '@hybrid/testing';
-import { pipelineDecider, type PipelineEvent } from './pipeline.decider.js';
+import { pipelineDecider } from './pipeline.decider.js';
 
 describe('stored events', () => {
-  const golden = goldenEvents<PipelineEvent>(join(import.meta.dirname, 'golden'), {
-    PipelineDefined: true,
-    PipelineDeleted: true,
+  const golden = goldenEvents(join(import.meta.dirname, 'golden'), pipelineDecider, {
+    version: 1,
+    digest: 'ef107cc61de5739c',
   });
 
   it('say what a pipeline is, and that it is gone', () => {

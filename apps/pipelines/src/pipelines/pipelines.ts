@@ -77,11 +77,11 @@ export class Pipelines implements OnModuleInit {
     return { version, definition: checked(definition) };
   }
 
-  list(query: ListQuery, org: string): Promise<Page<PipelineView>> {
+  list(query: ListQuery, call: CallContext): Promise<Page<PipelineView>> {
     return listPage<{ id: string; created_at: Date; state: PipelineState }, PipelineView>({
-      pool: this.connections.pool,
+      from: this.connections.readModel(pipelineList),
       table: 'pipelines.pipelines',
-      org,
+      call,
       query,
       where: { defined: 'yes' },
       view: (row) => view(row.state),

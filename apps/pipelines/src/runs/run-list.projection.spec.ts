@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunEvent } from './run.events.js';
+import { runEvents, type RunEvent } from './run.events.js';
 import { evolve, nothing } from './run-list.projection.js';
 
 const golden = (type: RunEvent['type']) =>
@@ -14,6 +14,11 @@ describe('a run in the list', () => {
     const run = listed('RunStarted');
     expect(run).toMatchObject({ status: 'RUNNING', completed_at: null, steps_succeeded: 0, steps_failed: 0 });
     expect(run.steps_total).toBeGreaterThan(0);
+  });
+
+  it('is nothing while its beginning is missing', () => {
+    for (const type of Object.keys(runEvents.today) as RunEvent['type'][])
+      if (type !== 'RunStarted') expect(listed(type)).toBe(nothing);
   });
 
   it('counts steps and gates that ended, and only those', () => {

@@ -1,7 +1,7 @@
 import type { RunStatus, Source } from '@hybrid/contracts';
 import { stateTable } from '@hybrid/event-store';
 import { expand } from '../language/expand.js';
-import type { RunEvent } from './run.events.js';
+import { runEvents, type RunEvent } from './run.events.js';
 
 /** What a list shows of a run; the run itself is read from its stream. */
 export interface ListedRun {
@@ -36,7 +36,7 @@ export const runList = stateTable({
   table: 'runs',
   version: 1,
   category: 'run',
-  decider: { initial: nothing, evolve },
+  decider: { initial: nothing, events: runEvents, evolve },
   columns: {
     status: { type: 'text', value: (run) => run.status },
     pipeline: { type: 'text', value: (run) => run.pipeline },
@@ -45,6 +45,7 @@ export const runList = stateTable({
 });
 
 export function evolve(run: ListedRun, event: RunEvent): ListedRun {
+  if (!run.status && event.type !== 'RunStarted') return run;
   switch (event.type) {
     case 'RunStarted': {
       const { pipeline, pipeline_version, source, started_by, at, definition } = event.data;

@@ -24,6 +24,6 @@ export class RunController {
 
   @Handle(pipelinesRequests.listRuns)
   list(@Payload() query: ListRuns, @Ctx() call: CallContext) {
-    return this.runs.list(query, call.org);
+    return this.runs.list(query, call);
   }
 }

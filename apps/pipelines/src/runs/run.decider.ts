@@ -17,7 +17,7 @@ import type { ArtifactRef, Source } from '@hybrid/contracts';
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import type { Definition } from '../language/definition.js';
 import { resolveInputs } from '../language/inputs.js';
-import type { RunEvent } from './run.events.js';
+import { runEvents, type RunEvent } from './run.events.js';
 import { advance } from './run.schedule.js';
 import { evolve, isOver, type Run, type RunState, type StepState } from './run.state.js';
 
@@ -68,6 +68,7 @@ export interface CancelRun {
 
 export const runDecider: Decider<RunState, RunCommand, RunEvent> = {
   initial: { status: 'NONE' },
+  events: runEvents,
   decide,
   evolve,
 };

@@ -1,5 +1,6 @@
 /** The facts of stream `run-<id>`: private to this service. Times (`at`) are RFC 3339 UTC, from the command. */
 import type { ArtifactRef, EnqueueJobCommand, Source } from '@hybrid/contracts';
+import type { EventTypes } from '@hybrid/decider';
 import type { Definition, InputValue } from '../language/definition.js';
 
 export interface RunStarted {
@@ -107,3 +108,20 @@ export type RunEvent =
   | RunSucceeded
   | RunFailed
   | RunCancelled;
+
+export const runEvents: EventTypes<RunEvent> = {
+  today: {
+    RunStarted: true,
+    StepQueued: true,
+    StepStarted: true,
+    StepSucceeded: true,
+    StepFailed: true,
+    StepSkipped: true,
+    StepCancelled: true,
+    GatePassed: true,
+    GateRejected: true,
+    RunSucceeded: true,
+    RunFailed: true,
+    RunCancelled: true,
+  },
+};

@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@hybrid/event-store';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunEvent } from './run.events.js';
 import { runPublisher } from './run.publisher.js';
 
 const folder = join(import.meta.dirname, 'golden');
 const published = (type: string) => {
-  const event = JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as StoredEvent['event'];
-  return runPublisher.publish({ event, thingId: 'r1' } as StoredEvent);
+  const event = JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as RunEvent;
+  return runPublisher.publish({ event, thingId: 'r1' } as StoredEvent<RunEvent>);
 };
 
 describe('what others see of a run', () => {

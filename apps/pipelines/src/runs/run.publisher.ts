@@ -1,13 +1,13 @@
 import type { RunStatus, StepChanged, StepStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
-import type { RunEvent } from './run.events.js';
+import { runEvents, type RunEvent } from './run.events.js';
 
 /** How runs and their steps fare; never definitions, jobs or inputs. */
-export const runPublisher: Publisher = {
+export const runPublisher: Publisher<RunEvent> = {
   service: 'pipelines',
   prefixes: ['run-'],
-  publish: ({ event, thingId: run_id }) => {
-    const stored = event as RunEvent;
+  events: runEvents,
+  publish: ({ event: stored, thingId: run_id }) => {
     const status = runStatus(stored);
     if (status)
       return { noun: 'run', event: kebab(stored.type), type: 'RunChanged', data: { run_id, status } };

@@ -47,6 +47,9 @@ const WAITING: StepState = {
   pulled: null,
 };
 
+/** Of `evolve`, RunState and RunPlan; raise it when they change, so that snapshots of before are not used. */
+export const RUN_FOLD = 1;
+
 export function evolve(state: RunState, event: RunEvent): RunState {
   if (event.type === 'RunStarted') {
     const { at, ...data } = event.data;

@@ -9,15 +9,15 @@ import {
   type RunView,
   type StartRun,
 } from '@hybrid/contracts';
-import { listPage, Things } from '@hybrid/event-store';
+import { listPage, Snapshots, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Pipelines } from '../pipelines/pipelines.js';
 import { runList, type ListedRun } from './run-list.projection.js';
 import { runDecider, type RunCommand } from './run.decider.js';
-import type { RunEvent, StepQueued } from './run.events.js';
+import { runEvents, type RunEvent, type StepQueued } from './run.events.js';
 import { runPublisher } from './run.publisher.js';
-import type { RunState } from './run.state.js';
+import { RUN_FOLD, type RunState } from './run.state.js';
 import { viewOf } from './run.view.js';
 
 @Injectable()
@@ -28,7 +28,9 @@ export class Runs implements OnModuleInit {
     private readonly connections: Connections,
     private readonly pipelines: Pipelines,
   ) {
-    this.things = new Things(connections.eventStore, 'run', runDecider);
+    // A run of 1,000 steps has thousands of events.
+    const snapshots = new Snapshots(connections.pool, 'pipelines', RUN_FOLD, runEvents);
+    this.things = new Things(connections.eventStore, 'run', runDecider, snapshots);
   }
 
   async onModuleInit(): Promise<void> {
@@ -67,11 +69,11 @@ export class Runs implements OnModuleInit {
     return shown((await this.things.load(runId, org)).state);
   }
 
-  list(query: ListRuns, org: string): Promise<Page<RunSummary>> {
+  list(query: ListRuns, call: CallContext): Promise<Page<RunSummary>> {
     return listPage<{ id: string; created_at: Date; state: ListedRun }, RunSummary>({
-      pool: this.connections.pool,
+      from: this.connections.readModel(runList),
       table: 'pipelines.runs',
-      org,
+      call,
       query,
       where: { status: query.status, pipeline: query.pipeline },
       view: ({ id, state: { started_at, ...run } }) => ({

@@ -1,9 +1,9 @@
-import { subscribe, Things, type StoredEvent } from '@hybrid/event-store';
+import { subscribe, Things, understood, type StoredEvent } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import type { Position } from '@eventstore/db-client';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { jobDecider, type JobCommand } from './job.decider.js';
-import type { JobEvent } from './job.events.js';
+import { jobEvents, type JobEvent } from './job.events.js';
 import { jobList } from './job-list.projection.js';
 import { Leases } from './leases.js';
 import { jobPublisher } from './job.publisher.js';
@@ -15,9 +15,14 @@ interface SeedRow {
   org: string;
   revision: string;
   state: JobState;
+  /** PostgreSQL does not hold all texts as they were. */
+  altered: boolean;
 }
 
-/** Keeps this replica's view of the live jobs: seeded from the read model, then fed by the log. */
+/**
+ * Keeps this replica's view of the live jobs: seeded from the read model, then fed by the log. The seed only spares the
+ * reading of the whole log: it is taken as of one position, and only from a read model of this very version.
+ */
 @Injectable()
 export class JobIndex implements OnModuleInit {
   readonly waiting = new WaitingJobs();
@@ -42,7 +47,7 @@ export class JobIndex implements OnModuleInit {
       log: (message) => this.logger.warn(message),
       from: () => this.position,
       handle: async ({ events, position }) => {
-        for (const stored of events) await this.take(stored as StoredEvent<JobEvent>);
+        for (const stored of events) await this.take(stored);
         this.position = position;
       },
     });
@@ -53,28 +58,44 @@ export class JobIndex implements OnModuleInit {
     const connection = await this.connections.pool.connect();
     try {
       await connection.query('begin isolation level repeatable read read only');
+      // Before the first look: a table that another replica puts in its place meanwhile would be empty to this one.
+      await connection.query('lock table queue.projections, queue.jobs in access share mode');
       const { rows: checkpoints } = await connection.query<{
         commit_position: string | null;
         prepare_position: string | null;
-      }>(`select commit_position, prepare_position from queue.projections where name = 'jobs'`);
+      }>(
+        `select commit_position, prepare_position from queue.projections where name = 'jobs' and version = $1`,
+        [jobList.version],
+      );
       const { rows } = await connection.query<SeedRow>(
-        `select id, org, revision, state from queue.jobs where status in ('QUEUED', 'CLAIMED', 'RUNNING') order by created_at`,
+        `select id, org, revision, state, strpos(state::text, U&'\\FFFD') > 0 as altered from queue.jobs
+         where status in ('QUEUED', 'CLAIMED', 'RUNNING') order by created_at, id`,
       );
       await connection.query('commit');
       const { commit_position: commit, prepare_position: prepare } = checkpoints[0] ?? {};
       if (!commit || !prepare) return;
       this.position = { commit: BigInt(commit), prepare: BigInt(prepare) };
-      for (const { id, org, revision, state } of rows)
-        this.put({ id, org, thing: { state, revision: BigInt(revision) } });
+      for (const { id, org, revision, state, altered } of rows) {
+        const thing = altered ? await this.things.load(id, org) : { state, revision: BigInt(revision) };
+        this.put({ id, org, thing });
+      }
     } finally {
       connection.release();
     }
   }
 
-  private async take({ thingId: id, metadata, event, revision }: StoredEvent<JobEvent>): Promise<void> {
+  private async take(stored: StoredEvent): Promise<void> {
+    const { thingId: id, metadata, revision } = stored;
     const { org } = metadata;
     const known = this.waiting.get(id);
     if (known && (known.thing.revision ?? -1n) >= revision) return;
+    const event = understood(jobEvents, stored)?.event;
+    if (!event) {
+      // Of a newer version: nothing is known of it but that the next event stands after it.
+      if (known)
+        this.waiting.put({ ...known, thing: { ...known.thing, revision } }, new Date().toISOString());
+      return;
+    }
     if (event.type === 'JobEnqueued')
       this.put({
         id,
@@ -89,6 +110,8 @@ export class JobIndex implements OnModuleInit {
   }
 
   private put(job: WaitingJob): void {
+    // Enqueued by a newer version, in a way that this one does not know: not this replica's to give away.
+    if (!job.thing.state.job) return;
     this.waiting.put(job, new Date().toISOString());
     this.leases.observe(job.id, job.thing.state);
   }

@@ -1,11 +1,12 @@
 import { stateTable } from '@hybrid/event-store';
 import { jobDecider } from './job.decider.js';
+import { JOB_FOLD } from './job.state.js';
 
 /** `queue.jobs`: every job with its state. Also the seed of the waiting index at start. */
 export const jobList = stateTable({
   schema: 'queue',
   table: 'jobs',
-  version: 1,
+  version: JOB_FOLD,
   category: 'job',
   decider: jobDecider,
   columns: {

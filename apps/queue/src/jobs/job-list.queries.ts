@@ -1,7 +1,8 @@
-import type { JobView, ListJobs, Page, QueueStats } from '@hybrid/contracts';
+import type { CallContext, JobView, ListJobs, Page, QueueStats } from '@hybrid/contracts';
 import { listPage } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
+import { jobList } from './job-list.projection.js';
 import type { JobState } from './job.state.js';
 import { jobView } from './job.view.js';
 
@@ -11,17 +12,17 @@ interface JobRow {
   state: JobState;
 }
 
-/** Lists and figures from `queue.jobs`: behind the log by the projector's lag. */
+/** Lists and figures from `queue.jobs`: behind the log by the projector's lag, unless the call says how new. */
 @Injectable()
 export class JobListQueries {
   constructor(private readonly connections: Connections) {}
 
-  list(query: ListJobs, org: string): Promise<Page<JobView>> {
+  list(query: ListJobs, call: CallContext): Promise<Page<JobView>> {
     const { status, pool, priority, agent_id, run_id } = query;
     return listPage<JobRow, JobView>({
-      pool: this.connections.pool,
+      from: this.connections.readModel(jobList),
       table: 'queue.jobs',
-      org,
+      call,
       query,
       where: { status, pool, priority, agent_id, run_id },
       view: (row) => jobView(row.state),
@@ -29,7 +30,8 @@ export class JobListQueries {
   }
 
   /** Times are of jobs that ended within the last 24 hours; in seconds. */
-  async stats(org: string): Promise<QueueStats> {
+  async stats({ org, atLeast }: CallContext): Promise<QueueStats> {
+    await this.connections.readModel(jobList).reach(atLeast);
     const { rows } = await this.connections.pool.query<QueueStats>(STATS, [org]);
     return rows[0]!;
   }

@@ -93,12 +93,12 @@ export class JobController {
 
   @Handle(queueRequests.list)
   list(@Payload() query: ListJobs, @Ctx() call: CallContext) {
-    return this.queries.list(query, call.org);
+    return this.queries.list(query, call);
   }
 
   @Handle(queueRequests.stats)
   stats(@Ctx() call: CallContext) {
-    return this.queries.stats(call.org);
+    return this.queries.stats(call);
   }
 
   @Handle(healthRequest('queue'))

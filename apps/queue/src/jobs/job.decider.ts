@@ -9,7 +9,7 @@
  */
 import type { ArtifactRef, EnqueueJobCommand } from '@hybrid/contracts';
 import { isRejection, reject, type Decider, type Rejection } from '@hybrid/decider';
-import type { JobEvent, JobFact, JobResult } from './job.events.js';
+import { jobEvents, type JobEvent, type JobFact, type JobResult } from './job.events.js';
 import { evolve, noJob, type JobState } from './job.state.js';
 
 export type JobCommand =
@@ -44,7 +44,12 @@ const DEFAULTS = {
 const MAX_LOSSES = 3;
 const MAX_BACKOFF_SECONDS = 3600;
 
-export const jobDecider: Decider<JobState, JobCommand, JobEvent> = { initial: noJob, decide, evolve };
+export const jobDecider: Decider<JobState, JobCommand, JobEvent> = {
+  initial: noJob,
+  events: jobEvents,
+  decide,
+  evolve,
+};
 
 function decide(command: JobCommand, state: JobState): JobEvent[] | Rejection {
   const decision = judge(command, state);

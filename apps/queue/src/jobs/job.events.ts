@@ -1,5 +1,6 @@
 /** The facts of stream `job-<id>`. Stored for ever: a break is a new type, never a change. Times are RFC 3339 UTC. */
 import type { ArtifactRef, JobSpec, Priority } from '@hybrid/contracts';
+import type { EventTypes } from '@hybrid/decider';
 
 export type JobEvent = OfRun<JobFact>;
 
@@ -21,6 +22,20 @@ export type JobFact =
     }
   | { type: 'JobDeadLettered'; data: { reason: 'failed' | 'lease_expired'; at: string } }
   | { type: 'JobCancelled'; data: { reason: string; at: string } };
+
+export const jobEvents: EventTypes<JobEvent> = {
+  today: {
+    JobEnqueued: true,
+    JobClaimed: true,
+    JobStarted: true,
+    JobCompleted: true,
+    JobFailed: true,
+    JobLeaseExpired: true,
+    JobRequeued: true,
+    JobDeadLettered: true,
+    JobCancelled: true,
+  },
+};
 
 export interface JobEnqueued {
   job_id: string;

@@ -4,19 +4,13 @@ import { fold } from '@hybrid/decider';
 import { goldenEvents } from '@hybrid/testing';
 import { jobDecider } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
+import { JOB_FOLD } from './job.state.js';
 import { jobView } from './job.view.js';
 
 describe('stored events', () => {
-  const golden = goldenEvents<JobEvent>(join(import.meta.dirname, 'golden'), {
-    JobEnqueued: true,
-    JobClaimed: true,
-    JobStarted: true,
-    JobCompleted: true,
-    JobFailed: true,
-    JobLeaseExpired: true,
-    JobRequeued: true,
-    JobDeadLettered: true,
-    JobCancelled: true,
+  const golden = goldenEvents(join(import.meta.dirname, 'golden'), jobDecider, {
+    version: JOB_FOLD,
+    digest: '215e89066bd54f6a',
   });
 
   const after = (...events: JobEvent[]) => fold(jobDecider, events);

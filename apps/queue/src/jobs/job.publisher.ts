@@ -1,18 +1,17 @@
 import type { JobChanged, JobStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
-import type { JobEvent, JobResult } from './job.events.js';
+import { jobEvents, type JobEvent, type JobResult } from './job.events.js';
 
 /** What other services and the dashboard see of a job's events: what became of it, never its spec. */
-export const jobPublisher: Publisher = {
+export const jobPublisher: Publisher<JobEvent> = {
   service: 'queue',
   prefixes: ['job-'],
+  events: jobEvents,
   publish: ({ event, thingId }) => {
-    const seen = see(event as JobEvent);
-    if (!seen) return null;
-    const [name, status, more] = seen;
+    const [name, status, more] = see(event);
     const data: JobChanged = {
       job_id: thingId,
-      run_id: (event as JobEvent).data.run_id,
+      run_id: event.data.run_id,
       status,
       attempt: 0,
       agent_id: null,
@@ -27,7 +26,7 @@ export const jobPublisher: Publisher = {
   },
 };
 
-function see(event: JobEvent): [name: string, status: JobStatus, more: Partial<JobChanged>] | null {
+function see(event: JobEvent): [name: string, status: JobStatus, more: Partial<JobChanged>] {
   switch (event.type) {
     case 'JobEnqueued':
       return ['enqueued', 'QUEUED', {}];

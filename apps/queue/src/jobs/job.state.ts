@@ -42,7 +42,11 @@ export const noJob: JobState = {
   reason: null,
 };
 
+/** Of `evolve` and JobState; raise it when they change, so that what was folded before is made anew. */
+export const JOB_FOLD = 1;
+
 export function evolve(state: JobState, event: JobEvent): JobState {
+  if (!state.job && event.type !== 'JobEnqueued') return state;
   switch (event.type) {
     case 'JobEnqueued':
       return { ...noJob, status: 'QUEUED', job: event.data, available_at: event.data.at };

@@ -47,7 +47,7 @@ export class ArtifactController {
 
   @Handle(registryRequests.list)
   list(@Payload() query: ListQuery & { execution_id?: string }, @Ctx() call: CallContext) {
-    return this.artifacts.list(query, call.org);
+    return this.artifacts.list(query, call);
   }
 
   @Handle(registryRequests.delete)

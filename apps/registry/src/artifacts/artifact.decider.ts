@@ -1,9 +1,13 @@
 /** An artifact: stored once under its address, never changed, deleted at last; then the address is free again. */
 import type { ArtifactView } from '@hybrid/contracts';
-import { reject, type Decider, type Rejection } from '@hybrid/decider';
+import { reject, type Decider, type EventTypes, type Rejection } from '@hybrid/decider';
 
 export type ArtifactEvent =
   { type: 'ArtifactStored'; data: ArtifactView } | { type: 'ArtifactDeleted'; data: { at: string } };
+
+export const artifactEvents: EventTypes<ArtifactEvent> = {
+  today: { ArtifactStored: true, ArtifactDeleted: true },
+};
 
 export interface ArtifactState {
   /** Null: nothing is stored here. */
@@ -15,6 +19,7 @@ export type ArtifactCommand =
 
 export const artifactDecider: Decider<ArtifactState, ArtifactCommand, ArtifactEvent> = {
   initial: { artifact: null },
+  events: artifactEvents,
   decide,
   evolve,
 };

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
 import { goldenEvents } from '@hybrid/testing';
-import { artifactDecider, type ArtifactEvent } from './artifact.decider.js';
+import { artifactDecider } from './artifact.decider.js';
 
 describe('stored events', () => {
-  const golden = goldenEvents<ArtifactEvent>(join(import.meta.dirname, 'golden'), {
-    ArtifactStored: true,
-    ArtifactDeleted: true,
+  const golden = goldenEvents(join(import.meta.dirname, 'golden'), artifactDecider, {
+    version: 1,
+    digest: '5d1de7bcbee1b1ec',
   });
 
   it('say what is stored, and that it is gone', () => {

@@ -110,11 +110,11 @@ export class Artifacts implements OnModuleInit {
     return artifact;
   }
 
-  list(query: ListQuery & { execution_id?: string }, org: string): Promise<Page<ArtifactView>> {
+  list(query: ListQuery & { execution_id?: string }, call: CallContext): Promise<Page<ArtifactView>> {
     return listPage<{ id: string; created_at: Date; state: ArtifactState }, ArtifactView>({
-      pool: this.connections.pool,
+      from: this.connections.readModel(artifactList),
       table: 'registry.artifacts',
-      org,
+      call,
       query,
       where: { execution_id: query.execution_id, stored: 'yes' },
       view: (row) => row.state.artifact!,

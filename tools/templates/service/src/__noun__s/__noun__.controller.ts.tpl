@@ -26,7 +26,7 @@ export class __Noun__Controller {
 
   @Handle(__noun__Requests.list)
   list(@Payload() query: ListQuery, @Ctx() call: CallContext) {
-    return this.__noun__s.list(query, call.org);
+    return this.__noun__s.list(query, call);
   }
 
   @Handle(healthRequest('__service__'))

@@ -3,11 +3,15 @@
  *
  *   (none) ──open──► OPEN ──close──► CLOSED
  */
-import { reject, type Decider, type Rejection } from '@hybrid/decider';
+import { reject, type Decider, type EventTypes, type Rejection } from '@hybrid/decider';
 
 export type __Noun__Event =
   | { type: '__Noun__Opened'; data: { name: string; at: string } }
   | { type: '__Noun__Closed'; data: { at: string } };
+
+export const __noun__Events: EventTypes<__Noun__Event> = {
+  today: { __Noun__Opened: true, __Noun__Closed: true },
+};
 
 export type __Noun__Command =
   | { type: 'Open__Noun__'; name: string; now: string }
@@ -22,6 +26,7 @@ export interface __Noun__State {
 
 export const __noun__Decider: Decider<__Noun__State, __Noun__Command, __Noun__Event> = {
   initial: { status: null, name: '', opened_at: null },
+  events: __noun__Events,
   decide,
   evolve,
 };
@@ -38,6 +43,7 @@ function decide(command: __Noun__Command, state: __Noun__State): __Noun__Event[]
 }
 
 function evolve(state: __Noun__State, event: __Noun__Event): __Noun__State {
+  if (!state.status && event.type !== '__Noun__Opened') return state;
   switch (event.type) {
     case '__Noun__Opened':
       return { status: 'OPEN', name: event.data.name, opened_at: event.data.at };

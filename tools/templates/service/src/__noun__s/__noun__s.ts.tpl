@@ -25,11 +25,11 @@ export class __Noun__s implements OnModuleInit {
     return view(id, (await this.things.handle(id, command, call)).state);
   }
 
-  list(query: ListQuery, org: string): Promise<Page<__Noun__View>> {
+  list(query: ListQuery, call: CallContext): Promise<Page<__Noun__View>> {
     return listPage<{ id: string; created_at: Date; state: __Noun__State }, __Noun__View>({
-      pool: this.connections.pool,
+      from: this.connections.readModel(__noun__List),
       table: '__service__.__noun__s',
-      org,
+      call,
       query,
       where: {},
       view: ({ id, state }) => view(id, state),

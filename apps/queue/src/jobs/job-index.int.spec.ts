@@ -1,0 +1,156 @@
+import { jsonEvent } from '@eventstore/db-client';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Things } from '@hybrid/event-store';
+import { Connections } from '@hybrid/service';
+import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
+import { eventually } from '@hybrid/testing';
+import { randomUUID } from 'node:crypto';
+import { JobIndex } from './job-index.js';
+import { jobDecider, type JobCommand } from './job.decider.js';
+import type { JobEvent } from './job.events.js';
+import type { JobState } from './job.state.js';
+
+const SEED = process.env.SPEC_SEED ? Number(process.env.SPEC_SEED) : Date.now() % 1_000_000;
+const LIVE = new Set<JobState['status']>(['QUEUED', 'CLAIMED', 'RUNNING']);
+const NOW = '2026-01-01T00:00:00.000Z';
+
+describe('the index of live jobs', () => {
+  let platform: Platform;
+  let things: Things<JobState, JobCommand, JobEvent>;
+  /** Every job that was ever written. */
+  const ids: string[] = [];
+  const open: Connections[] = [];
+  const user = callBy('user', 'someone');
+
+  beforeAll(async () => {
+    platform = await startPlatform();
+    things = new Things(platform.connections.eventStore, 'job', jobDecider);
+  });
+  const stop = async (connections: Connections) => {
+    open.splice(open.indexOf(connections), 1);
+    connections.beginStop();
+    await connections.close();
+  };
+  afterEach(async () => {
+    for (const connections of [...open]) await stop(connections);
+  });
+  afterAll(() => platform.stop());
+
+  /** A replica's index, which projects too while nobody else does. */
+  const start = async () => {
+    const connections = await Connections.open(platform.settings, 'queue');
+    open.push(connections);
+    const index = new JobIndex(connections);
+    await index.onModuleInit();
+    return { index, stop: () => stop(connections) };
+  };
+  /** The live jobs as the whole log has them. */
+  const folded = async () => {
+    const jobs = await Promise.all(ids.map(async (id) => [id, await things.load(id, 'default')] as const));
+    return new Map(jobs.filter(([, { state }]) => LIVE.has(state.status)));
+  };
+  const sameAsLog = async (...indices: JobIndex[]) => {
+    const expected = await folded();
+    for (const index of indices)
+      await eventually(() => {
+        const seen = new Map([...index.waiting.all()].map(({ id, thing }) => [id, thing]));
+        expect(seen).toEqual(expected);
+        for (const [id, { state }] of expected)
+          expect(index.leases.renew(id, state.attempt, state.agent_id ?? '')).toBe(state.status !== 'QUEUED');
+      }, 20_000);
+  };
+  /** One step of a job's life, by chance; refusals are as good as anything. */
+  const live = async (id: string, chance: () => number) => {
+    const { state } = await things.load(id, 'default');
+    const { attempt, lease_token, agent_id } = state;
+    const held = { attempt, lease_token: lease_token ?? '', agent_id: agent_id ?? '', now: NOW };
+    const lease = { agent_id: 'a', lease_token: randomUUID(), lease_expires_at: NOW, now: NOW };
+    const commands: JobCommand[] = [
+      { type: 'ClaimJob', ...lease },
+      { type: 'ClaimJob', ...lease },
+      { type: 'StartJob', ...held },
+      { type: 'CompleteJob', exit_code: 0, ...held },
+      { type: 'CompleteJob', exit_code: 1, ...held },
+      { type: 'ExpireLease', attempt, now: NOW },
+      { type: 'RequeueJob', now: NOW },
+    ];
+    if (chance() < 0.05) commands.splice(0, 7, { type: 'CancelJob', reason: 'enough', now: NOW });
+    const command = commands[Math.floor(chance() * commands.length)]!;
+    await things.handle(id, command, user).catch((error: { problem?: object }) => {
+      if (!error.problem) throw error;
+    });
+  };
+  const enqueue = async (text = 'plain') => {
+    const id = randomUUID();
+    const spec = { step: { id: 'test', name: 'test', type: 'step.shell_exec', config: { text } } };
+    const request = { job_id: id, backoff_seconds: 0, max_attempts: 1 + (ids.length % 2), spec };
+    await things.handle(id, { type: 'EnqueueJob', request, digest: 'd', now: NOW }, user);
+    ids.push(id);
+    return id;
+  };
+  /** What a newer version of the queue writes. */
+  const writeUnknown = async (id: string) => {
+    const metadata = { org: 'default', actor: user.actor, $correlationId: 'c', version: 1 };
+    const event = jsonEvent({ type: 'JobPolished', data: { shine: 3 }, metadata } as never);
+    await platform.connections.eventStore.appendToStream(`job-${id}`, event);
+  };
+
+  it('is what the whole log says, whenever it was started and whatever was written', async () => {
+    console.log(`seed ${SEED}: repeat with SPEC_SEED=${SEED}`);
+    const chance = generator(SEED);
+    const first = await start();
+    const replicas = [await start()];
+    for (let step = 0; step < 700; step++) {
+      const id = ids[Math.floor(chance() * ids.length)];
+      const dice = chance();
+      if (!id || dice < 0.15) await enqueue(dice < 0.03 ? 'a\u0000b' : 'plain');
+      else if (dice < 0.2) await writeUnknown(id);
+      else if (dice < 0.22) {
+        await replicas.shift()?.stop();
+        replicas.push(await start());
+      } else await live(id, chance);
+    }
+    const states = await Promise.all(ids.map(async (id) => (await things.load(id, 'default')).state.status));
+    expect([...new Set(states)].sort()).toEqual(
+      expect.arrayContaining(['CANCELLED', 'CLAIMED', 'COMPLETED', 'DEAD_LETTERED', 'QUEUED', 'RUNNING']),
+    );
+    await sameAsLog(first.index, ...replicas.map(({ index }) => index), (await start()).index);
+  }, 90_000);
+
+  it('holds no job that a newer version enqueued in its own way', async () => {
+    const id = randomUUID();
+    await writeUnknown(id);
+    const metadata = { org: 'default', actor: user.actor, $correlationId: 'c', version: 1 };
+    const data = { reason: 'requested', available_at: NOW, at: NOW, run_id: null };
+    const requeued = jsonEvent({ type: 'JobRequeued', data, metadata } as never);
+    const { index } = await start();
+    await platform.connections.eventStore.appendToStream(`job-${id}`, requeued);
+    await enqueue();
+    await sameAsLog(index);
+  });
+
+  it('does not start from a read model of another version, nor needs one', async () => {
+    const { pool } = platform.connections;
+    // It keeps the lock, so that nobody makes the read model anew.
+    const projecting = await start();
+    await enqueue();
+    await sameAsLog(projecting.index);
+    await pool.query(`update queue.projections set version = 1 where name = 'jobs'`);
+    await pool.query(`update queue.jobs set state = state || '{"attempt": 77}'`);
+    await sameAsLog((await start()).index);
+    for (const connections of [...open]) await stop(connections);
+    await pool.query('drop table queue.jobs');
+    await sameAsLog((await start()).index);
+  });
+});
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

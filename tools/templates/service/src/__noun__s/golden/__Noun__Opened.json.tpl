@@ -1,0 +1,1 @@
+{ "type": "__Noun__Opened", "data": { "name": "first", "at": "2030-01-02T03:04:05.000Z" } }
