@@ -3,9 +3,8 @@ import { cp, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '@hybrid/testing';
+import { eventually, seededRandom } from '@hybrid/testing';
 import { EventStoreProcesses, type Exit } from '../test/event-store-process.js';
-import { seededRandom } from '../test/seed.js';
 import { verifyStore } from './maintenance/verify.js';
 import { recordCleanStop } from './store/clean-stop.js';
 import type { RecordedEvent } from './store/event-record.js';

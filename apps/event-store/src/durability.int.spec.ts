@@ -12,8 +12,8 @@ import {
   type EventStoreDBClient,
 } from '@eventstore/db-client';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { seededRandom } from '@hybrid/testing';
 import { EventStoreProcesses } from '../test/event-store-process.js';
-import { seededRandom } from '../test/seed.js';
 import { verifyStore } from './maintenance/verify.js';
 
 const ROUNDS = 8;

@@ -6,7 +6,7 @@ import { type EventStoreDBClient, type Position, START } from '@eventstore/db-cl
 import { problem, READ_MODEL_WAIT_MS, type ProblemError } from '@hybrid/contracts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import type { Projection } from './projection.js';
+import { readCheckpoint, type Projection } from './projection.js';
 
 /** Shorter than people notice; while somebody waits it is fifty look-ups by primary key in a second. */
 const POLL_MS = 20;
@@ -69,7 +69,7 @@ export class ReadModel {
     let known: Known = { checkpoint: null, quiet: null, lacks: null };
     try {
       for (let round = 0; this.waiting.size; round++) {
-        known = afresh(known, await this.checkpoint());
+        known = afresh(known, await readCheckpoint(this.pool, this.projection));
         this.settle(known);
         // Not in the first rounds: mostly the event is the read model's own, and on its way.
         if (round > 1 && this.waiting.size && known.lacks === null) {
@@ -108,16 +108,6 @@ export class ReadModel {
       'read_model_behind',
       `the read model ${schema}.${name} ${reached}, and ${position} was asked for; try again, or ask without X-Event-Position`,
     );
-  }
-
-  private async checkpoint(): Promise<Position | null> {
-    const { schema, name } = this.projection;
-    const { rows } = await this.pool.query<{
-      commit_position: string | null;
-      prepare_position: string | null;
-    }>(`select commit_position, prepare_position from ${schema}.projections where name = $1`, [name]);
-    const { commit_position: commit, prepare_position: prepare } = rows[0] ?? {};
-    return commit && prepare ? { commit: BigInt(commit), prepare: BigInt(prepare) } : null;
   }
 
   /**

@@ -1,54 +1,23 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { startProcess, workspaceRoot, type RunningProcess } from '@hybrid/servers';
-import { eventually } from '@hybrid/testing';
-import { execFile } from 'node:child_process';
-import { randomInt } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { startProcess, type RunningProcess } from '@hybrid/servers';
+import { bundleProgram, eventually, seededRandom, specSeed, type BundledProgram } from '@hybrid/testing';
 import { startPlatform, type Platform } from './platform.fixtures.js';
 import { readModels, tallyOf, type ReadModels } from './projection.fixtures.js';
 import type { Projector } from './projector.js';
 
-/** The bundler is native code that does not run within jest. Packages stay outside, as in the bundles of apps. */
-const BUNDLE = `
-  import { rolldown } from 'rolldown';
-  const bundle = await rolldown({
-    input: { replica: 'libs/event-store/src/projection-process.fixtures.ts' },
-    platform: 'node',
-    tsconfig: 'tsconfig.base.json',
-    external: (id) => !/^(\\.|\\/|\\0|@hybrid\\/|@oxc-project\\/runtime)/.test(id),
-  });
-  await bundle.write({ dir: process.argv[1], format: 'esm', entryFileNames: '[name].js' });
-`;
 const KILLS = Number(process.env['PROJECTION_KILLS'] ?? 12);
 const THINGS = 40;
-const seed = Number(process.env['PROJECTION_SEED'] ?? randomInt(2 ** 31));
-
-/** Numbers from 0 up to 1, the same ones for the same seed (mulberry32). */
-function chance(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const seed = specSeed();
 
 describe('replicas that project, killed at random', () => {
   let platform: Platform;
   let models: ReadModels;
-  let directory: string;
+  let program: BundledProgram;
   const replicas: RunningProcess[] = [];
 
   beforeAll(async () => {
-    console.info(`PROJECTION_SEED=${seed}`);
     platform = await startPlatform();
-    directory = await mkdtemp(join(workspaceRoot(), 'dist', 'projection-spec-'));
-    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', BUNDLE, directory], {
-      cwd: workspaceRoot(),
-    });
+    program = await bundleProgram('libs/event-store/src/projection-process.fixtures.ts');
   }, 60_000);
   afterEach(async () => {
     for (const replica of replicas.splice(0)) await replica.kill();
@@ -56,14 +25,14 @@ describe('replicas that project, killed at random', () => {
   });
   afterAll(async () => {
     await platform?.stop();
-    if (directory) await rm(directory, { recursive: true, force: true });
+    await program?.remove();
   });
 
   const start = async (place: number, rebuilds: boolean) => {
     const replica = await startProcess({
       name: 'replica',
       command: process.execPath,
-      args: [join(directory, 'replica.js')],
+      args: [program.path],
       env: {
         PATH: process.env['PATH'],
         EVENTSTORE_URL: platform.eventStore.url,
@@ -98,7 +67,7 @@ describe('replicas that project, killed at random', () => {
     '%s leave read models that equal the log and a full rebuild, row for row',
     async (_, rebuilds) => {
       models = readModels(platform);
-      const random = chance(seed);
+      const random = seededRandom(seed);
       const sums: Record<string, number> = {};
       let written = 0;
       let killing = true;
@@ -115,7 +84,7 @@ describe('replicas that project, killed at random', () => {
         }
       };
       const writers = Promise.all([write(), write(), write()]);
-      const killer = chance(seed + 1);
+      const killer = seededRandom(seed + 1);
       for (let kill = 0; kill < KILLS; kill++) {
         const place = Math.floor(killer() * 2);
         await new Promise((wake) => setTimeout(wake, 10 + killer() * 500));

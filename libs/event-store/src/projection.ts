@@ -125,7 +125,7 @@ export class CheckpointMovedError extends Error {
 
 export async function readCheckpoint(
   connection: Pool | PoolClient,
-  { schema, name }: Projection,
+  { schema, name }: Pick<Projection, 'schema' | 'name'>,
 ): Promise<Position | null> {
   const { rows } = await connection.query<{
     commit_position: string | null;

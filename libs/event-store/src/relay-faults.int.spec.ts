@@ -1,44 +1,18 @@
 import { EVENTS_STREAM } from '@hybrid/contracts';
 import { ensureStreams } from '@hybrid/messaging';
-import { startProcess, workspaceRoot, type RunningProcess } from '@hybrid/servers';
-import { eventually } from '@hybrid/testing';
+import { startProcess, type RunningProcess } from '@hybrid/servers';
+import { bundleProgram, eventually, seededRandom, specSeed, type BundledProgram } from '@hybrid/testing';
 import { jsonEvent } from '@eventstore/db-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { execFile } from 'node:child_process';
-import { randomInt, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { randomUUID } from 'node:crypto';
 import { callBy, startPlatform, type Platform } from './platform.fixtures.js';
 import { metadataOf } from './stored-event.js';
 
-/** The bundler is native code that does not run within jest. Packages stay outside, as in the bundles of apps. */
-const BUNDLE = `
-  import { rolldown } from 'rolldown';
-  const bundle = await rolldown({
-    input: { relay: 'libs/event-store/src/relay-process.fixtures.ts' },
-    platform: 'node',
-    tsconfig: 'tsconfig.base.json',
-    external: (id) => !/^(\\.|\\/|\\0|@hybrid\\/|@oxc-project\\/runtime)/.test(id),
-  });
-  await bundle.write({ dir: process.argv[1], format: 'esm', entryFileNames: '[name].js' });
-`;
 const LOCK_SILENCE_MS = 1_500;
 const THINGS = 70;
-const seed = Number(process.env['RELAY_SEED'] ?? randomInt(2 ** 31));
-
-/** Numbers from 0 up to 1, the same ones for the same seed (mulberry32). */
-function chance(start: number): () => number {
-  let state = start;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const seed = specSeed();
 
 interface Seen {
   seq: number;
@@ -49,25 +23,21 @@ interface Seen {
 
 describe('relays that are killed and stopped', () => {
   let platform: Platform;
-  let directory: string;
+  let program: BundledProgram;
   let service: string;
   const relays: RunningProcess[] = [];
 
   beforeAll(async () => {
-    console.info(`RELAY_SEED=${seed}`);
     platform = await startPlatform();
     await ensureStreams(platform.connections.nats);
     // So short that JetStream hides none of what is published twice.
     const { streams } = await jetstreamManager(platform.connections.nats);
     await streams.update(EVENTS_STREAM, { duplicate_window: nanos(100) });
-    directory = await mkdtemp(join(workspaceRoot(), 'dist', 'relay-spec-'));
-    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', BUNDLE, directory], {
-      cwd: workspaceRoot(),
-    });
+    program = await bundleProgram('libs/event-store/src/relay-process.fixtures.ts');
   });
   afterAll(async () => {
     await platform?.stop();
-    await rm(directory, { recursive: true, force: true });
+    await program?.remove();
   });
   beforeEach(() => {
     service = `s${randomUUID().slice(0, 8)}`;
@@ -81,7 +51,7 @@ describe('relays that are killed and stopped', () => {
     const relay = await startProcess({
       name: 'relay',
       command: process.execPath,
-      args: [join(directory, 'relay.js')],
+      args: [program.path],
       env: {
         PATH: process.env['PATH'],
         NATS_URL: nats.url,
@@ -179,7 +149,7 @@ describe('relays that are killed and stopped', () => {
     }, 30_000);
 
   it('lose nothing and keep the order, wherever SIGKILL meets them', async () => {
-    const next = chance(seed);
+    const next = seededRandom(seed);
     const total = await write(14_000);
     let kills = 0;
     for (let have = 0; have < total; kills++) {

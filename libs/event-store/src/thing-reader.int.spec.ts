@@ -1,7 +1,7 @@
 import { jsonEvent, NO_STREAM } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Decider } from '@hybrid/decider';
-import { eventually } from '@hybrid/testing';
+import { eventually, specSeed } from '@hybrid/testing';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { serialize } from 'node:v8';
@@ -20,7 +20,6 @@ const words: Pick<Decider<Words, never, Said>, 'initial' | 'events' | 'evolve'> 
 };
 
 const SIZES = { long: 4, remembered: 2, snapshotEvery: 3 };
-const SEED = process.env.SPEC_SEED ? Number(process.env.SPEC_SEED) : Date.now() % 1_000_000;
 
 describe('a thing that is read', () => {
   let platform: Platform;
@@ -50,7 +49,6 @@ describe('a thing that is read', () => {
   };
 
   it('is what all of its events make it, whatever is remembered, kept, lost, cut off or written beside it', async () => {
-    console.log(`seed ${SEED}: repeat with SPEC_SEED=${SEED}`);
     const { eventStore, pool } = platform.connections;
     const who = fc.nat(2);
     const which = fc.nat(1);
@@ -129,7 +127,7 @@ describe('a thing that is read', () => {
           for (const reader of [...readers, open(0)]) expect(await reader.read(id)).toEqual(all);
         }
       }),
-      { seed: SEED, numRuns: 30 },
+      { seed: specSeed(), numRuns: 30 },
     );
   });
 

@@ -1,5 +1,6 @@
 /** The messages of Streams.Read. */
 import shared from '@eventstore/db-client/generated/shared_pb.js';
+import type persistent from '@eventstore/db-client/generated/persistent_pb.js';
 import pb from '@eventstore/db-client/generated/streams_pb.js';
 import type { RecordedEvent } from '../store/event-record.js';
 import type { ResolvedEvent } from '../store/links.js';
@@ -10,8 +11,8 @@ export type IdForm = 'string' | 'structured';
 /** An event, or a link with its target; the position is that of what the reader asked for, the link. */
 export function eventResponse({ event, link }: ResolvedEvent, idForm: IdForm): pb.ReadResp {
   const message = new pb.ReadResp.ReadEvent();
-  if (event) message.setEvent(recordedEvent(event, idForm));
-  if (link) message.setLink(recordedEvent(link, idForm));
+  if (event) message.setEvent(recordedEvent(new pb.ReadResp.ReadEvent.RecordedEvent(), event, idForm));
+  if (link) message.setLink(recordedEvent(new pb.ReadResp.ReadEvent.RecordedEvent(), link, idForm));
   const asked = link ?? event;
   if (asked) message.setCommitPosition(String(asked.position));
   return new pb.ReadResp().setEvent(message);
@@ -27,9 +28,16 @@ export function firstStreamPosition(revision: number): pb.ReadResp {
   return new pb.ReadResp().setFirstStreamPosition(String(revision));
 }
 
-function recordedEvent(event: RecordedEvent, idForm: IdForm): pb.ReadResp.ReadEvent.RecordedEvent {
+type Recorded = pb.ReadResp.ReadEvent.RecordedEvent | persistent.ReadResp.ReadEvent.RecordedEvent;
+
+/** Fills in an event; the two services have a message each, of the same form. */
+export function recordedEvent<Message extends Recorded>(
+  message: Message,
+  event: RecordedEvent,
+  idForm: IdForm,
+): Message {
   const position = String(event.position);
-  const recorded = new pb.ReadResp.ReadEvent.RecordedEvent()
+  message
     .setId(uuid(event.id, idForm))
     .setStreamIdentifier(identifierOf(event.stream))
     .setStreamRevision(String(event.revision))
@@ -37,11 +45,11 @@ function recordedEvent(event: RecordedEvent, idForm: IdForm): pb.ReadResp.ReadEv
     .setPreparePosition(position)
     .setData(event.data)
     .setCustomMetadata(event.customMetadata);
-  const metadata = recorded.getMetadataMap();
+  const metadata = message.getMetadataMap();
   metadata.set('type', event.type);
   metadata.set('content-type', event.contentType);
   metadata.set('created', String(event.created));
-  return recorded;
+  return message;
 }
 
 export function streamNotFound(stream: string): pb.ReadResp {

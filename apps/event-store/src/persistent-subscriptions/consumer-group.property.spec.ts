@@ -1,11 +1,12 @@
 /** Whatever consumers do, no message is lost, none is forced on them, and no checkpoint runs ahead. */
 import { describe, expect, it } from '@jest/globals';
+import { specSeed } from '@hybrid/testing';
 import fc from 'fast-check';
 import type { Delivery, NackAction } from './consumer-group.js';
 import { STRATEGIES } from './consumer-strategy.js';
 import { consumer, TestGroup, type TestConsumer } from './group.fixtures.js';
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const seed = specSeed();
 
 type Step =
   | { kind: 'offer' | 'passOver' | 'tick' | 'join'; amount: number }
@@ -122,7 +123,7 @@ function run(strategy: (typeof STRATEGIES)[number], plan: readonly Step[]): void
   expect([...offered].filter((each) => !settled.has(each))).toEqual([]);
 }
 
-describe(`any course of events (SEED=${seed})`, () => {
+describe(`any course of events`, () => {
   it.each(STRATEGIES)('%s: settles every event once, within what consumers asked for', (strategy) => {
     fc.assert(
       fc.property(steps, (plan) => run(strategy, plan)),

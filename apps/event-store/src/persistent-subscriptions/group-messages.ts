@@ -1,7 +1,6 @@
 /** The messages about groups that the server sends. */
 import pb from '@eventstore/db-client/generated/persistent_pb.js';
-import { identifierOf, uuid, type IdForm } from '../grpc/read-responses.js';
-import type { RecordedEvent } from '../store/event-record.js';
+import { recordedEvent, type IdForm } from '../grpc/read-responses.js';
 import type { ResolvedEvent } from '../store/links.js';
 import type { GroupConsumer, RunningGroup } from './running-group.js';
 
@@ -14,8 +13,8 @@ export function confirmation(subscriptionId: string): pb.ReadResp {
 /** An event, or a link with its target; `retries` is how often it was given in vain. */
 export function eventMessage({ event, link }: ResolvedEvent, retries: number, idForm: IdForm): pb.ReadResp {
   const message = new pb.ReadResp.ReadEvent().setRetryCount(retries);
-  if (event) message.setEvent(recordedEvent(event, idForm));
-  if (link) message.setLink(recordedEvent(link, idForm));
+  if (event) message.setEvent(recordedEvent(new pb.ReadResp.ReadEvent.RecordedEvent(), event, idForm));
+  if (link) message.setLink(recordedEvent(new pb.ReadResp.ReadEvent.RecordedEvent(), link, idForm));
   const read = link ?? event;
   if (read) message.setCommitPosition(String(read.position));
   return new pb.ReadResp().setEvent(message);
@@ -75,21 +74,4 @@ function connectionInfo(consumer: GroupConsumer): pb.SubscriptionInfo.Connection
     .setAvailableSlots(consumer.size - consumer.held)
     .setInFlightMessages(consumer.held)
     .setConnectionName(consumer.connectionName);
-}
-
-function recordedEvent(event: RecordedEvent, idForm: IdForm): pb.ReadResp.ReadEvent.RecordedEvent {
-  const position = String(event.position);
-  const recorded = new pb.ReadResp.ReadEvent.RecordedEvent()
-    .setId(uuid(event.id, idForm))
-    .setStreamIdentifier(identifierOf(event.stream))
-    .setStreamRevision(String(event.revision))
-    .setCommitPosition(position)
-    .setPreparePosition(position)
-    .setData(event.data)
-    .setCustomMetadata(event.customMetadata);
-  const metadata = recorded.getMetadataMap();
-  metadata.set('type', event.type);
-  metadata.set('content-type', event.contentType);
-  metadata.set('created', String(event.created));
-  return recorded;
 }

@@ -10,10 +10,10 @@ import {
   type PersistentSubscriptionToStreamResolvedEvent,
 } from '@eventstore/db-client';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '@hybrid/testing';
+import { eventually, specSeed } from '@hybrid/testing';
 import { closeClient, EventStoreProcesses, type StartedEventStore } from '../../test/event-store-process.js';
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
+const seed = specSeed();
 const processes = new EventStoreProcesses();
 let directory: string;
 let store: StartedEventStore;
@@ -122,7 +122,7 @@ describe('after a SIGKILL', () => {
     await eventually(async () => expect(await parked()).toBe(0n));
   });
 
-  it(`at any time, again and again, every event is given and settled in the end (SEED=${seed})`, async () => {
+  it(`at any time, again and again, every event is given and settled in the end`, async () => {
     const settings = toStream({
       startFrom: START,
       checkPointLowerBound: 1,

@@ -5,7 +5,7 @@
  * log: position → event · index: stream id, revision → position · ids: stream id, event id → revision
  * streams: name → state · counters: last position and next stream id
  */
-import { open, type Database, type RootDatabase } from 'lmdb';
+import { open, type Database, type RootDatabase, type RootDatabaseOptions } from 'lmdb';
 import { decodeRecord, encodeRecord, idBytes, type RecordedEvent } from './event-record.js';
 import { DamagedRecordError } from './store-errors.js';
 import { decodeState, encodeState, type StreamState } from './stream-state.js';
@@ -41,31 +41,28 @@ export class Tables {
 
   /** Opens or creates the tables in `directory`; `mapSize` bytes of address space are reserved and grow by themselves. */
   static open(directory: string, mapSize: number): Tables {
-    const root = open<Buffer, Buffer>({
-      ...BINARY,
-      path: directory,
-      noSubdir: false,
+    return Tables.of(directory, {
       mapSize,
-      maxDbs: 8,
       // A commit is over only when it is on disk: with overlapping sync readers would see events that a power cut
       // can still take away, and a failed sync would go unnoticed.
       overlappingSync: false,
       // The writer makes its own batches; lmdb's batching leaves a rejection unhandled when a commit fails.
       eventTurnBatching: false,
     });
-    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ ...BINARY, name });
-    return new Tables(root, table('log'), table('index'), table('ids'), table('streams'), table('counters'));
   }
 
   /** Opens existing tables to read them beside the server that writes them. Throws LMDB's own error. */
   static openReadOnly(directory: string, mapSize: number): Tables {
+    return Tables.of(directory, { mapSize, readOnly: true });
+  }
+
+  private static of(directory: string, options: RootDatabaseOptions): Tables {
     const root = open<Buffer, Buffer>({
       ...BINARY,
+      ...options,
       path: directory,
       noSubdir: false,
-      mapSize,
       maxDbs: 8,
-      readOnly: true,
     });
     const table = (name: string): Table => root.openDB<Buffer, Buffer>({ ...BINARY, name });
     return new Tables(root, table('log'), table('index'), table('ids'), table('streams'), table('counters'));

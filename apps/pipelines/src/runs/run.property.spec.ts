@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { specSeed } from '@hybrid/testing';
 import fc from 'fast-check';
 import { fold, isRejection } from '@hybrid/decider';
 import type { Definition } from '../language/definition.js';
@@ -65,8 +66,7 @@ const deliveries = fc.array(fc.record({ pick: fc.nat(1_000), again: fc.nat(2) })
   maxLength: 50,
 });
 
-/** A failure prints its seed; this takes it. */
-const seed = process.env['RUN_SEED'] ? { seed: Number(process.env['RUN_SEED']) } : {};
+const seed = { seed: specSeed() };
 
 const ENDINGS = ['RunSucceeded', 'RunFailed', 'RunCancelled'];
 

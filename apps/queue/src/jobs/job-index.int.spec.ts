@@ -3,14 +3,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
-import { eventually } from '@hybrid/testing';
+import { eventually, seededRandom } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { JobIndex } from './job-index.js';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 import type { JobState } from './job.state.js';
 
-const SEED = process.env.SPEC_SEED ? Number(process.env.SPEC_SEED) : Date.now() % 1_000_000;
 const LIVE = new Set<JobState['status']>(['QUEUED', 'CLAIMED', 'RUNNING']);
 const NOW = '2026-01-01T00:00:00.000Z';
 
@@ -96,8 +95,7 @@ describe('the index of live jobs', () => {
   };
 
   it('is what the whole log says, whenever it was started and whatever was written', async () => {
-    console.log(`seed ${SEED}: repeat with SPEC_SEED=${SEED}`);
-    const chance = generator(SEED);
+    const chance = seededRandom();
     const first = await start();
     const replicas = [await start()];
     for (let step = 0; step < 700; step++) {
@@ -143,14 +141,3 @@ describe('the index of live jobs', () => {
     await sameAsLog((await start()).index);
   });
 });
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
