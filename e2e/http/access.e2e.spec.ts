@@ -60,6 +60,8 @@ const ROUTES: Record<string, Row> = {
   'GET /api/operations/projections': { admin: 200 },
   'POST /api/operations/projections/{service}/{name}/rebuild': { admin: 404 },
   'POST /api/operations/projections/{service}/{name}/replay': { admin: 404 },
+  'GET /api/operations/consumers': { admin: 200 },
+  'POST /api/operations/consumers/{durable}/replay': { admin: 404 },
 };
 
 describe('who may use which route', () => {

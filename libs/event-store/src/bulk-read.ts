@@ -113,11 +113,15 @@ function decode(message: Buffer): BulkBatch {
     const data = bytes();
     const metadata = bytes();
     events.push({
-      ...{ streamId, id, type, isJson, revision },
+      streamId,
+      id,
+      type,
+      isJson,
+      revision,
       position: { commit, prepare: commit },
       created: new Date(Number(ticks / 10_000n)),
-      data: isJson ? parse(data, String(data)) : data,
-      metadata: metadata.length ? parse(metadata, metadata) : undefined,
+      data: isJson ? parse(data, String) : data,
+      metadata: metadata.length ? parse(metadata, (bytes) => bytes) : undefined,
     } as RecordedEvent);
   }
   return { events, position: { commit: looked, prepare: looked } };
@@ -128,10 +132,10 @@ function uuid(hex: string): string {
 }
 
 /** Like the official client: what claims to be JSON and is not comes as it is. */
-function parse(json: Buffer, otherwise: unknown): unknown {
+function parse(json: Buffer, otherwise: (json: Buffer) => unknown): unknown {
   try {
     return JSON.parse(json.toString());
   } catch {
-    return otherwise;
+    return otherwise(json);
   }
 }
