@@ -8,7 +8,7 @@ switch (what) {
     await (await import('./store/store-bench.js')).benchStore(options);
     break;
   case 'no-op-server':
-    await (await import('./store/no-op-server.js')).serveNothing();
+    await (await import('./store/no-op-server.js')).serveNothing(options[0]);
     break;
   default:
     console.error(`bench: '${what}' is not known; it is queue or store`);

@@ -1,6 +1,9 @@
 /**
  * A server that stores nothing: it answers every append at once and every read with the same event, from bytes that
  * were made before. What the official client reaches against it is what the client can do at all.
+ *
+ * Given a file it writes each append there and syncs before it answers, one sync for all that wait: the least that a
+ * server which keeps its word must do.
  */
 import featuresGrpc from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
@@ -10,14 +13,16 @@ import pb from '@eventstore/db-client/generated/streams_pb.js';
 import { Server, ServerCredentials, type ServerDuplexStream, type ServerWritableStream } from '@grpc/grpc-js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import { once } from 'node:events';
+import { open, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { PAYLOAD } from './payload.js';
+import { PAYLOAD, RECORD } from './payload.js';
 
 type ReadCall = ServerWritableStream<pb.ReadReq, Uint8Array>;
 type AppendCall = ServerDuplexStream<pb.BatchAppendReq, pb.BatchAppendResp>;
 
 /** Runs until it is killed; says its port in a ready line. A read answers as many events as its count says, then waits if it is a subscription. */
-export async function serveNothing(): Promise<void> {
+export async function serveNothing(syncedFile: string | undefined): Promise<void> {
+  const log = syncedFile === undefined ? undefined : new SyncedLog(await open(syncedFile, 'a'));
   const { StreamsService } = streamsGrpc;
   const { ServerFeaturesService } = featuresGrpc;
   const server = new Server();
@@ -27,7 +32,7 @@ export async function serveNothing(): Promise<void> {
     { read: { ...read, responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes.buffer) }, batchAppend },
     {
       read: (call: ReadCall) => void answerRead(call, event),
-      batchAppend: answerAppends,
+      batchAppend: (call: AppendCall) => answerAppends(call, log),
     },
   );
   server.addService(ServerFeaturesService, {
@@ -63,20 +68,47 @@ async function answerRead(call: ReadCall, event: Uint8Array): Promise<void> {
   call.end();
 }
 
-function answerAppends(call: AppendCall): void {
+function answerAppends(call: AppendCall, log: SyncedLog | undefined): void {
   call.on('data', (request: pb.BatchAppendReq) => {
     if (!request.getIsFinal()) return;
-    const success = new pb.BatchAppendResp.Success().setCurrentRevision('1');
-    const at = new shared.AllStreamPosition().setCommitPosition('1').setPreparePosition('1');
-    call.write(
-      new pb.BatchAppendResp()
-        .setCorrelationId(request.getCorrelationId())
-        .setStreamIdentifier(request.getOptions()?.getStreamIdentifier())
-        .setAny(new empty.Empty())
-        .setSuccess(success.setPosition(at)),
-    );
+    if (log) log.append(() => call.write(success(request)));
+    else call.write(success(request));
   });
   call.on('end', () => call.end());
+}
+
+function success(request: pb.BatchAppendReq): pb.BatchAppendResp {
+  const success = new pb.BatchAppendResp.Success().setCurrentRevision('1');
+  const at = new shared.AllStreamPosition().setCommitPosition('1').setPreparePosition('1');
+  return new pb.BatchAppendResp()
+    .setCorrelationId(request.getCorrelationId())
+    .setStreamIdentifier(request.getOptions()?.getStreamIdentifier())
+    .setAny(new empty.Empty())
+    .setSuccess(success.setPosition(at));
+}
+
+/** Records of the usual size, synced in groups. */
+class SyncedLog {
+  private waiting: (() => void)[] = [];
+  private writing = false;
+
+  constructor(private readonly file: FileHandle) {}
+
+  append(synced: () => void): void {
+    this.waiting.push(synced);
+    if (!this.writing) void this.drain();
+  }
+
+  private async drain(): Promise<void> {
+    this.writing = true;
+    while (this.waiting.length > 0) {
+      const group = this.waiting.splice(0);
+      await this.file.write(Buffer.alloc(group.length * RECORD.length, RECORD));
+      await this.file.datasync();
+      for (const synced of group) synced();
+    }
+    this.writing = false;
+  }
 }
 
 function oneEvent(): pb.ReadResp {

@@ -3,7 +3,7 @@
  * sync, LMDB alone, and the official client against a server that stores nothing; then how it is with long histories.
  */
 import { bundleOf, startEventStore, startProcess } from '@hybrid/servers';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,64 +36,75 @@ export async function benchStore(args: string[]): Promise<void> {
 
 async function benchAppends(directory: string): Promise<void> {
   console.log(
-    'Append, one event a call\n  in flight  what                        p50 ms    p95 ms   per second',
+    'Append, one event a call\n  in flight  what                              p50 ms    p95 ms   per second',
   );
   row(1, 'disk: append and sync', await measureSync(directory, SYNCS));
-  await withStores(directory, async (stores) => {
+  const servers = [await noServer(), await syncServer(join(directory, 'synced')), await ourServer(directory)];
+  try {
     for (const inFlight of IN_FLIGHT) {
       const count = inFlight === 1 ? SYNCS : 10_000;
       row(inFlight, 'LMDB alone', await measureLmdb(directory, inFlight, count));
-      for (const { name, store } of stores) {
+      for (const { name, store } of servers) {
         await store.append(inFlight, count / 10);
         row(inFlight, name, await store.append(inFlight, count));
       }
     }
-  });
+  } finally {
+    for (const { stop } of servers) await stop();
+  }
 }
 
 async function benchReads(directory: string): Promise<void> {
   console.log(`\nRead ${EVENTS} events\n  what                                          events per second`);
-  await withStores(directory, async (stores) => {
-    for (const { name, store } of stores) {
-      if (name === OURS) await store.fill(EVENTS);
+  const [none, ours] = [await noServer(), await ourServer(directory)];
+  try {
+    await ours.store.fill(EVENTS);
+    for (const { name, store } of [none, ours]) {
       line(`read $all, ${name}`, await store.readAll(EVENTS));
       line(`subscribe to $all, ${name}`, await store.subscribe(EVENTS));
-      if (name === OURS) line(`in batches, past the client, ${name}`, await store.bulkRead(EVENTS));
     }
-  });
+    line(`in batches, past the client, ${ours.name}`, await ours.store.bulkRead(EVENTS));
+  } finally {
+    for (const { stop } of [none, ours]) await stop();
+  }
 }
 
-const OURS = 'hybrid event store';
+/** A server of its own process, with a client of its own. */
+interface Measured {
+  name: string;
+  store: MeasuredStore;
+  stop(): Promise<void>;
+}
 
-/** Our store and the one that stores nothing, each its own process, each with its own client. */
-async function withStores(
-  directory: string,
-  work: (stores: { name: string; store: MeasuredStore }[]) => Promise<void>,
-): Promise<void> {
-  const dataDir = join(directory, 'store');
-  await mkdir(dataDir, { recursive: true });
-  const ours = await startEventStore({ dataDir });
-  const none = await startProcess({
-    name: 'no-op server',
+function noServer(): Promise<Measured> {
+  return benchServer('client, server stores nothing', []);
+}
+
+function syncServer(file: string): Promise<Measured> {
+  return benchServer('client, server only syncs', [file]);
+}
+
+async function benchServer(name: string, args: string[]): Promise<Measured> {
+  const server = await startProcess({
+    name,
     command: process.execPath,
-    args: [bundleOf('bench'), 'no-op-server'],
+    args: [bundleOf('bench'), 'no-op-server', ...args],
   });
-  const { port } = await none.ready;
-  const stores = [
-    {
-      name: 'client, server stores nothing',
-      store: new MeasuredStore(`esdb://127.0.0.1:${String(port)}?tls=false`),
-    },
-    { name: OURS, store: new MeasuredStore(ours.url) },
-  ];
-  try {
-    await work(stores);
-  } finally {
-    await Promise.all(stores.map(({ store }) => store.close()));
-    await none.kill();
-    await ours.stop();
+  const { port } = await server.ready;
+  const store = new MeasuredStore(`esdb://127.0.0.1:${String(port)}?tls=false`);
+  return { name, store, stop: async () => void (await Promise.all([store.close(), server.kill()])) };
+}
+
+async function ourServer(directory: string): Promise<Measured> {
+  const dataDir = await mkdtemp(join(directory, 'store-'));
+  const server = await startEventStore({ dataDir });
+  const store = new MeasuredStore(server.url);
+  const stop = async () => {
+    await store.close();
+    await server.stop();
     await rm(dataDir, { recursive: true });
-  }
+  };
+  return { name: 'hybrid event store', store, stop };
 }
 
 function row(inFlight: number, name: string, { p50, p95, rate }: Figures): void {
