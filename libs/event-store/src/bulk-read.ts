@@ -106,10 +106,10 @@ function decode(message: Buffer): BulkBatch {
     const revision = message.readBigUInt64BE(at + 8);
     const ticks = message.readBigUInt64BE(at + 16);
     const id = uuid(message.toString('hex', at + 24, at + 40));
-    const isJson = message.readUInt8(at + 40) === 1;
-    at += 41;
+    at += 40;
     const streamId = text();
     const type = text();
+    const isJson = text() === 'application/json';
     const data = bytes();
     const metadata = bytes();
     events.push({

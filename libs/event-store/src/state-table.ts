@@ -39,7 +39,15 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
     on conflict (id) do update set ${all
       .slice(3)
       .map((name) => `${name} = excluded.${name}`)
-      .join(', ')}`;
+      .join(', ')} where ${table}.revision < excluded.revision`;
+  const rowsOf = async (connection: PoolClient, ids: string[]): Promise<Row<State>[]> => {
+    if (ids.length === 0) return [];
+    const { rows } = await connection.query<Row<State>>(
+      `select id, org, created_at, revision, state from ${table} where id = any($1)`,
+      [ids],
+    );
+    return rows;
+  };
   return {
     schema,
     name: table,
@@ -59,11 +67,9 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
         if (list) list.push(stored);
         else byId.set(stored.thingId, [stored]);
       }
-      const { rows } = await connection.query<Row<State>>(
-        `select id, org, created_at, revision, state from ${table} where id = any($1)`,
-        [[...byId.keys()]],
-      );
-      const before = new Map(rows.map((row) => [row.id, row]));
+      // What begins here is folded from its beginning, whether it has a row already or not: no need to look.
+      const begun = [...byId].filter(([, list]) => list[0]!.revision > 0n).map(([id]) => id);
+      const before = new Map((await rowsOf(connection, begun)).map((row) => [row.id, row]));
       const after = [...byId].flatMap(([id, list]) => {
         const row = before.get(id);
         const fresh = list.filter(({ revision }) => revision > BigInt(row?.revision ?? -1));

@@ -50,7 +50,9 @@ export async function measureRebuild(directory: string, events: number): Promise
   } finally {
     await store.close();
     await pool.end();
-    await Promise.all([server.stop(), postgres.stop()]);
+    // One after the other: connections need a moment to end, and PostgreSQL would complain.
+    await server.stop();
+    await postgres.stop();
   }
 }
 

@@ -2,23 +2,23 @@
  * Many events in one message, for readers of long histories: one message per event is what limits EventStoreDB's Read.
  *
  * Layout 1, big endian: layout u8 · position up to which the log was looked at u64 · then per event: position u64 ·
- * revision u64 · created u64 (100 ns ticks since 1970) · id 16 bytes · 1 if JSON, else 0 u8 · stream, type (u16 length +
- * UTF-8) · data, metadata (u32 length + bytes).
+ * revision u64 · created u64 (100 ns ticks since 1970) · id 16 bytes · stream, type and content type (u16 length +
+ * UTF-8) · data, metadata (u32 length + bytes). So far a record on disk has the same form; should that change, records
+ * are to be rewritten here, as readers of other versions know layout 1.
  */
-import { idBytes, type RecordedEvent } from '../store/event-record.js';
+import { recordBody } from '../store/event-record.js';
 
 const LAYOUT = 1;
 const HEADER = 1 + 8;
-const FIXED = 8 + 8 + 8 + 16 + 1;
-const LENGTHS = 2 * 2 + 2 * 4;
 
 export class EventBatch {
   private readonly parts: Uint8Array[] = [];
   /** Bytes so far. */
   size = HEADER;
 
-  add(event: RecordedEvent): void {
-    const part = encode(event);
+  /** Takes a checked record. */
+  add(record: Buffer): void {
+    const part = recordBody(record);
     this.parts.push(part);
     this.size += part.length;
   }
@@ -30,30 +30,4 @@ export class EventBatch {
     header.writeBigUInt64BE(BigInt(position), 1);
     return Buffer.concat([header, ...this.parts], this.size);
   }
-}
-
-function encode(event: RecordedEvent): Buffer {
-  const { data, customMetadata: metadata } = event;
-  const stream = Buffer.from(event.stream);
-  const type = Buffer.from(event.type);
-  const part = Buffer.allocUnsafe(
-    FIXED + LENGTHS + stream.length + type.length + data.length + metadata.length,
-  );
-  part.writeBigUInt64BE(BigInt(event.position), 0);
-  part.writeBigUInt64BE(event.revision, 8);
-  part.writeBigUInt64BE(event.created, 16);
-  part.set(idBytes(event.id), 24);
-  part.writeUInt8(event.contentType === 'application/json' ? 1 : 0, 40);
-  let at = FIXED;
-  for (const text of [stream, type]) {
-    at = part.writeUInt16BE(text.length, at);
-    part.set(text, at);
-    at += text.length;
-  }
-  for (const bytes of [data, metadata]) {
-    at = part.writeUInt32BE(bytes.length, at);
-    part.set(bytes, at);
-    at += bytes.length;
-  }
-  return part;
 }

@@ -59,10 +59,10 @@ export function encodeRecord(event: RecordedEvent): Buffer {
 }
 
 /**
- * Reads a record back; data and metadata are views into `record`.
- * Throws DamagedRecordError, naming `where`, when a byte differs from what was written or the record is another's.
+ * Checks that a record is what was written for `position`.
+ * Throws DamagedRecordError, naming `where`, when a byte differs or the record is another's.
  */
-export function decodeRecord(record: Buffer, position: number, where: string): RecordedEvent {
+export function checkRecord(record: Buffer, position: number, where: string): void {
   if (record.length < FIXED + LENGTHS || record.readUInt32BE(0) !== crc32(record.subarray(4)))
     throw new DamagedRecordError(where, 'its checksum does not match');
   const layout = record.readUInt8(4);
@@ -70,6 +70,21 @@ export function decodeRecord(record: Buffer, position: number, where: string): R
     throw new DamagedRecordError(where, `it has layout ${layout}; this version reads layout ${LAYOUT}`);
   const stored = Number(record.readBigUInt64BE(5));
   if (stored !== position) throw new DamagedRecordError(where, `it holds the event of position ${stored}`);
+}
+
+/** What follows checksum and layout in a checked record; a view. */
+export function recordBody(record: Buffer): Buffer {
+  return record.subarray(5);
+}
+
+/** The stream's name in a checked record, UTF-8; a view. */
+export function recordStream(record: Buffer): Buffer {
+  return record.subarray(FIXED + 2, FIXED + 2 + record.readUInt16BE(FIXED));
+}
+
+/** Reads a record back; data and metadata are views into `record`. Throws as `checkRecord`. */
+export function decodeRecord(record: Buffer, position: number, where: string): RecordedEvent {
+  checkRecord(record, position, where);
   let at = FIXED;
   const text = () => {
     const start = at + 2;

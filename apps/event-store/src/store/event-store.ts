@@ -94,6 +94,11 @@ export class EventStore {
     return this.newest.at(position) ?? this.tables.eventAt(position);
   }
 
+  /** The checked record of an event. Throws DamagedRecordError. */
+  recordAt(position: number): Buffer {
+    return this.tables.recordAt(position);
+  }
+
   /** State of a stream that was ever written. Throws StreamDeletedError for a tombstoned one or its metadata. */
   streamState(stream: string): StreamState | undefined {
     const state = this.tables.streamState(stream);

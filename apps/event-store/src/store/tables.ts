@@ -6,7 +6,7 @@
  * streams: name → state · counters: last position and next stream id
  */
 import { open, type Database, type RootDatabase, type RootDatabaseOptions } from 'lmdb';
-import { decodeRecord, encodeRecord, idBytes, type RecordedEvent } from './event-record.js';
+import { checkRecord, decodeRecord, encodeRecord, idBytes, type RecordedEvent } from './event-record.js';
 import { DamagedRecordError } from './store-errors.js';
 import { decodeState, encodeState, type StreamState } from './stream-state.js';
 
@@ -109,9 +109,20 @@ export class Tables {
 
   /** The event at a position that the counters say is taken. Throws DamagedRecordError. */
   eventAt(position: number): RecordedEvent {
+    return decodeRecord(this.logged(position), position, `position ${position}`);
+  }
+
+  /** The checked record at a position that the counters say is taken. Throws DamagedRecordError. */
+  recordAt(position: number): Buffer {
+    const record = this.logged(position);
+    checkRecord(record, position, `position ${position}`);
+    return record;
+  }
+
+  private logged(position: number): Buffer {
     const record = this.log.get(u64(position));
     if (!record) throw new DamagedRecordError(`position ${position}`, 'it is missing');
-    return decodeRecord(record, position, `position ${position}`);
+    return record;
   }
 
   /** The event at a revision that the stream's state says is there. Throws DamagedRecordError. */
