@@ -32,7 +32,7 @@ function fail(error: unknown): never {
 }
 
 async function serveUntilStopped(): Promise<void> {
-  const stop = await serve();
+  const { ready, stop } = await serve();
   let stopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
@@ -40,6 +40,8 @@ async function serveUntilStopped(): Promise<void> {
       stopping = true;
       stop().then(() => process.exit(0), fail);
     });
+  // Only now: whoever hears it may stop the process at once.
+  process.stdout.write(`${JSON.stringify(ready)}\n`);
 }
 
 try {

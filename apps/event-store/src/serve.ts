@@ -13,8 +13,14 @@ import type { EventStore } from './store/event-store.js';
 import { describeRecovery, recoverStore } from './store/recovery.js';
 import { DamagedRecordError, DamagedStoreError } from './store/store-errors.js';
 
-/** Starts; answers how to stop. Throws what `explain` in main.ts explains. */
-export async function serve(): Promise<() => Promise<void>> {
+interface Serving {
+  /** To be said once who hears it may stop the process. */
+  ready: object;
+  stop(): Promise<void>;
+}
+
+/** Starts. Throws what `explain` in main.ts explains. */
+export async function serve(): Promise<Serving> {
   const settings = readSettings(process.env);
   const { host, port, directory, mapSize, tls, usersFile, healthPort } = settings;
   const credentials = serverCredentials(tls);
@@ -32,24 +38,21 @@ export async function serve(): Promise<() => Promise<void>> {
       await store.close();
     };
     try {
-      const ready = {
-        ready: true,
-        service: 'event-store',
-        host,
-        port: await server.listen(host, port, credentials),
-      };
+      const bound = await server.listen(host, port, credentials);
       const healthAt = healthPort === undefined ? {} : { healthPort: await health.listen(host, healthPort) };
-      process.stdout.write(`${JSON.stringify({ ...ready, ...healthAt })}\n`);
+      scrub.start();
+      return {
+        ready: { ready: true, service: 'event-store', host, port: bound, ...healthAt },
+        stop: async () => {
+          await stop();
+          stopped(directory, store.lastPosition);
+          unlock();
+        },
+      };
     } catch (error) {
       await stop();
       throw error;
     }
-    scrub.start();
-    return async () => {
-      await stop();
-      stopped(directory, store.lastPosition);
-      unlock();
-    };
   } catch (error) {
     unlock();
     throw error;

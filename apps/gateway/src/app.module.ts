@@ -10,7 +10,7 @@ import { MetricsController } from './health/metrics.controller.js';
 import { AccessGuard } from './identity/access.guard.js';
 import { Identity, Tokens } from './identity/identity.js';
 import { ConsumersController } from './operations/consumers.controller.js';
-import { OperationsController } from './operations/operations.controller.js';
+import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
 import { LogsController } from './queue/logs.controller.js';
 import { QueueController } from './queue/queue.controller.js';
@@ -30,7 +30,7 @@ export class GatewayModule {
         PipelinesController,
         ArtifactsController,
         EventsController,
-        OperationsController,
+        ProjectionsController,
         ConsumersController,
       ],
       providers: [

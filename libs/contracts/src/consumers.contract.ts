@@ -4,9 +4,6 @@
  */
 import { request } from './request.js';
 
-/** Services that are asked for their consumers; some have none. */
-export const CONSUMING_SERVICES = ['queue', 'pipelines', 'agents', 'registry'] as const;
-
 /** JetStream stream of the events that consumers gave up: `parked.<durable>.<event id>`. */
 export const PARKED_STREAM = 'PARKED';
 

@@ -1,5 +1,8 @@
 import { request } from './request.js';
 
+/** Every service that answers messages, the gateway left out: it only asks. */
+export const SERVICES = ['queue', 'pipelines', 'agents', 'registry'] as const;
+
 /** Answered by every service: itself and what it depends on. */
 export interface ServiceHealth {
   service: string;

@@ -8,5 +8,5 @@ export * from './pipelines.contract.js';
 export * from './registry.contract.js';
 export * from './events.contract.js';
 export * from './health.contract.js';
-export * from './operations.contract.js';
+export * from './projections.contract.js';
 export * from './consumers.contract.js';

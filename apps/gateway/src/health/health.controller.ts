@@ -1,4 +1,4 @@
-import { DEFAULT_ORG, healthRequest, serviceCall } from '@hybrid/contracts';
+import { DEFAULT_ORG, healthRequest, serviceCall, SERVICES } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Controller, Get, HttpCode, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
@@ -8,8 +8,6 @@ import { Public } from '../identity/access.guard.js';
 
 declare const HYBRID_VERSION: string;
 const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : 'development';
-
-const SERVICES = ['queue', 'pipelines', 'agents', 'registry'];
 
 @ApiTags('health')
 @Public()

@@ -1,17 +1,10 @@
-import {
-  CONSUMING_SERVICES,
-  consumerRequests,
-  problem,
-  ProblemError,
-  serviceOfDurable,
-  type CallContext,
-  type ConsumerView,
-} from '@hybrid/contracts';
+import { consumerRequests, problem, serviceOfDurable, SERVICES } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { Allow } from '../identity/access.guard.js';
+import { askServices } from './ask-services.js';
 
 @ApiTags('operations')
 @ApiBearerAuth()
@@ -23,15 +16,10 @@ export class ConsumersController {
   @Get('consumers')
   @Allow('admin')
   async consumers(@Caller() caller: Caller) {
-    const answers = await Promise.all(
-      CONSUMING_SERVICES.map(async (service) => [service, await this.ask(service, caller)] as const),
-    );
-    const consumers = answers.flatMap(([, { consumers }]) => consumers);
-    return {
-      consumers,
-      total: consumers.length,
-      services: Object.fromEntries(answers.map(([service, { status }]) => [service, status])),
-    };
+    const { requests } = this.connections;
+    const { answers, services } = await askServices(requests, (name) => consumerRequests(name).list, caller);
+    const consumers = answers.flatMap(({ consumers }) => consumers);
+    return { consumers, total: consumers.length, services };
   }
 
   /** Handles parked events again, oldest first; what fails again stays parked. */
@@ -40,24 +28,9 @@ export class ConsumersController {
   @Allow('admin')
   async replay(@Param('durable') durable: string, @Caller() caller: Caller) {
     // Nothing that a caller writes becomes part of a subject.
-    const service = CONSUMING_SERVICES.find((name) => name === serviceOfDurable(durable));
+    const service = SERVICES.find((name) => name === serviceOfDurable(durable));
     if (!service) throw problem('not_found', 'consumer_not_found', `there is no consumer ${durable}`);
     const { replay } = consumerRequests(service);
     return { durable, ...(await this.connections.requests.send(replay, { durable }, caller)) };
-  }
-
-  /** `unreachable`, or the code of what went wrong there, rather than an answer without it. */
-  private async ask(
-    service: string,
-    call: CallContext,
-  ): Promise<{ status: string; consumers: ConsumerView[] }> {
-    try {
-      const answer = await this.connections.requests.send(consumerRequests(service).list, {}, call);
-      return { status: 'answered', ...answer };
-    } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
-      const { kind, code } = error.problem;
-      return { status: kind === 'unavailable' ? 'unreachable' : code, consumers: [] };
-    }
   }
 }

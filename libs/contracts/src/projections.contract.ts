@@ -1,9 +1,6 @@
 /** Operation of read models: what every service that keeps some answers. Owner: `libs/service`, for each service. */
 import { request } from './request.js';
 
-/** Services with read models of their own, which are asked for their state. */
-export const PROJECTING_SERVICES = ['queue', 'pipelines', 'agents', 'registry'] as const;
-
 /**
  * LIVE: one replica projects. DEGRADED: it does, but some streams are parked. INACTIVE: nobody projects at the moment, as
  * for a second between two replicas.

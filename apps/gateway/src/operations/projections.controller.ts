@@ -1,36 +1,29 @@
-import {
-  PROJECTING_SERVICES,
-  problem,
-  ProblemError,
-  projectionRequests,
-  type CallContext,
-  type ProjectionView,
-} from '@hybrid/contracts';
+import { problem, projectionRequests, SERVICES } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { Allow } from '../identity/access.guard.js';
+import { askServices } from './ask-services.js';
 
 @ApiTags('operations')
 @ApiBearerAuth()
 @Controller('api/operations')
-export class OperationsController {
+export class ProjectionsController {
   constructor(private readonly connections: Connections) {}
 
   /** Read models of all services. `services` names each one; of one that does not answer there are no projections. */
   @Get('projections')
   @Allow('admin')
   async projections(@Caller() caller: Caller) {
-    const answers = await Promise.all(
-      PROJECTING_SERVICES.map(async (service) => [service, await this.ask(service, caller)] as const),
+    const { requests } = this.connections;
+    const { answers, services } = await askServices(
+      requests,
+      (name) => projectionRequests(name).list,
+      caller,
     );
-    const projections = answers.flatMap(([, { projections }]) => projections);
-    return {
-      projections,
-      total: projections.length,
-      services: Object.fromEntries(answers.map(([service, { status }]) => [service, status])),
-    };
+    const projections = answers.flatMap(({ projections }) => projections);
+    return { projections, total: projections.length, services };
   }
 
   /** Builds it anew beside the live one; the progress is in the list. */
@@ -50,31 +43,16 @@ export class OperationsController {
     const { replay } = requestsOf(service);
     return { service, name, ...(await this.connections.requests.send(replay, { name }, caller)) };
   }
-
-  /** `unreachable`, or the code of what went wrong there, rather than an answer without it. */
-  private async ask(
-    service: string,
-    call: CallContext,
-  ): Promise<{ status: string; projections: ProjectionView[] }> {
-    try {
-      const answer = await this.connections.requests.send(projectionRequests(service).list, {}, call);
-      return { status: 'answered', ...answer };
-    } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
-      const { kind, code } = error.problem;
-      return { status: kind === 'unavailable' ? 'unreachable' : code, projections: [] };
-    }
-  }
 }
 
 /** Nothing that a caller writes becomes part of a subject. */
 function requestsOf(service: string) {
-  const known = PROJECTING_SERVICES.find((name) => name === service);
+  const known = SERVICES.find((name) => name === service);
   if (!known)
     throw problem(
       'not_found',
       'service_unknown',
-      `no service ${service} has projections; there are ${PROJECTING_SERVICES.join(', ')}`,
+      `no service ${service} has projections; there are ${SERVICES.join(', ')}`,
     );
   return projectionRequests(known);
 }
