@@ -12,8 +12,10 @@ import {
   type Credentials,
   type PersistentSubscriptionToStreamResolvedEvent,
 } from '@eventstore/db-client';
+import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
+import { answers, appending, openAppends } from '../../test/append-call.js';
 import { closeClient, EventStoreProcesses } from '../../test/event-store-process.js';
 import { selfSignedCertificate, type CertificateFiles } from '../../test/self-signed-certificate.js';
 
@@ -152,6 +154,25 @@ describe('with a password', () => {
 });
 
 describe('the ACL of a stream', () => {
+  it('is obeyed by each of many appends in one message', async () => {
+    const [open, closed] = [newStream(), newStream()];
+    await ann.setStreamMetadata(closed, { acl: { writeRoles: ['ann'] } } as never);
+    const appends = await openAppends(bob);
+    try {
+      appends.write(appending({ number: 1, stream: closed }, { number: 2, stream: open }));
+      expect(Object.fromEntries(await answers(appends, 2))).toMatchObject({
+        1: { result: 2, status: status.PERMISSION_DENIED },
+        2: { result: 0 },
+      });
+    } finally {
+      appends.on('error', () => undefined);
+      appends.cancel();
+    }
+    const strangers = await openAppends(connect({ username: 'eve', password: 'ann-secret' }));
+    strangers.write(appending({ number: 1, stream: open }));
+    await expect(answers(strangers, 1)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+  });
+
   it('is obeyed, and its change at once', async () => {
     const stream = newStream();
     await ann.appendToStream(stream, events(2));

@@ -16,6 +16,11 @@ export class EventBatch {
   /** Bytes so far. */
   size = HEADER;
 
+  /** Events so far. */
+  get count(): number {
+    return this.parts.length;
+  }
+
   /** Takes a checked record. */
   add(record: Buffer): void {
     const part = recordBody(record);

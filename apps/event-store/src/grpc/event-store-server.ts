@@ -11,10 +11,12 @@ import {
   type PersistentSubscriptions,
 } from '../persistent-subscriptions/persistent-subscriptions.js';
 import type { EventStore } from '../store/event-store.js';
+import { appendBatchesHandler } from './append-batches.handler.js';
 import { appendHandler } from './append.handler.js';
 import { batchAppendHandler } from './batch-append.handler.js';
+import { batchesService } from './batches-service.js';
 import { deleteHandler, tombstoneHandler } from './delete.handlers.js';
-import { batchesService, readBatchesHandler } from './read-batches.handler.js';
+import { readBatchesHandler } from './read-batches.handler.js';
 import { readHandler } from './read.handler.js';
 import type { OpenCalls } from './reply-stream.js';
 import { supportedMethodsHandler } from './server-features.handler.js';
@@ -53,7 +55,10 @@ export class EventStoreServer {
       delete: deleteHandler(store, access),
       tombstone: tombstoneHandler(store, access),
     });
-    this.server.addService(batchesService, { read: readBatchesHandler(store, this.openCalls, access) });
+    this.server.addService(batchesService, {
+      read: readBatchesHandler(store, this.openCalls, access),
+      append: appendBatchesHandler(store, this.openCalls, access),
+    });
     this.subscriptions = persistentSubscriptions(store, this.openCalls);
     const { service } = this.subscriptions;
     this.server.addService(

@@ -1,9 +1,9 @@
 /**
- * hybrid.eventstore.Batches/Read: the log from a position to its present end, filtered by stream prefixes, many events a
- * message (layout: event-batches.ts). Ours alone: a client falls back to EventStoreDB's own Read where it is UNIMPLEMENTED.
+ * hybrid.eventstore.Batches/Read: the log from a position to its present end, and on if it is asked to follow, filtered by
+ * stream prefixes, many events a message (layout: event-batches.ts). Ours alone: a client falls back to EventStoreDB's own Read where it is UNIMPLEMENTED.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { handleServerStreamingCall, ServerWritableStream, ServiceDefinition } from '@grpc/grpc-js';
+import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { AccessControl } from '../access/access-control.js';
 import { recordStream } from '../store/event-record.js';
 import type { EventStore } from '../store/event-store.js';
@@ -16,22 +16,10 @@ import { BadRequestError, toServiceError } from './rpc-failure.js';
 const MESSAGE_BYTES = 1024 * 1024;
 /** Events looked at before the reader hears how far it is, wanted or not. */
 const MESSAGE_EVENTS = 50_000;
+/** As above, for a reader that follows: it writes down how far it is, and that should be seldom. */
+const LIVE_EVENTS = 500;
 /** Events looked at before other calls get their turn. */
 const SCAN_BEFORE_TURN = 500;
-
-const raw = (bytes: Buffer) => bytes;
-
-export const batchesService = {
-  read: {
-    path: '/hybrid.eventstore.Batches/Read',
-    requestStream: false,
-    responseStream: true,
-    requestSerialize: raw,
-    requestDeserialize: raw,
-    responseSerialize: raw,
-    responseDeserialize: raw,
-  },
-} satisfies ServiceDefinition;
 
 export function readBatchesHandler(
   store: EventStore,
@@ -56,18 +44,32 @@ async function serve(
   replies: ReplyStream<Buffer>,
 ): Promise<void> {
   if (access) (await access.callerOf(call.metadata)).require('read', '$all');
-  const { after, prefixes } = parseRequest(call.request);
+  const { after, prefixes, follow } = parseRequest(call.request);
   const matches = prefixFilter(prefixes);
-  const last = store.lastPosition;
   let batch = new EventBatch();
-  for (let position = after + 1; position <= last; position++) {
-    const record = store.recordAt(position);
-    if (matches(recordStream(record))) batch.add(record);
-    if (batch.size >= MESSAGE_BYTES || position % MESSAGE_EVENTS === 0 || position === last) {
-      await replies.send(batch.bytes(position));
-      batch = new EventBatch();
+  let next = after + 1;
+  /** The reader knows of everything up to here. */
+  let told = after;
+  const tell = async (position: number) => {
+    await replies.send(batch.bytes(position));
+    batch = new EventBatch();
+    told = position;
+  };
+  for (let live = false; ; live = true) {
+    const last = store.lastPosition;
+    for (; next <= last; next++) {
+      const record = store.recordAt(next);
+      if (matches(recordStream(record))) batch.add(record);
+      if (batch.size >= MESSAGE_BYTES || next % MESSAGE_EVENTS === 0) await tell(next);
+      if (next % SCAN_BEFORE_TURN === 0) await turn();
+      if (replies.closing.aborted) throw new StoreClosedError();
     }
-    if (position % SCAN_BEFORE_TURN === 0) await turn();
+    // Who follows hears at once that it does, whatever there is.
+    const due = live ? batch.count > 0 || last - told >= LIVE_EVENTS : follow || told < last;
+    if (due) await tell(Math.max(last, after));
+    if (!follow) return;
+    // Events may have come while the last ones were sent: wait only where there are none, in the same turn.
+    if (store.lastPosition < next) await store.changes.next(undefined, replies.closing);
     if (replies.closing.aborted) throw new StoreClosedError();
   }
 }
@@ -79,15 +81,23 @@ function prefixFilter(prefixes: string[]): (stream: Buffer) => boolean {
   return (stream) => wanted.some((prefix) => stream.subarray(0, prefix.length).equals(prefix));
 }
 
-/** `{"after": position, "prefixes": ["job-"]}`; no prefixes: every event, those of the system included. */
-function parseRequest(request: Buffer): { after: number; prefixes: string[] } {
+interface Request {
+  after: number;
+  prefixes: string[];
+  follow: boolean;
+}
+
+/** `{"after": position, "prefixes": ["job-"], "follow": true}`; no prefixes: every event, those of the system included. */
+function parseRequest(request: Buffer): Request {
   try {
-    const { after, prefixes } = JSON.parse(request.toString()) as Record<string, unknown>;
-    if (Number.isSafeInteger(after) && (after as number) >= 0)
+    const { after, prefixes, follow = false } = JSON.parse(request.toString()) as Record<string, unknown>;
+    if (Number.isSafeInteger(after) && (after as number) >= 0 && typeof follow === 'boolean')
       if (Array.isArray(prefixes) && prefixes.every((prefix) => typeof prefix === 'string'))
-        return { after: after as number, prefixes };
+        return { after: after as number, prefixes, follow };
   } catch {
     // Falls through: what is not JSON is as wrong as what has other properties.
   }
-  throw new BadRequestError('A read of batches needs {"after": position, "prefixes": ["…"]} as JSON.');
+  throw new BadRequestError(
+    'A read of batches needs {"after": position, "prefixes": ["…"], "follow": true or false} as JSON.',
+  );
 }

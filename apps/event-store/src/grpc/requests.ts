@@ -20,16 +20,24 @@ type ProposedMessage = pb.AppendReq.ProposedMessage | pb.BatchAppendReq.Proposed
 
 /** The stream a request is about. Throws BadRequestError. */
 export function streamName(identifier: shared.StreamIdentifier | undefined): string {
-  const bytes = identifier?.getStreamName_asU8() ?? new Uint8Array(0);
+  return checkStreamName(identifier?.getStreamName_asU8() ?? new Uint8Array(0));
+}
+
+/** The stream a command writes to. Throws BadRequestError. */
+export function writableStreamName(identifier: shared.StreamIdentifier | undefined): string {
+  return checkWritable(streamName(identifier));
+}
+
+/** A name from its bytes. Throws BadRequestError. */
+export function checkStreamName(bytes: Uint8Array): string {
   if (bytes.length === 0) throw new BadRequestError('The request names no stream.');
   if (bytes.length > MAX_NAME_BYTES)
     throw new BadRequestError(`A stream's name may be ${MAX_NAME_BYTES} bytes long, not ${bytes.length}.`);
   return Buffer.from(bytes).toString();
 }
 
-/** The stream a command writes to. Throws BadRequestError. */
-export function writableStreamName(identifier: shared.StreamIdentifier | undefined): string {
-  const name = streamName(identifier);
+/** The name again, of a stream that may be written. Throws BadRequestError. */
+export function checkWritable(name: string): string {
   if (name === '$all' || name === '$$' || name.startsWith('$$$$'))
     throw new BadRequestError(`'${name}' cannot be written; choose another stream.`);
   return name;
@@ -69,9 +77,14 @@ export class ProposedEvents {
   private failure: Error | undefined;
 
   add(message: ProposedMessage): void {
+    this.take(() => proposedEvent(message));
+  }
+
+  /** Takes the event that `read` answers; what it throws makes the append fail. */
+  take(read: () => ProposedEvent): void {
     if (this.failure) return;
     try {
-      const event = proposedEvent(message);
+      const event = read();
       // EventStoreDB counts a character of the type as two bytes.
       this.bytes += event.data.length + event.customMetadata.length + 2 * event.type.length;
       if (this.bytes > MAX_APPEND_BYTES) throw new AppendTooLargeError();
@@ -91,13 +104,7 @@ export class ProposedEvents {
 
 function proposedEvent(message: ProposedMessage): ProposedEvent {
   const metadata = message.getMetadataMap();
-  const required = (key: string) => {
-    const value = metadata.get(key);
-    if (!value) throw new MissingPropertyError(key);
-    if (Buffer.byteLength(value) > MAX_TYPE_BYTES)
-      throw new BadRequestError(`An event's ${key} may be ${MAX_TYPE_BYTES} bytes long.`);
-    return value;
-  };
+  const required = (key: string) => requireText(key, metadata.get(key));
   return {
     id: uuidText(message.getId()),
     type: required('type'),
@@ -105,6 +112,14 @@ function proposedEvent(message: ProposedMessage): ProposedEvent {
     data: message.getData_asU8(),
     customMetadata: message.getCustomMetadata_asU8(),
   };
+}
+
+/** A property that every event must have. Throws MissingPropertyError or BadRequestError. */
+export function requireText(key: string, value: string | undefined): string {
+  if (!value) throw new MissingPropertyError(key);
+  if (Buffer.byteLength(value) > MAX_TYPE_BYTES)
+    throw new BadRequestError(`An event's ${key} may be ${MAX_TYPE_BYTES} bytes long.`);
+  return value;
 }
 
 function uuidFromBits(most: bigint, least: bigint): string {

@@ -96,7 +96,7 @@ export class EventStore {
 
   /** The checked record of an event. Throws DamagedRecordError. */
   recordAt(position: number): Buffer {
-    return this.tables.recordAt(position);
+    return this.newest.recordAt(position) ?? this.tables.recordAt(position);
   }
 
   /** State of a stream that was ever written. Throws StreamDeletedError for a tombstoned one or its metadata. */
@@ -141,7 +141,7 @@ export class EventStore {
       });
       this.last = last;
       this.failure = undefined;
-      for (const event of recorded) this.newest.add(event);
+      for (const { position, record } of recorded) this.newest.add(position, record);
       batch.forEach(({ resolve, reject }, index) => {
         const outcome = outcomes[index];
         if (outcome instanceof Error) reject(outcome);

@@ -1,27 +1,38 @@
 /**
- * The newest events, kept in memory: every live subscription reads each of them, and without this would fetch, check
- * and decode it once more.
+ * The newest events, kept in memory: every live subscription reads each of them, and without this would fetch and check
+ * it, and decode it where it needs more than the bytes, once more.
  */
-import type { RecordedEvent } from './event-record.js';
+import { decodeRecord, type RecordedEvent } from './event-record.js';
 
 /** Far more than live subscriptions lag behind by; with the limit below at most 16 MiB. */
 const COUNT = 1024;
 const MAX_BYTES = 16 * 1024;
 
-export class NewestEvents {
-  private readonly slots: (RecordedEvent | undefined)[] = Array.from({ length: COUNT });
+interface Slot {
+  position: number;
+  record: Buffer;
+  event?: RecordedEvent;
+}
 
-  add(event: RecordedEvent): void {
-    const { position, data, customMetadata } = event;
-    const small = data.length + customMetadata.length <= MAX_BYTES;
-    // Copies: the bytes may be views into a whole request, which would stay with them.
-    this.slots[position % COUNT] = small
-      ? { ...event, data: new Uint8Array(data), customMetadata: new Uint8Array(customMetadata) }
-      : undefined;
+export class NewestEvents {
+  private readonly slots: (Slot | undefined)[] = Array.from({ length: COUNT });
+
+  add(position: number, record: Buffer): void {
+    this.slots[position % COUNT] = record.length <= MAX_BYTES ? { position, record } : undefined;
   }
 
   at(position: number): RecordedEvent | undefined {
-    const event = this.slots[position % COUNT];
-    return event?.position === position ? event : undefined;
+    const slot = this.slot(position);
+    if (!slot) return undefined;
+    return (slot.event ??= decodeRecord(slot.record, position, `position ${position}`));
+  }
+
+  recordAt(position: number): Buffer | undefined {
+    return this.slot(position)?.record;
+  }
+
+  private slot(position: number): Slot | undefined {
+    const slot = this.slots[position % COUNT];
+    return slot?.position === position ? slot : undefined;
   }
 }

@@ -97,8 +97,11 @@ export class Tables {
     this.streams.putSync(Buffer.from(stream), encodeState(state));
   }
 
-  putEvent(event: RecordedEvent): void {
-    this.log.putSync(u64(event.position), encodeRecord(event));
+  /** Answers the record as it was written. */
+  putEvent(event: RecordedEvent): Buffer {
+    const record = encodeRecord(event);
+    this.log.putSync(u64(event.position), record);
+    return record;
   }
 
   /** Makes the event at `position` findable as `revision` of the stream and by its id. */

@@ -31,7 +31,7 @@ export type WriteCommand = (transaction: WriteTransaction) => WriteOutcome;
 export class WriteTransaction {
   private readonly counters: Counters;
   readonly touched = new Set<string>();
-  readonly recorded: RecordedEvent[] = [];
+  readonly recorded: { position: number; record: Buffer }[] = [];
 
   constructor(
     private readonly tables: Tables,
@@ -171,8 +171,7 @@ export class WriteTransaction {
   }
 
   private put(event: RecordedEvent): void {
-    this.tables.putEvent(event);
-    this.recorded.push(event);
+    this.recorded.push({ position: event.position, record: this.tables.putEvent(event) });
   }
 
   private stateOf(stream: string): StreamState | undefined {
