@@ -40,6 +40,8 @@ export interface BulkBatch {
   events: RecordedEvent[];
   /** Everything up to here was looked at. */
   position: Position;
+  /** Of the message. */
+  bytes: number;
 }
 
 interface BulkRead {
@@ -49,6 +51,8 @@ interface BulkRead {
   /** Excluded; null: from the beginning. */
   after: Position | null;
   signal: AbortSignal;
+  /** Do not end there: go on with what comes. An event store of ours that is too old for it ends all the same. */
+  follow?: boolean;
 }
 
 /** The event store is not ours: read it by the official client's means. */
@@ -57,12 +61,13 @@ export class BulkReadUnsupportedError extends Error {
 }
 
 /**
- * Reads to the end that the log has at the call. Throws BulkReadUnsupportedError before the first batch; anything else
+ * Reads to the end that the log has at the call, or past it. Throws BulkReadUnsupportedError before the first batch; anything else
  * as the client throws it. Ends early, without an error, when the signal is aborted.
  */
-export async function* bulkRead({ client, prefixes, after, signal }: BulkRead): AsyncGenerator<BulkBatch> {
+export async function* bulkRead(options: BulkRead): AsyncGenerator<BulkBatch> {
+  const { client, prefixes, after, signal, follow } = options;
   const inside = client as unknown as ClientInside;
-  const request = Buffer.from(JSON.stringify({ after: Number(after?.commit ?? 0), prefixes }));
+  const request = Buffer.from(JSON.stringify({ after: Number(after?.commit ?? 0), prefixes, follow }));
   const open = inside.GRPCStreamCreator(BatchesClient, 'readBatches', (batches) =>
     batches.read(request, ...inside.callArguments({}, { deadline: Infinity })),
   );
@@ -124,7 +129,7 @@ function decode(message: Buffer): BulkBatch {
       metadata: metadata.length ? parse(metadata, (bytes) => bytes) : undefined,
     } as RecordedEvent);
   }
-  return { events, position: { commit: looked, prepare: looked } };
+  return { events, position: { commit: looked, prepare: looked }, bytes: message.length };
 }
 
 function uuid(hex: string): string {

@@ -7,12 +7,13 @@ import { problem, READ_MODEL_WAIT_MS, type ProblemError } from '@hybrid/contract
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { readCheckpoint, type Projection } from './projection.js';
+import { readWithin } from './read-within.js';
 
 /** Shorter than people notice; while somebody waits it is fifty look-ups by primary key in a second. */
 const POLL_MS = 20;
 /** Events looked at in one go, see `look`. */
 const LOOK_AT = 500;
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 
 interface Servers {
   pool: Pool;
@@ -120,11 +121,9 @@ export class ReadModel {
     let lacks: bigint | null = null;
     try {
       // Read to its end: the client does not close while one of its reads was left half-way.
-      for await (const { event } of this.servers.eventStore.readAll({
-        fromPosition: seen ?? START,
-        maxCount: LOOK_AT,
-        deadline: LOOK_MS,
-      })) {
+      const fromPosition = seen ?? START;
+      const reading = this.servers.eventStore.readAll({ fromPosition, maxCount: LOOK_AT });
+      for await (const { event } of readWithin(LOOK_MS, reading)) {
         if (lacks !== null || !event || event.position.commit <= (seen?.commit ?? -1n)) continue;
         if (this.projection.prefixes.some((prefix) => event.streamId.startsWith(prefix)))
           lacks = event.position.commit;

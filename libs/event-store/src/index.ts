@@ -15,3 +15,4 @@ export type { EventMetadata, StoredEvent } from './stored-event.js';
 export { subscribe } from './subscribe.js';
 export { Things } from './things.js';
 export type { Handled, Thing } from './things.js';
+export { readWithin } from './read-within.js';

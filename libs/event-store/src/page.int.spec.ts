@@ -73,6 +73,17 @@ describe('a list', () => {
     expect(await list({}, { colour: 'blue' })).toMatchObject({ total: 4, next_cursor: null });
   });
 
+  it('is counted at its first page, for all of them', async () => {
+    const first = await list({ limit: 2 });
+    await pool.query(`insert into things values ('newest', 'default', '2028-01-01', 'red')`);
+    expect(await list({ limit: 2, cursor: first.next_cursor! })).toMatchObject({
+      items: ['m6', 'm5'],
+      total: 9,
+    });
+    expect(await list({ limit: 2 })).toMatchObject({ items: ['newest', 'new'], total: 10 });
+    await pool.query(`delete from things where id = 'newest'`);
+  });
+
   it('shows one organisation nothing of another', async () => {
     expect(await list({}, {}, 'other')).toEqual({ items: ['theirs'], total: 1, next_cursor: null });
     expect(await list({}, {}, 'third')).toEqual({ items: [], total: 0, next_cursor: null });
@@ -84,11 +95,13 @@ describe('a list', () => {
     ['no JSON', Buffer.from('hello').toString('base64url')],
     ['no pair', cursorOf({})],
     ['nothing', cursorOf(null)],
-    ['no time', cursorOf(['yesterday', 'm1'])],
-    ['a time only to JavaScript', cursorOf(['1', 'm1'])],
-    ['a time beyond all calendars', cursorOf(['+275760-09-13T00:00:00.000Z', 'm1'])],
-    ['no id', cursorOf(['2026-01-01T00:00:00.123Z', 7])],
-    ['an id that is no text to PostgreSQL', cursorOf(['2026-01-01T00:00:00.123Z', 'm\0'])],
+    ['no time', cursorOf(['yesterday', 'm1', 1])],
+    ['a time only to JavaScript', cursorOf(['1', 'm1', 1])],
+    ['a time beyond all calendars', cursorOf(['+275760-09-13T00:00:00.000Z', 'm1', 1])],
+    ['no id', cursorOf(['2026-01-01T00:00:00.123Z', 7, 1])],
+    ['an id that is no text to PostgreSQL', cursorOf(['2026-01-01T00:00:00.123Z', 'm\0', 1])],
+    ['no total', cursorOf(['2026-01-01T00:00:00.123Z', 'm1'])],
+    ['a total that nothing has', cursorOf(['2026-01-01T00:00:00.123Z', 'm1', -1])],
   ])('refuses a cursor that is %s', async (_, cursor) => {
     await expect(list({ cursor })).rejects.toMatchObject({
       problem: { kind: 'invalid', code: 'invalid_cursor', errors: [{ path: 'cursor' }] },

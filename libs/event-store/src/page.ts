@@ -17,7 +17,7 @@ interface ListOptions<Row, View> {
   view: (row: Row) => View;
 }
 
-/** @throws ProblemError `invalid_cursor`, or `read_model_behind`. */
+/** `total` is that of the first page. @throws ProblemError `invalid_cursor`, or `read_model_behind`. */
 export async function listPage<Row extends { id: string; created_at: Date }, View>(
   options: ListOptions<Row, View>,
 ): Promise<Page<View>> {
@@ -30,39 +30,45 @@ export async function listPage<Row extends { id: string; created_at: Date }, Vie
   const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ');
   const values: unknown[] = filters.map(([, value]) => value);
   await from.reach(call.atLeast);
-  const { rows: counted } = await pool.query<{ total: string }>(
-    `select count(*) as total from ${table} where ${conditions}`,
-    values,
-  );
+  const cursor = query.cursor ? parseCursor(query.cursor) : undefined;
+  // Counting takes longer than the page itself where there are many rows, so it is done once for all pages.
+  const counting =
+    cursor?.total ??
+    pool
+      .query<{ total: string }>(`select count(*) as total from ${table} where ${conditions}`, [...values])
+      .then(({ rows }) => Number(rows[0]!.total));
   let after = '';
-  if (query.cursor) {
-    const { time, id } = parseCursor(query.cursor);
-    values.push(time, id);
+  if (cursor) {
+    values.push(cursor.time, cursor.id);
     after = ` and (created_at, id) < ($${values.length - 1}::timestamptz, $${values.length})`;
   }
-  const { rows } = await pool.query<Row>(
-    `select * from ${table} where ${conditions}${after} order by created_at desc, id desc limit ${limit + 1}`,
-    values,
-  );
+  const [total, { rows }] = await Promise.all([
+    counting,
+    pool.query<Row>(
+      `select * from ${table} where ${conditions}${after} order by created_at desc, id desc limit ${limit + 1}`,
+      values,
+    ),
+  ]);
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return {
     items: shown.map(view),
-    total: Number(counted[0]?.total ?? 0),
-    next_cursor: rows.length > limit && last ? formatCursor(last) : null,
+    total,
+    next_cursor: rows.length > limit && last ? formatCursor(last, total) : null,
   };
 }
 
-function formatCursor({ created_at, id }: { created_at: Date; id: string }): string {
-  return Buffer.from(JSON.stringify([created_at.toISOString(), id])).toString('base64url');
+function formatCursor({ created_at, id }: { created_at: Date; id: string }, total: number): string {
+  return Buffer.from(JSON.stringify([created_at.toISOString(), id, total])).toString('base64url');
 }
 
 /** What `formatCursor` made; PostgreSQL must be able to read both parts. */
-function parseCursor(cursor: string): { time: string; id: string } {
+function parseCursor(cursor: string): { time: string; id: string; total: number } {
   try {
-    const [time, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
+    const [time, id, total] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
     if (typeof time === 'string' && TIME.test(time) && !Number.isNaN(Date.parse(time)))
-      if (typeof id === 'string' && !id.includes('\0')) return { time, id };
+      if (typeof id === 'string' && !id.includes('\0'))
+        if (Number.isSafeInteger(total) && Number(total) >= 0) return { time, id, total: Number(total) };
   } catch {
     // Falls through to the refusal: what is not JSON is as wrong as what is not a cursor.
   }

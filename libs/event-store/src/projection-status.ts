@@ -5,6 +5,7 @@ import type { Pool, PoolClient } from 'pg';
 import { projectionLock, readCheckpoint, type Projection } from './projection.js';
 import { headOfLog } from './read-batches.js';
 import { rebuildLock } from './rebuild.js';
+import { readWithin } from './read-within.js';
 
 /** What is behind by more is behind by much. */
 const MAX_LAG_EVENTS = 1_000;
@@ -85,9 +86,8 @@ export async function lagOf(
     direction: FORWARDS,
     fromPosition: checkpoint ?? START,
     maxCount: MAX_LAG_EVENTS + 1,
-    deadline: READ_MS,
   });
-  for await (const { event } of reading) {
+  for await (const { event } of readWithin(READ_MS, reading)) {
     if (!event || (checkpoint && event.position.commit <= checkpoint.commit)) continue;
     if (!prefixes.some((prefix) => event.streamId.startsWith(prefix))) continue;
     events++;

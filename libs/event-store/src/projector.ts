@@ -11,6 +11,9 @@ import { replayParked } from './parked-replay.js';
 import { dropLeftovers, Rebuild } from './rebuild.js';
 import { subscribe } from './subscribe.js';
 
+/** A busy log then costs fifty transactions a second and not hundreds; whoever waits for a list looks as seldom. */
+const PACE_MS = 20;
+
 export class Projector {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
@@ -75,6 +78,7 @@ export class Projector {
     await subscribe({
       client,
       prefixes: projection.prefixes,
+      paceMs: PACE_MS,
       signal,
       log,
       from: async () => (before = await readCheckpoint(connection, projection)),

@@ -10,6 +10,7 @@ import {
 import { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
 import { toStoredEvent, type StoredEvent } from './stored-event.js';
 import type { Batch } from './subscribe.js';
+import { readWithin } from './read-within.js';
 
 /** Measured: larger ones bring nothing more to a rebuild. */
 const BATCH = 5_000;
@@ -34,11 +35,10 @@ export async function headOfLog(client: EventStoreDBClient): Promise<Position | 
     direction: BACKWARDS,
     fromPosition: END,
     maxCount: 1,
-    deadline: HEAD_MS,
   });
   let head: Position | null = null;
   // To its end: a read that was left kept the client's `dispose` waiting.
-  for await (const { event } of reading) head = event?.position ?? head;
+  for await (const { event } of readWithin(HEAD_MS, reading)) head = event?.position ?? head;
   return head;
 }
 
@@ -81,10 +81,9 @@ export async function* readPages({ client, prefixes, from, signal }: ReadBatches
       direction: FORWARDS,
       fromPosition: position ?? START,
       maxCount: BATCH,
-      deadline: PAGE_MS,
     });
     let last = position;
-    for await (const resolved of page) {
+    for await (const resolved of readWithin(PAGE_MS, page)) {
       read++;
       const { event } = resolved;
       // The page begins with the event at its position.

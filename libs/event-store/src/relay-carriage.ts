@@ -3,7 +3,9 @@ import { EVENTS_STREAM } from '@hybrid/contracts';
 import type { EventTypes, Fact } from '@hybrid/decider';
 import { meter } from '@hybrid/telemetry';
 import type { Position } from '@eventstore/db-client';
-import { JetStreamApiError, type JetStreamClient } from '@nats-io/jetstream';
+import { ask } from '@hybrid/messaging';
+import { jetstreamManager, JetStreamApiError, type PubAck } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { understood } from './event-types.js';
 import { readMark, relayMessage, type Mark, type Published } from './relay-message.js';
 import type { StoredEvent } from './stored-event.js';
@@ -37,14 +39,14 @@ export class Carriage {
   private stream = '';
 
   constructor(
-    private readonly client: JetStreamClient,
+    private readonly nats: NatsConnection,
     private readonly publisher: Publisher,
     private readonly mayPublish: () => boolean,
   ) {}
 
   /** Asks JetStream where to go on. Null: from the beginning. */
   async begin(): Promise<Position | null> {
-    const { streams } = await this.client.jetstreamManager();
+    const { streams } = await jetstreamManager(this.nats);
     this.stream = (await streams.info(EVENTS_STREAM)).created;
     this.mark = null;
     try {
@@ -110,11 +112,10 @@ export class Carriage {
     const { service } = this.publisher;
     const { subject, body, headers } = relayMessage(service, stored, published, mark);
     if (!this.mayPublish()) throw new Error('the lock or the connection to NATS was lost');
-    const { duplicate } = await this.client.publish(subject, body, {
-      msgID: stored.id,
-      headers,
-      timeout: PUBLISH_MS,
-    });
+    headers.set('Nats-Msg-Id', stored.id);
+    const reply = await ask(this.nats, subject, body, { headers, timeoutMs: PUBLISH_MS });
+    const { duplicate, error } = reply.json<Partial<PubAck> & { error?: { description: string } }>();
+    if (error) throw new Error(`NATS did not store ${subject}: ${error.description}`);
     if (!duplicate) carried.add(1, { service });
   }
 }

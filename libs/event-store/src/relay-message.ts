@@ -28,7 +28,7 @@ export interface Mark {
 
 export interface RelayMessage {
   subject: string;
-  body: string;
+  body: Uint8Array;
   headers: MsgHdrs;
 }
 
@@ -60,7 +60,7 @@ export function relayMessage(
   };
   return {
     subject: eventSubject(metadata.org, service, noun, event, thingId),
-    body: JSON.stringify(body),
+    body: Buffer.from(JSON.stringify(body)),
     headers,
   };
 }

@@ -7,7 +7,6 @@ import { understoodTypes } from '@hybrid/decider';
 import { ensureStreams } from '@hybrid/messaging';
 import { meter } from '@hybrid/telemetry';
 import type { EventStoreDBClient, Position } from '@eventstore/db-client';
-import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
 import { whileLocked } from './lock.js';
@@ -99,7 +98,7 @@ export class Relay {
       const cut = new AbortController();
       const watch = watchLine(nats, () => cut.abort());
       const signal = AbortSignal.any([ending, cut.signal]);
-      const carriage = new Carriage(jetstream(nats), this.publisher, () => !signal.aborted && stillHeld());
+      const carriage = new Carriage(nats, this.publisher, () => !signal.aborted && stillHeld());
       try {
         await subscribe({
           client,

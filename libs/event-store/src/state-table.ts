@@ -15,6 +15,8 @@ interface StateTable<State, E extends Fact> {
   decider: Pick<Decider<State, never, E>, 'initial' | 'events' | 'evolve'>;
   /** Column → its SQL type and its value; null where it has none. `id`, `org`, `created_at`, `revision`, `state` are there already. */
   columns: Record<string, { type: string; value: (state: State) => string | number | null }>;
+  /** More columns, which the thing's first event fills once and for all. */
+  firstColumns?: Record<string, { type: string; value: (first: StoredEvent) => string | number | null }>;
   /** Columns of each index. */
   indexes?: string[][];
 }
@@ -29,15 +31,16 @@ interface Row<State> {
 
 /** State must be JSON: it goes into a jsonb column and comes back. */
 export function stateTable<State, E extends Fact>(definition: StateTable<State, E>): Projection {
-  const { schema, table, version, category, decider, columns, indexes = [] } = definition;
+  const { schema, table, version, category, decider, columns, firstColumns = {}, indexes = [] } = definition;
   const extra = Object.entries(columns);
-  const declared = extra.map(([name, { type }]) => `${name} ${type}`);
-  const all = ['id', 'org', 'created_at', 'revision', 'state', ...Object.keys(columns)];
+  const first = Object.entries(firstColumns);
+  const declared = [...first, ...extra].map(([name, { type }]) => `${name} ${type}`);
+  const changing = ['revision', 'state', ...Object.keys(columns)];
+  const all = ['id', 'org', 'created_at', ...Object.keys(firstColumns), ...changing];
   const upsert = `insert into ${table} (${all.join(', ')})
     select ${all.join(', ')} from jsonb_to_recordset($1::jsonb)
       as r(id text, org text, created_at timestamptz, revision bigint, state jsonb${declared.map((d) => `, ${d}`).join('')})
-    on conflict (id) do update set ${all
-      .slice(3)
+    on conflict (id) do update set ${changing
       .map((name) => `${name} = excluded.${name}`)
       .join(', ')} where ${table}.revision < excluded.revision`;
   const rowsOf = async (connection: PoolClient, ids: string[]): Promise<Row<State>[]> => {
@@ -92,6 +95,8 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
           created_at,
           revision: (fresh.at(-1)?.revision ?? BigInt(row?.revision ?? 0)).toString(),
           state,
+          // Of a thing that has a row they stay what they are.
+          ...(!row && begin && Object.fromEntries(first.map(([name, { value }]) => [name, value(begin)]))),
           ...Object.fromEntries(extra.map(([name, { value }]) => [name, value(state)])),
         };
       });

@@ -59,6 +59,27 @@ describe('a subscription', () => {
     expect(seen).toEqual(upTo(60));
   });
 
+  it('says when it follows, and when it does not: not while it reads what is old, nor without the store', async () => {
+    await write(0, 30);
+    const told: { now: boolean; seen: number }[] = [];
+    const following = subscribe({
+      ...options(),
+      from: () => checkpoint,
+      handle: keep,
+      following: (now) => told.push({ now, seen: seen.length }),
+    });
+    await eventually(() => expect(told).toEqual([{ now: true, seen: 30 }]));
+    await platform.eventStore.kill();
+    await eventually(() => expect(told.at(-1)).toEqual({ now: false, seen: 30 }));
+    await platform.eventStore.restart();
+    await eventually(() => expect(told.at(-1)).toEqual({ now: true, seen: 30 }));
+    await write(30, 31);
+    await eventually(() => expect(seen).toEqual(upTo(31)));
+    stop.abort();
+    await following;
+    expect(told.map(({ now }) => now)).toEqual([true, false, true, false]);
+  });
+
   it('gets the batch again that could not be handled, and nothing that could', async () => {
     await write(0, 5);
     let failures = 0;

@@ -1,22 +1,16 @@
 /**
  * The log, followed: batches in order, resumed after the last handled one whenever the server was away. What is old is
- * read in bulk where the event store can do that; from there on the official client's subscription brings the rest.
+ * read in bulk, and what is new comes from the process's feed, where the event store can do that; from another one the
+ * official client's subscription brings all.
  */
-import {
-  type AllStreamResolvedEvent,
-  type EventStoreDBClient,
-  type Position,
-  START,
-  streamNameFilter,
-} from '@eventstore/db-client';
+import type { EventStoreDBClient, Position } from '@eventstore/db-client';
+import { setTimeout as pause } from 'node:timers/promises';
 import { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
-import { toStoredEvent, type StoredEvent } from './stored-event.js';
+import { Feed, type Batch } from './feed.js';
+import { followOfficially } from './official-subscription.js';
+import { toStoredEvent } from './stored-event.js';
 
-export interface Batch {
-  events: StoredEvent[];
-  /** Everything up to here is in this batch or before it; may be past the last event where others were filtered out. */
-  position: Position;
-}
+export type { Batch } from './feed.js';
 
 interface SubscribeOptions {
   client: EventStoreDBClient;
@@ -24,10 +18,14 @@ interface SubscribeOptions {
   prefixes: string[];
   /** Asked at each (re)connection: where to go on. Null: from the beginning. */
   from: () => Promise<Position | null> | Position | null;
-  /** Handled one after the other. A failure ends the connection; the batch comes again. */
+  /** Handled one after the other. A failure ends the connection; the batch comes again. Events are shared: not to be changed. */
   handle: (batch: Batch) => Promise<void>;
+  /** From the beginning of one batch of new events to the next one at least; for who is cheaper with larger batches. */
+  paceMs?: number;
   signal: AbortSignal;
   log: (message: string) => void;
+  /** Told true once all that was there is handled and news will come, and false when the connection is lost. */
+  following?: (now: boolean) => void;
 }
 
 /** Measured: past this, larger transactions bring nothing. */
@@ -48,77 +46,72 @@ export async function subscribe(options: SubscribeOptions): Promise<void> {
 }
 
 async function readOn(options: SubscribeOptions): Promise<void> {
-  const { client, prefixes, handle, signal } = options;
-  const start = await catchUp(options);
-  let checkpoint: Position | undefined;
-  const subscription = client.subscribeToAll({
-    fromPosition: start ?? START,
-    filter: streamNameFilter({
-      prefixes,
-      checkpointInterval: 10,
-      checkpointReached: async (_, position) => void (checkpoint = position),
-    }),
-  });
-  let failure: Error | undefined;
-  let wake = () => {};
-  for (const event of ['readable', 'end', 'close']) subscription.on(event, () => wake());
-  subscription.on('error', (error) => {
-    failure = error;
-    subscription.destroy();
-  });
-  const stop = () => void subscription.unsubscribe().then(() => subscription.destroy());
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    while (!subscription.destroyed && !subscription.readableEnded && !signal.aborted) {
-      // Made before reading: what arrives during the look must not be missed.
-      const arrival = new Promise<void>((resolve) => (wake = resolve));
-      const batch: StoredEvent[] = [];
-      let position: Position | undefined;
-      for (let read = 0; read < MAX_BATCH; read++) {
-        const resolved = subscription.read() as AllStreamResolvedEvent | null;
-        if (resolved === null) {
-          // All that came before the checkpoint has been read now, and maybe more.
-          position = later(position, checkpoint);
-          checkpoint = undefined;
-          break;
-        }
-        position = resolved.event?.position ?? position;
-        const stored = toStoredEvent(resolved);
-        if (stored) batch.push(stored);
-      }
-      if (position) await handle({ events: batch, position });
-      else await arrival;
+  const { client, prefixes, handle, signal, following } = options;
+  let reached = await options.from();
+  for (let behind = false; !signal.aborted; behind = true) {
+    const before = reached;
+    const caughtUp = await catchUp(options, before);
+    ({ reached } = caughtUp);
+    if (behind && reached === before)
+      throw new Error(`the log ends before ${before?.commit ?? 0n}: is it an older one, from a backup?`);
+    const followed = caughtUp.supported && (await follow(options, reached));
+    if (!followed) {
+      const maxBatch = MAX_BATCH;
+      return followOfficially({ client, prefixes, after: reached, maxBatch, handle, signal, following });
     }
-    if (failure) throw failure;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    subscription.destroy();
+    ({ reached } = followed);
   }
 }
 
-/** Handles what the log has, in bulk; answers where the subscription shall go on. */
-async function catchUp({
-  client,
-  prefixes,
-  from,
-  handle,
-  signal,
-}: SubscribeOptions): Promise<Position | null> {
-  let reached = await from();
+/** Handles what the log has, in bulk. */
+async function catchUp({ client, prefixes, handle, signal }: SubscribeOptions, after: Position | null) {
+  let reached = after;
   try {
-    for await (const { events, position } of bulkRead({ client, prefixes, after: reached, signal })) {
+    for await (const { events, position } of bulkRead({ client, prefixes, after, signal })) {
       await handle({ events: events.flatMap((event) => toStoredEvent({ event }) ?? []), position });
       reached = position;
     }
   } catch (error) {
     if (!(error instanceof BulkReadUnsupportedError)) throw error;
+    return { reached, supported: false };
   }
-  return reached;
+  return { reached, supported: true };
 }
 
-function later(one: Position | undefined, other: Position | undefined): Position | undefined {
-  if (!one || !other) return one ?? other;
-  return one.commit < other.commit ? other : one;
+/** Handles what comes, until the signal is aborted or others are too far ahead. Null: the event store cannot. */
+async function follow(
+  { client, prefixes, handle, paceMs = 0, signal, following }: SubscribeOptions,
+  after: Position | null,
+): Promise<{ reached: Position | null } | null> {
+  const feed = Feed.join(client, prefixes, after);
+  const stop = () => feed.nudge();
+  signal.addEventListener('abort', stop, { once: true });
+  let reached = after;
+  let told = false;
+  try {
+    while (!signal.aborted) {
+      // Asked for before looking: what arrives during the look must not be missed.
+      const arrival = feed.arrival();
+      const taken = feed.take(reached, MAX_BATCH);
+      if (taken === 'ended') return null;
+      if (taken === 'behind') break;
+      if (!taken) {
+        if (feed.live && !told) following?.((told = true));
+        await arrival;
+        continue;
+      }
+      const begun = performance.now();
+      await handle(taken);
+      reached = taken.position;
+      const early = begun + paceMs - performance.now();
+      if (early > 0) await pause(early, undefined, { signal });
+    }
+  } finally {
+    if (told) following?.(false);
+    signal.removeEventListener('abort', stop);
+    feed.leave();
+  }
+  return { reached };
 }
 
 function text(error: unknown): string {

@@ -2,14 +2,9 @@
 import { ProblemError, problem, type CallContext } from '@hybrid/contracts';
 import { isRejection, type Decider, type Fact } from '@hybrid/decider';
 import { activeTraceparent, withSpan } from '@hybrid/telemetry';
-import {
-  type EventStoreDBClient,
-  jsonEvent,
-  NO_STREAM,
-  type Position,
-  WrongExpectedVersionError,
-} from '@eventstore/db-client';
+import type { EventStoreDBClient, Position } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
+import { append } from './appends.js';
 import { whileUnavailable } from './retry.js';
 import type { Snapshots } from './snapshots.js';
 import { metadataOf, streamName, type StoredEvent } from './stored-event.js';
@@ -124,22 +119,12 @@ export class Things<State, Command, E extends Fact> {
         const metadata = metadataOf(call, activeTraceparent());
         // Ids that nobody else has: the store takes two appends with the same ids for one, and tells both that they won.
         const ids = events.map(() => randomUUID());
-        const batch = events.map(({ type, data }, index) =>
-          jsonEvent({ id: ids[index], type, data, metadata } as never),
+        const stream = streamName(this.category, id);
+        const batch = events.map(({ type, data }, index) => ({ id: ids[index]!, type, data, metadata }));
+        const appended = await whileUnavailable((deadline) =>
+          append(this.client, { stream, expected, events: batch, deadline }),
         );
-        try {
-          const result = await whileUnavailable((deadline) =>
-            this.client.appendToStream(streamName(this.category, id), batch, {
-              expectedRevision: expected ?? NO_STREAM,
-              deadline,
-            }),
-          );
-          const { nextExpectedRevision: revision, position } = result;
-          return { revision, position, lastId: ids.at(-1)! };
-        } catch (error) {
-          if (error instanceof WrongExpectedVersionError) return null;
-          throw error;
-        }
+        return appended && { ...appended, lastId: ids.at(-1)! };
       },
     );
   }

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startEventStore, type ServerWithUrl } from '@hybrid/servers';
+import { breakableLine } from '@hybrid/testing';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectEventStore } from './connections.js';
+import { readWithin } from './read-within.js';
+
+describe('a read with a deadline', () => {
+  let directory: string;
+  let server: ServerWithUrl;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hybrid-read-within-'));
+    server = await startEventStore({ dataDir: directory });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('fails when the line has fallen silent, works again with the next one, and lets the client close', async () => {
+    const line = await breakableLine(server.port);
+    const client = connectEventStore(`esdb://127.0.0.1:${line.port}?tls=false`);
+    const read = async () => {
+      let count = 0;
+      for await (const _ of readWithin(500, client.readAll({ maxCount: 1 }))) count++;
+      return count;
+    };
+    expect(await read()).toBeLessThanOrEqual(1);
+    line.freeze();
+    await expect(read()).rejects.toThrow('did not answer a read within 500 ms');
+    line.cut();
+    expect(await read().catch(() => read())).toBeLessThanOrEqual(1);
+    await client.dispose();
+    await line.close();
+  });
+});
