@@ -48,7 +48,10 @@ export default ts.config(
     files: ['**/*.spec.ts', '**/test/**/*.ts', '**/conformance/**/*.ts', '**/*.fixtures.ts', 'e2e/**/*.ts'],
     rules: boundaries(true),
   },
-  { files: ['**/*.decider.ts'], rules: pureDeciders },
+  {
+    files: ['**/*.decider.ts', 'apps/queue/src/{jobs/job.{enqueue,endings,retry,state}.ts,schedule/**}'],
+    rules: pureDeciders,
+  },
   {
     files: ['**/*.mjs', '**/*.js'],
     languageOptions: {

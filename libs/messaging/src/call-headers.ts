@@ -1,7 +1,9 @@
 /** How a CallContext and the trace travel in NATS headers. */
 import { parsePosition, type Actor, type CallContext } from '@hybrid/contracts';
 import { activeTraceparent } from '@hybrid/telemetry';
-import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { MsgHdrsImpl, type MsgHdrs } from '@nats-io/transport-node';
+
+const LINE_BREAK = /[\r\n]/;
 
 export const PROBLEM_HEADER = 'Hybrid-Problem';
 export const INPUT_HEADER = 'Hybrid-Input';
@@ -9,16 +11,22 @@ export const BYTES_HEADER = 'Hybrid-Bytes';
 /** In replies: the highest commit position that the request wrote. */
 export const POSITION_HEADER = 'Hybrid-Position';
 
+/** @throws Error for a value that would begin a header of its own. */
 export function callHeaders(call: CallContext): MsgHdrs {
-  const result = headers();
-  result.set('Hybrid-Org', call.org);
-  result.set('Hybrid-Actor', `${call.actor.type}:${call.actor.id}`);
-  result.set('Hybrid-Correlation', call.correlationId);
-  if (call.causationId) result.set('Hybrid-Causation', call.causationId);
-  if (call.atLeast !== undefined) result.set('Hybrid-At-Least', call.atLeast.toString());
+  const { org, actor, correlationId, causationId, atLeast } = call;
   const traceparent = activeTraceparent();
-  if (traceparent) result.set('traceparent', traceparent);
-  return result;
+  const record: Record<string, [string]> = {
+    'Hybrid-Org': [org],
+    'Hybrid-Actor': [`${actor.type}:${actor.id}`],
+    'Hybrid-Correlation': [correlationId],
+  };
+  if (causationId) record['Hybrid-Causation'] = [causationId];
+  if (atLeast !== undefined) record['Hybrid-At-Least'] = [atLeast.toString()];
+  if (traceparent) record['traceparent'] = [traceparent];
+  for (const name in record)
+    if (LINE_BREAK.test(record[name]![0])) throw new Error(`${name} may not hold a line break`);
+  // Not by `set`: it checks the constant names letter by letter each time.
+  return MsgHdrsImpl.fromRecord(record);
 }
 
 /** Throws if the headers name no organisation or no actor: such a message is refused. */

@@ -1,5 +1,7 @@
+export { Answering } from './answering.js';
 export { connectNats } from './connection.js';
 export { callHeaders } from './call-headers.js';
+export { ask } from './replies.js';
 export { Requests } from './requests.js';
 export { ensureStreams } from './streams.js';
 export { Handle, MessageController, OnBroadcast, OnEvents } from './handlers.js';

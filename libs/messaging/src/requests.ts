@@ -10,13 +10,13 @@ import { durationHistogram, withSpan } from '@hybrid/telemetry';
 import {
   InvalidArgumentError,
   NoRespondersError,
-  RequestError,
   TimeoutError,
   type Msg,
   type NatsConnection,
 } from '@nats-io/transport-node';
 import { BYTES_HEADER, callHeaders, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
+import { ask } from './replies.js';
 
 const duration = durationHistogram(
   'rpc.client.call.duration',
@@ -33,7 +33,7 @@ export class Requests {
    * What the service wrote is told to `call.wrote`, also where it refused in the end.
    */
   async send<I, O>(request: Request<I, O>, input: I, call: CallContext): Promise<O> {
-    return this.measured(request, JSON.stringify(input), call);
+    return this.measured(request, Buffer.from(JSON.stringify(input)), call);
   }
 
   /** As `send`, with raw bytes as the message's body; `input` travels in a header and so must be small. */
@@ -43,7 +43,7 @@ export class Requests {
 
   private async measured<I, O>(
     request: Request<I, O>,
-    body: string | Uint8Array,
+    body: Uint8Array,
     call: CallContext,
     input?: string,
   ): Promise<O> {
@@ -61,7 +61,7 @@ export class Requests {
 
   private async exchange<I, O>(
     request: Request<I, O>,
-    body: string | Uint8Array,
+    body: Uint8Array,
     call: CallContext,
     input?: string,
   ): Promise<O> {
@@ -72,10 +72,10 @@ export class Requests {
         const headers = callHeaders(call);
         if (input !== undefined) headers.set(INPUT_HEADER, input);
         // A read model that is behind may use up its wait before it answers.
-        const timeout = request.timeoutMs + (call.atLeast === undefined ? 0 : READ_MODEL_WAIT_MS);
+        const timeoutMs = request.timeoutMs + (call.atLeast === undefined ? 0 : READ_MODEL_WAIT_MS);
         let reply: Msg;
         try {
-          reply = await this.nats.request(request.subject, body, { timeout, headers });
+          reply = await ask(this.nats, request.subject, body, { timeoutMs, headers });
         } catch (error) {
           throw unanswered(request.subject, error);
         }
@@ -90,8 +90,7 @@ export class Requests {
 }
 
 function unanswered(subject: string, cause: unknown): unknown {
-  const reason = cause instanceof RequestError ? (cause.cause ?? cause) : cause;
-  if (reason instanceof NoRespondersError || (cause instanceof RequestError && cause.isNoResponders()))
+  if (cause instanceof NoRespondersError)
     return new ProblemError(
       {
         kind: 'unavailable',
@@ -100,12 +99,12 @@ function unanswered(subject: string, cause: unknown): unknown {
       },
       { cause },
     );
-  if (reason instanceof TimeoutError)
+  if (cause instanceof TimeoutError)
     return new ProblemError(
       { kind: 'unavailable', code: 'timeout', detail: `${subject} was not answered in time; try again` },
       { cause },
     );
-  if (reason instanceof InvalidArgumentError)
+  if (cause instanceof InvalidArgumentError)
     return new ProblemError(
       {
         kind: 'too_large',

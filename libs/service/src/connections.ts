@@ -3,6 +3,7 @@ import {
   connectEventStore,
   connectPostgres,
   Projector,
+  readWithin,
   ReadModel,
   Relay,
   type Projection,
@@ -12,8 +13,12 @@ import { connectNats, Requests } from '@hybrid/messaging';
 import type { EventStoreDBClient } from '@eventstore/db-client';
 import { Global, Logger, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';
 import type { ServerSettings } from './settings.js';
+
+/** An answer that takes longer is none. */
+const HEALTH_MS = 1_000;
 
 /** The servers that every service talks to; one set per process. */
 export class Connections {
@@ -29,6 +34,8 @@ export class Connections {
     readonly pool: Pool,
   ) {
     this.requests = new Requests(nats);
+    // Each read model, relay and waiting request has one, and that is no leak.
+    setMaxListeners(0, this.stop.signal);
   }
 
   /** Waits for NATS; checks that PostgreSQL answers. @throws Error that names the server and the setting. */
@@ -55,8 +62,7 @@ export class Connections {
   async health(service: string): Promise<ServiceHealth> {
     const [eventStore, postgres] = await Promise.all([
       answers(async () => {
-        const reading = this.eventStore.readAll({ maxCount: 1, deadline: 1_000 });
-        for await (const event of reading) if (event) break;
+        for await (const _ of readWithin(HEALTH_MS, this.eventStore.readAll({ maxCount: 1 })));
       }),
       answers(() => this.pool.query('select 1')),
     ]);

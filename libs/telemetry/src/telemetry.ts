@@ -95,12 +95,26 @@ interface SpanOptions {
   attributes?: Attributes;
 }
 
+interface ActiveSpan {
+  /** Empty where tracing is off. */
+  traceparent: string;
+  set(attributes: Attributes): void;
+}
+
+const NO_SPAN: ActiveSpan = { traceparent: '', set: () => undefined };
+
+/** A propagator is set where traces are: asking is cheaper than making spans that are nothing, several for each request. */
+function tracing(): boolean {
+  return propagation.fields().length > 0;
+}
+
 /** Runs `work` inside a span; a failure is recorded on the span and thrown on. */
 export async function withSpan<T>(
   name: string,
   options: SpanOptions,
-  work: (span: { traceparent: string; set(attributes: Attributes): void }) => Promise<T>,
+  work: (span: ActiveSpan) => Promise<T>,
 ): Promise<T> {
+  if (!tracing()) return work(NO_SPAN);
   const parent = options.parent === undefined ? context.active() : parentContext(options.parent);
   const span = tracer.startSpan(
     name,
@@ -122,6 +136,7 @@ export async function withSpan<T>(
 
 /** W3C traceparent of the active span, or nothing where tracing is off. */
 export function activeTraceparent(): string | undefined {
+  if (!tracing()) return undefined;
   return traceparentOf(context.active());
 }
 

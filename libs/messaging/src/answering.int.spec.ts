@@ -1,0 +1,77 @@
+import { problem, request } from '@hybrid/contracts';
+import { startNats, type ServerWithUrl } from '@hybrid/servers';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Answering } from './answering.js';
+import { connectNats } from './connection.js';
+import { Requests } from './requests.js';
+
+const part = request<{ word: string }, { word: string; org: string }>('cmd.echo.word.echo.7');
+const call = { org: 'default', actor: { type: 'user' as const, id: 'someone' }, correlationId: 'c' };
+
+describe('a subject that is served for a while', () => {
+  let directory: string;
+  let server: ServerWithUrl;
+  let nats: NatsConnection;
+  let requests: Requests;
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'hybrid-answering-'));
+    server = await startNats({ dataDir: directory });
+    nats = await connectNats(server.url, 'spec');
+    requests = new Requests(nats);
+  });
+  afterAll(async () => {
+    await nats.close();
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('is answered like any other request, until it is served no more: what had come is finished', async () => {
+    let open = () => {};
+    const door = new Promise<void>((resolve) => (open = resolve));
+    let begun = () => {};
+    const arrived = new Promise<void>((resolve) => (begun = resolve));
+    const logged: string[] = [];
+    const answering = new Answering({
+      nats,
+      subject: part.subject,
+      queue: 'echo',
+      name: 'cmd.echo.word.echo',
+      handler: async (input, { org, wrote }) => {
+        const { word } = input as { word: string };
+        if (word === 'refuse') throw problem('conflict', 'too_loud', 'whisper');
+        if (word === 'break') throw new Error('swordfish');
+        if (word === 'wait') {
+          begun();
+          await door;
+        }
+        wrote?.(7n);
+        return { word, org };
+      },
+      log: (error) => logged.push(error),
+    });
+    const written: bigint[] = [];
+    const wrote = (position: bigint) => void written.push(position);
+    expect(await requests.send(part, { word: 'hello' }, { ...call, wrote })).toEqual({
+      word: 'hello',
+      org: 'default',
+    });
+    expect(written).toEqual([7n]);
+    const code = (word: string) =>
+      requests.send(part, { word }, call).catch((error: { problem: { code: string } }) => error.problem.code);
+    expect(await code('refuse')).toBe('too_loud');
+    expect(await code('break')).toBe('internal');
+    expect(logged.join()).toContain('swordfish');
+    const waiting = requests.send(part, { word: 'wait' }, call);
+    await arrived;
+    const stopped = answering.stop();
+    open();
+    expect(await waiting).toMatchObject({ word: 'wait' });
+    await stopped;
+    expect(await code('hello')).toBe('service_unavailable');
+  });
+});

@@ -1,0 +1,101 @@
+/** Answers requests on core NATS: one handler for one subject, for as long as it is wanted. */
+import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
+import { durationHistogram, withSpan } from '@hybrid/telemetry';
+import { MsgHdrsImpl, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { BYTES_HEADER, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
+import { outcomeOf } from './outcome.js';
+
+const duration = durationHistogram('rpc.server.call.duration', 'requests over NATS, as who answers saw them');
+
+type Headers = Record<string, [string]>;
+
+interface AnswerOptions {
+  nats: NatsConnection;
+  subject: string;
+  /** Those of one queue share the requests; none: everybody gets each message. */
+  queue?: string;
+  /** Name of the span and in figures, where there are many subjects of one kind; the subject unless told. */
+  name?: string;
+  handler: (input: unknown, call: CallContext) => unknown;
+  log: (error: string) => void;
+}
+
+/** From its making on. What a handler throws is the reply: a ProblemError as it is, anything else as `internal`. */
+export class Answering {
+  private readonly subscription;
+  private readonly inFlight = new Set<Promise<void>>();
+  private readonly name: string;
+
+  constructor(private readonly options: AnswerOptions) {
+    const { nats, subject, queue, name = subject, log } = options;
+    this.name = name;
+    this.subscription = nats.subscribe(subject, {
+      queue,
+      callback: (error, message) => {
+        if (error) {
+          log(`${subject}: ${error.message}`);
+          return;
+        }
+        const work = this.answer(message).finally(() => this.inFlight.delete(work));
+        this.inFlight.add(work);
+      },
+    });
+  }
+
+  /** Takes no more requests; resolves when those that it has are answered. */
+  async stop(): Promise<void> {
+    // Not there any more where the connection is closed.
+    await this.subscription.drain().catch(() => undefined);
+    await Promise.all(this.inFlight);
+  }
+
+  private async answer(message: Msg): Promise<void> {
+    const parent = message.headers?.get('traceparent') || null;
+    const begun = performance.now();
+    const reply: Headers = {};
+    let written = -1n;
+    // The highest, as one request may append to several streams.
+    const wrote = (position: bigint) => {
+      if (position <= written) return;
+      written = position;
+      reply[POSITION_HEADER] = [position.toString()];
+    };
+    let failure: unknown;
+    try {
+      const result = await withSpan(`${this.name} process`, { kind: 'server', parent }, async () =>
+        this.options.handler(readInput(message), { ...readCall(message.headers), wrote }),
+      );
+      if (result instanceof Uint8Array) respond(message, result, reply, BYTES_HEADER);
+      else respond(message, JSON.stringify(result ?? null), reply);
+    } catch (error) {
+      failure = error;
+      respond(message, JSON.stringify(this.describe(error)), reply, PROBLEM_HEADER);
+    } finally {
+      duration.since(begun, outcomeOf(this.name, failure));
+    }
+  }
+
+  /** What broke stays in the log; the caller learns a code. */
+  private describe(error: unknown): Problem {
+    if (error instanceof ProblemError) return error.problem;
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.options.log(`${this.name}: ${why}`);
+    return problem('internal', 'internal', `${this.name} failed; the service's log says why`).problem;
+  }
+}
+
+function readInput(message: Msg): unknown {
+  const input = message.headers?.get(INPUT_HEADER);
+  if (input) return { ...(JSON.parse(input) as object), bytes: message.data };
+  return message.data.length ? message.json() : {};
+}
+
+function respond(message: Msg, body: string | Uint8Array, headers: Headers, mark?: string): void {
+  if (mark) headers[mark] = ['1'];
+  message.respond(
+    // The client's own way from text to bytes takes twice as long.
+    typeof body === 'string' ? Buffer.from(body) : body,
+    // Not by `set`: it checks the constant names letter by letter each time.
+    Object.keys(headers).length > 0 ? { headers: MsgHdrsImpl.fromRecord(headers) } : undefined,
+  );
+}
