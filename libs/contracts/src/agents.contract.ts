@@ -1,6 +1,7 @@
 /** The agents' messages: who may run jobs and how they fare. Owner: the agents service. */
-import { NestedList, OneOf, Real, Text, TextMap, Texts, Whole } from './fields.js';
+import { Nested, NestedList, OneOf, Real, Text, TextMap, Texts, Whole } from './fields.js';
 import { ListQuery } from './paging.contract.js';
+import type { PoolPause } from './queue-insight.contract.js';
 import { RunningJob } from './queue.contract.js';
 import { request, type Page } from './request.js';
 
@@ -82,6 +83,7 @@ export class SetAgentStatus {
   status!: 'HEALTHY' | 'DRAINING' | 'OFFLINE';
 }
 
+/** `status_reason`: `memory 97 %, limit 95 %`; null while it is HEALTHY. */
 export interface AgentView {
   agent_id: string;
   name: string;
@@ -92,6 +94,7 @@ export interface AgentView {
   region: string | null;
   version: string | null;
   status: AgentStatus;
+  status_reason: string | null;
   registered_at: string;
   last_heartbeat: string | null;
   jobs_running: number;
@@ -110,6 +113,107 @@ export class ListAgents extends ListQuery {
   pool?: string;
 }
 
+/** What an agent does beside jobs, and who it is to others. No secret: credentials stay where the agent is. */
+export interface AgentConfig {
+  agent_id: string;
+  pool: string;
+  deployment_targets: string[];
+  schedule_interval_seconds: number;
+  workload_identity: WorkloadIdentity | null;
+}
+
+/** Where the agent proves what it is: it gets short-lived credentials there by itself. */
+export class WorkloadIdentity {
+  @Text({ max: 500, example: 'https://token.example.com' })
+  issuer!: string;
+
+  @Text({ max: 500, example: 'sts.example.com' })
+  audience!: string;
+
+  @Text({ optional: true, max: 500, description: '`pool:<pool>:agent:<agent_id>` unless told' })
+  subject?: string;
+}
+
+/** How many agents a pool should have. */
+export class ScalePool {
+  @Whole({ optional: true, min: 0, max: 10_000, description: '0 unless told' })
+  min_agents?: number;
+
+  @Whole({ optional: true, min: 0, max: 10_000, description: '100 unless told' })
+  max_agents?: number;
+
+  @Whole({ optional: true, min: 1, max: 86_400, description: 'a job should wait no longer; 30 unless told' })
+  target_wait_seconds?: number;
+
+  @Whole({
+    optional: true,
+    min: 1,
+    max: 1000,
+    description: 'jobs at a time of a new agent; the average of the present ones unless told',
+  })
+  agent_capacity?: number;
+}
+
+/** Settings of a pool's agents; what is left out stays as it is. */
+export class ConfigurePool extends ScalePool {
+  @Texts({ optional: true, max: 100 })
+  deployment_targets?: string[];
+
+  @Whole({ optional: true, min: 1, max: 86_400 })
+  schedule_interval_seconds?: number;
+
+  @Nested(() => WorkloadIdentity, { optional: true })
+  workload_identity?: WorkloadIdentity;
+}
+
+/** How many agents a pool needs now, and why; `desired_agents` is what an autoscaler reads. */
+export interface ScaleSignal {
+  pool: string;
+  desired_agents: number;
+  current_agents: number;
+  /** `12 jobs wait, each takes about 40 s; …` */
+  reason: string;
+  queue_depth: number;
+  /** Jobs that run. */
+  busy: number;
+  avg_execution_seconds: number;
+  target_wait_seconds: number;
+  min_agents: number;
+  max_agents: number;
+  at: string;
+}
+
+export interface PoolView {
+  pool: string;
+  /** By status; deregistered ones are not counted. */
+  agents: Record<AgentStatus, number>;
+  /** Jobs at a time that the agents which take jobs can run. */
+  capacity: number;
+  running: number;
+  /** running / capacity; 0 where there is no capacity. */
+  utilisation: number;
+  /** Every label that an agent of the pool has, with its values. */
+  labels: Record<string, string[]>;
+  capabilities: string[];
+  queue_depth: number;
+  oldest_wait_seconds: number | null;
+  paused: PoolPause | null;
+  scale: ScaleSignal;
+  deployment_targets: string[];
+  schedule_interval_seconds: number;
+  workload_identity: WorkloadIdentity | null;
+}
+
+/** As the queue asks for them, to say why a job waits. */
+export interface PoolAgent {
+  agent_id: string;
+  name: string;
+  labels: Record<string, string>;
+  capabilities: string[];
+  capacity: number;
+  status: AgentStatus;
+}
+
 export const agentsRequests = {
   register: request<RegisterAgentCommand, AgentView>('cmd.agents.agent.register'),
   heartbeat: request<Heartbeat & { agent_id: string }, HeartbeatReply>('cmd.agents.agent.heartbeat'),
@@ -117,6 +221,13 @@ export const agentsRequests = {
   deregister: request<{ agent_id: string }, AgentView>('cmd.agents.agent.deregister'),
   get: request<{ agent_id: string }, AgentView>('qry.agents.agent.get'),
   list: request<ListAgents, Page<AgentView>>('qry.agents.agent.list'),
+  config: request<{ agent_id: string }, AgentConfig>('qry.agents.agent.config'),
+  /** Of all statuses, deregistered ones left out; up to 1,000. */
+  poolAgents: request<{ pool: string }, { agents: PoolAgent[] }>('qry.agents.pool.agents'),
+  pools: request<Record<string, never>, { pools: PoolView[] }>('qry.agents.pool.list'),
+  pool: request<{ pool: string }, PoolView>('qry.agents.pool.get'),
+  scale: request<{ pool: string }, ScaleSignal>('qry.agents.pool.scale'),
+  configurePool: request<ConfigurePool & { pool: string }, PoolView>('cmd.agents.pool.configure'),
   /** Organisation and pool of the agent whose credential has this digest; refused with `agent_unknown` otherwise. */
   authenticate: request<{ agent_id: string; credential_sha256: string }, { org: string; pool: string }>(
     'qry.agents.agent.authenticate',

@@ -3,7 +3,8 @@
  * stream EVENTS; at least once, in order per id; `Nats-Msg-Id` is the id of the stored event.
  */
 import { Text } from './fields.js';
-import type { ArtifactRef, JobStatus } from './queue.contract.js';
+import type { PoolPause } from './queue-insight.contract.js';
+import type { ArtifactRef, JobProgress, JobStatus, Priority } from './job.contract.js';
 import type { RunStatus, StepStatus } from './pipelines.contract.js';
 import type { AgentStatus } from './agents.contract.js';
 
@@ -38,8 +39,18 @@ export interface JobChanged {
   error_message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  /** What the agent says of its work, where the event is about that. */
+  progress: JobProgress | null;
+  /** Where the event is about that. */
+  priority: Priority | null;
   /** True when the job will not run again by itself. */
   final: boolean;
+}
+
+/** A pool of the queue; `paused` is null once it gives out jobs again. */
+export interface PoolChanged {
+  pool: string;
+  paused: PoolPause | null;
 }
 
 export interface RunChanged {

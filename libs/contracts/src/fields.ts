@@ -101,6 +101,21 @@ export function Texts(options: FieldOptions & { max?: number; itemMax?: number }
   );
 }
 
+export function Wholes(
+  options: FieldOptions & { min: number; max: number; maxItems: number },
+): PropertyDecorator {
+  const { min, max, maxItems } = options;
+  return field(
+    options,
+    { type: 'array', items: { type: 'integer', minimum: min, maximum: max }, maxItems },
+    IsArray(),
+    ArrayMaxSize(maxItems),
+    IsInt({ each: true }),
+    Min(min, { each: true }),
+    Max(max, { each: true }),
+  );
+}
+
 export function Nested(type: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
   return field(options, { type }, ValidateNested(), Type(type), IsObject());
 }

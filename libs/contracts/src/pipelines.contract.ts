@@ -2,7 +2,7 @@
 import { AnyObject, Nested, OneOf, Text } from './fields.js';
 import { ListQuery } from './paging.contract.js';
 import type { FieldError } from './problem.js';
-import { type ArtifactRef, Source } from './queue.contract.js';
+import { type ArtifactRef, Source } from './job.contract.js';
 import { request, type Page } from './request.js';
 
 export const RUN_STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;

@@ -1,183 +1,28 @@
-/** The queue's messages: jobs from enqueue to their end. Owner: the queue service. Times are RFC 3339 UTC. */
-import { AnyObject, Nested, NestedList, OneOf, Text, TextMap, Texts, Whole } from './fields.js';
+/**
+ * The queue's messages: jobs from enqueue to their end. What a job is stands in job.contract.ts, what the queue tells of
+ * its jobs in queue-insight.contract.ts. Owner: the queue service. Times are RFC 3339 UTC.
+ */
+import { NestedList, OneOf, Real, Text, TextMap, Texts, Whole } from './fields.js';
+import {
+  JOB_STATUSES,
+  PRIORITIES,
+  type ArtifactRef,
+  type EnqueueJobCommand,
+  type EnqueuedItem,
+  type JobSpec,
+  type JobStatus,
+  type JobView,
+  type Priority,
+} from './job.contract.js';
 import { ListQuery } from './paging.contract.js';
-import { request, type Page } from './request.js';
-
-export const JOB_STATUSES = [
-  'QUEUED',
-  'CLAIMED',
-  'RUNNING',
-  'COMPLETED',
-  'FAILED',
-  'DEAD_LETTERED',
-  'CANCELLED',
-] as const;
-export type JobStatus = (typeof JOB_STATUSES)[number];
-
-/** Most urgent first. */
-export const PRIORITIES = ['CRITICAL', 'HIGH', 'NORMAL', 'LOW'] as const;
-export type Priority = (typeof PRIORITIES)[number];
-
-/** Time an agent has to start a claimed job, and how long a running job survives without a sign of life. */
-export const LEASE_SECONDS = 30;
-
-/** A git repository at a commit. The control plane never opens it: the agent does, with the customer's own credentials. */
-export class Source {
-  @Text({ max: 2000, description: 'what git clones: a URL or a path on the agent' })
-  repository!: string;
-
-  @Text({ optional: true, pattern: /^[0-9a-f]{7,64}$/ })
-  commit?: string;
-
-  @Text({ optional: true, max: 250, description: 'branch or tag' })
-  ref?: string;
-}
-
-export class StepSpec {
-  @Text({ max: 200, description: 'unique within the run' })
-  id!: string;
-
-  @Text({ max: 200 })
-  name!: string;
-
-  @Text({ max: 100, example: 'step.shell_exec' })
-  type!: string;
-
-  @AnyObject({ description: "the step type's config; references to secrets are not resolved yet" })
-  config!: Record<string, unknown>;
-}
-
-export class ArtifactIn {
-  @Text({ max: 200, description: 'run that stored the artifact' })
-  execution_id!: string;
-
-  @Text({ max: 200 })
-  key!: string;
-
-  @Text({ max: 1000, description: 'where it is put in the workspace' })
-  dest!: string;
-}
-
-export class ArtifactOut {
-  @Text({ max: 200 })
-  key!: string;
-
-  @Text({ max: 1000, description: 'file or folder in the workspace; a folder is stored as a gzipped tar' })
-  path!: string;
-}
-
-/** Everything an agent needs to run one step. */
-export class JobSpec {
-  @Nested(() => StepSpec)
-  step!: StepSpec;
-
-  @Nested(() => Source, { optional: true, description: 'left out: the step starts in an empty workspace' })
-  source?: Source;
-
-  @Text({
-    optional: true,
-    max: 100,
-    description: 'artifacts of the job are stored under this id; the job id unless told',
-  })
-  execution_id?: string;
-
-  @TextMap({
-    optional: true,
-    max: 500,
-    itemMax: 32_000,
-    description: 'environment; values may hold {{.Secrets.NAME}}',
-  })
-  env?: Record<string, string>;
-
-  @NestedList(() => ArtifactIn, { optional: true })
-  artifacts_in?: ArtifactIn[];
-
-  @NestedList(() => ArtifactOut, { optional: true })
-  artifacts_out?: ArtifactOut[];
-}
-
-export class EnqueueJob {
-  @Text({ optional: true, max: 200, description: 'for people; the name of the step unless told' })
-  name?: string;
-
-  @Text({ optional: true, max: 100, description: '`default` unless told' })
-  pool?: string;
-
-  @OneOf(PRIORITIES, { optional: true, description: 'NORMAL unless told' })
-  priority?: Priority;
-
-  @TextMap({ optional: true, max: 50, itemMax: 200, description: 'labels that the agent must have' })
-  labels?: Record<string, string>;
-
-  @Whole({
-    optional: true,
-    min: 1,
-    max: 20,
-    description: 'attempts that may fail before the job is given up; 3 unless told',
-  })
-  max_attempts?: number;
-
-  @Whole({
-    optional: true,
-    min: 0,
-    max: 3600,
-    description: 'pause before the second attempt; doubles with each; 5 unless told',
-  })
-  backoff_seconds?: number;
-
-  @OneOf(['dead_letter', 'fail'], {
-    optional: true,
-    description: 'where the job goes when its attempts are used up',
-  })
-  on_exhausted?: 'dead_letter' | 'fail';
-
-  @Whole({
-    optional: true,
-    min: 1,
-    max: 86_400,
-    description: 'the agent stops the step after this; 3600 unless told',
-  })
-  timeout_seconds?: number;
-
-  @Nested(() => JobSpec)
-  spec!: JobSpec;
-}
-
-/** What the caller adds to the body: `job_id` makes the request idempotent, `digest` tells a repeat from a reuse. */
-export interface EnqueueJobCommand extends EnqueueJob {
-  job_id: string;
-  run_id?: string;
-}
-
-export interface JobView {
-  id: string;
-  name: string;
-  status: JobStatus;
-  pool: string;
-  priority: Priority;
-  labels: Record<string, string>;
-  step_type: string;
-  git_ref: string | null;
-  run_id: string | null;
-  agent_id: string | null;
-  attempt: number;
-  max_attempts: number;
-  created_at: string;
-  claimed_at: string | null;
-  started_at: string | null;
-  completed_at: string | null;
-  exit_code: number | null;
-  error_message: string | null;
-  outputs: Record<string, string>;
-  artifacts: ArtifactRef[];
-  logs_url: string;
-}
-
-export interface ArtifactRef {
-  key: string;
-  sha256: string;
-  size: number;
-}
+import type {
+  JobExplanation,
+  QueuePool,
+  QueueStats,
+  QueueVerification,
+  ReadStats,
+} from './queue-insight.contract.js';
+import { request, type Page, type Request } from './request.js';
 
 export class ClaimJob {
   @Text({ max: 100 })
@@ -192,7 +37,15 @@ export class ClaimJob {
   @Texts({ optional: true, description: 'such as docker, process' })
   capabilities?: string[];
 
-  @Whole({ optional: true, min: 0, max: 50, description: 'how long to wait for a job; 0 unless told' })
+  @Whole({ optional: true, min: 1, max: 100, description: 'at most so many jobs at once; 1 unless told' })
+  count?: number;
+
+  @Whole({
+    optional: true,
+    min: 0,
+    max: 50,
+    description: 'how long to wait for the first job; 0 unless told',
+  })
   wait_seconds?: number;
 }
 
@@ -232,6 +85,67 @@ class Attempt {
 }
 
 export class StartJob extends Attempt {}
+
+export class ReportProgress extends Attempt {
+  @Real({ optional: true, min: 0, max: 100 })
+  percent?: number;
+
+  @Text({ optional: true, max: 200, description: 'what it is doing' })
+  message?: string;
+}
+
+/** The agent hands the job back unfinished: it is queued again at once, and no attempt of it is used up. */
+export class ReleaseJob extends Attempt {
+  @Text({ max: 200, example: 'the machine is taken away' })
+  reason!: string;
+}
+
+export class SetPriority {
+  @OneOf(PRIORITIES)
+  priority!: Priority;
+}
+
+/** Which finished jobs are queued again; all that are given must hold. */
+export class RequeueJobs {
+  @OneOf(['DEAD_LETTERED', 'FAILED'], { optional: true, description: 'DEAD_LETTERED unless told' })
+  status?: 'DEAD_LETTERED' | 'FAILED';
+
+  @Text({ optional: true, max: 100 })
+  pool?: string;
+
+  @OneOf(PRIORITIES, { optional: true })
+  priority?: Priority;
+
+  @Text({ optional: true, max: 100 })
+  run_id?: string;
+
+  @Text({ optional: true, max: 100 })
+  pipeline_id?: string;
+
+  @Whole({ optional: true, min: 1, max: 1_000, description: 'oldest first; 1000 unless told' })
+  limit?: number;
+}
+
+export interface RequeuedJobs {
+  requeued: number;
+  job_ids: string[];
+  /** Jobs that fit too, and were left for another request. */
+  remaining: number;
+}
+
+/** By hand, of a live job: for people, when no agent will say how it ended. */
+export class CloseJob {
+  @Whole({ min: -1, max: 255, description: '0: it did what it should' })
+  exit_code!: number;
+
+  @Text({ optional: true, max: 4000 })
+  error_message?: string;
+}
+
+export class PausePool {
+  @Text({ max: 500, example: 'the build machines are being moved' })
+  reason!: string;
+}
 
 export class StoredArtifact implements ArtifactRef {
   @Text({ max: 200 })
@@ -301,31 +215,65 @@ export class ListJobs extends ListQuery {
 
   @Text({ optional: true, max: 100 })
   run_id?: string;
+
+  @Text({ optional: true, max: 100 })
+  pipeline_id?: string;
+
+  @Text({ optional: true, max: 200, description: 'concurrency group' })
+  group?: string;
 }
 
-export interface QueueStats {
-  queued: number;
-  running: number;
-  completed: number;
-  failed: number;
-  dead_lettered: number;
-  cancelled: number;
-  avg_wait_seconds: number;
-  p95_wait_seconds: number;
-  avg_execution_seconds: number;
-  failure_rate: number;
+/**
+ * Pools are shared out among the queue's replicas: a claim goes to whichever serves its pool's partition, so that
+ * replicas do not take the same job. Only a way to have few conflicts: any replica may serve any claim.
+ */
+export const CLAIM_PARTITIONS = 64;
+
+/** The partition's own subject; where nobody serves it at the moment, `claim` itself will do. */
+export function partitionClaim(org: string, pool: string): Request<ClaimJobCommand, ClaimedJob[]> {
+  const { subject, timeoutMs } = queueRequests.claim;
+  return request(`${subject}.${claimPartition(org, pool)}`, timeoutMs);
 }
+
+/** FNV-1a: the same in every process and version. */
+export function claimPartition(org: string, pool: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(`${org}\n${pool}`))
+    hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash % CLAIM_PARTITIONS;
+}
+
+type OfAgent = { job_id: string; agent_id: string };
 
 export const queueRequests = {
   enqueue: request<EnqueueJobCommand, JobView>('cmd.queue.job.enqueue'),
-  /** `null` when nothing came within `wait_seconds`; the wait is at most 50 s. */
-  claim: request<ClaimJobCommand, ClaimedJob | null>('cmd.queue.job.claim', 55_000),
-  start: request<StartJob & { job_id: string; agent_id: string }, JobView>('cmd.queue.job.start'),
-  complete: request<CompleteJob & { job_id: string; agent_id: string }, JobView>('cmd.queue.job.complete'),
+  /** As many `enqueue`s, side by side; what is wrong with one harms no other. */
+  enqueueBatch: request<{ jobs: EnqueueJobCommand[] }, { results: EnqueuedItem[] }>(
+    'cmd.queue.job.enqueue-batch',
+    30_000,
+  ),
+  /**
+   * None when nothing came within `wait_seconds`, of which a replica waits `CLAIM_SLICE_SECONDS` at most: ask again, as
+   * the replica may have died meanwhile.
+   */
+  claim: request<ClaimJobCommand, ClaimedJob[]>('cmd.queue.job.claim', 8_000),
+  start: request<StartJob & OfAgent, JobView>('cmd.queue.job.start'),
+  complete: request<CompleteJob & OfAgent, JobView>('cmd.queue.job.complete'),
+  /** Kept if five seconds have passed since the last; extends the lease in any case. */
+  progress: request<ReportProgress & OfAgent, JobView>('cmd.queue.job.progress'),
+  release: request<ReleaseJob & OfAgent, JobView>('cmd.queue.job.release'),
   cancel: request<{ job_id: string; reason: string }, JobView>('cmd.queue.job.cancel'),
+  close: request<CloseJob & { job_id: string }, JobView>('cmd.queue.job.close'),
+  setPriority: request<SetPriority & { job_id: string }, JobView>('cmd.queue.job.set-priority'),
   requeue: request<{ job_id: string }, JobView>('cmd.queue.job.requeue'),
+  requeueMany: request<RequeueJobs, RequeuedJobs>('cmd.queue.job.requeue-many', 30_000),
   /** Extends the leases of the jobs that are still the agent's; answers the others. */
   renew: request<{ agent_id: string; running: RunningJob[] }, { lost: string[] }>('cmd.queue.job.renew'),
+  /** The agent is lost for good: its jobs need not wait for their leases to end. */
+  loseAgent: request<{ agent_id: string; reason: string }, { requeued: number }>(
+    'cmd.queue.job.lose-agent',
+    30_000,
+  ),
   appendLogs: request<
     { job_id: string; agent_id: string; attempt: number; lease_token: string; lines: LogLine[] },
     { accepted: number }
@@ -336,5 +284,16 @@ export const queueRequests = {
   ),
   get: request<{ job_id: string }, JobView>('qry.queue.job.get'),
   list: request<ListJobs, Page<JobView>>('qry.queue.job.list'),
-  stats: request<Record<string, never>, QueueStats>('qry.queue.job.stats'),
+  explain: request<{ job_id: string }, JobExplanation>('qry.queue.job.explain', 30_000),
+  stats: request<ReadStats, QueueStats>('qry.queue.job.stats'),
+  pausePool: request<PausePool & { pool: string }, QueuePool>('cmd.queue.pool.pause'),
+  resumePool: request<{ pool: string }, QueuePool>('cmd.queue.pool.resume'),
+  /** Pools that have, or had within a day, a job, and those that are paused. */
+  pools: request<Record<string, never>, { pools: QueuePool[] }>('qry.queue.pool.list'),
+  pool: request<{ pool: string }, QueuePool>('qry.queue.pool.get'),
+  /** Reads the whole log, which takes its time: tells its progress on `verificationSubject(id)`. */
+  verify: request<{ id: string }, QueueVerification>('qry.queue.log.verify', 3_600_000),
 };
+
+/** Seconds that one replica lets a claim wait; a dead one costs no agent more. */
+export const CLAIM_SLICE_SECONDS = 5;

@@ -1,0 +1,275 @@
+/** A job: what it is made from, and what is shown of it. Owner: the queue service. Times are RFC 3339 UTC. */
+import { AnyObject, Nested, NestedList, OneOf, Real, Text, TextMap, Texts, Whole, Wholes } from './fields.js';
+import type { Problem } from './problem.js';
+
+/** A time with its zone. */
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
+export const JOB_STATUSES = [
+  'QUEUED',
+  'CLAIMED',
+  'RUNNING',
+  'COMPLETED',
+  'FAILED',
+  'DEAD_LETTERED',
+  'CANCELLED',
+] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** Most urgent first. */
+export const PRIORITIES = ['CRITICAL', 'HIGH', 'NORMAL', 'LOW'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+/** Time an agent has to start a claimed job, and how long a running job survives without a sign of life. */
+export const LEASE_SECONDS = 30;
+
+/** A git repository at a commit. The control plane never opens it: the agent does, with the customer's own credentials. */
+export class Source {
+  @Text({ max: 2000, description: 'what git clones: a URL or a path on the agent' })
+  repository!: string;
+
+  @Text({ optional: true, pattern: /^[0-9a-f]{7,64}$/ })
+  commit?: string;
+
+  @Text({ optional: true, max: 250, description: 'branch or tag' })
+  ref?: string;
+}
+
+export class StepSpec {
+  @Text({ max: 200, description: 'unique within the run' })
+  id!: string;
+
+  @Text({ max: 200 })
+  name!: string;
+
+  @Text({ max: 100, example: 'step.shell_exec' })
+  type!: string;
+
+  @AnyObject({ description: "the step type's config; references to secrets are not resolved yet" })
+  config!: Record<string, unknown>;
+}
+
+export class ArtifactIn {
+  @Text({ max: 200, description: 'run that stored the artifact' })
+  execution_id!: string;
+
+  @Text({ max: 200 })
+  key!: string;
+
+  @Text({ max: 1000, description: 'where it is put in the workspace' })
+  dest!: string;
+}
+
+export class ArtifactOut {
+  @Text({ max: 200 })
+  key!: string;
+
+  @Text({ max: 1000, description: 'file or folder in the workspace; a folder is stored as a gzipped tar' })
+  path!: string;
+}
+
+/** Everything an agent needs to run one step. */
+export class JobSpec {
+  @Nested(() => StepSpec)
+  step!: StepSpec;
+
+  @Nested(() => Source, { optional: true, description: 'left out: the step starts in an empty workspace' })
+  source?: Source;
+
+  @Text({
+    optional: true,
+    max: 100,
+    description: 'artifacts of the job are stored under this id; the job id unless told',
+  })
+  execution_id?: string;
+
+  @TextMap({
+    optional: true,
+    max: 500,
+    itemMax: 32_000,
+    description: 'environment; values may hold {{.Secrets.NAME}}',
+  })
+  env?: Record<string, string>;
+
+  @NestedList(() => ArtifactIn, { optional: true })
+  artifacts_in?: ArtifactIn[];
+
+  @NestedList(() => ArtifactOut, { optional: true })
+  artifacts_out?: ArtifactOut[];
+}
+
+/** Jobs of one organisation that name the same group, in whatever pool. The newest job's limit counts. */
+export class Concurrency {
+  @Text({ max: 200, example: 'deploy-production' })
+  group!: string;
+
+  @Whole({ optional: true, min: 1, max: 100, description: '1 unless told' })
+  limit?: number;
+}
+
+export class EnqueueJob {
+  @Text({ optional: true, max: 200, description: 'for people; the name of the step unless told' })
+  name?: string;
+
+  @Text({ optional: true, max: 100, description: '`default` unless told' })
+  pool?: string;
+
+  @OneOf(PRIORITIES, { optional: true, description: 'NORMAL unless told' })
+  priority?: Priority;
+
+  @TextMap({ optional: true, max: 50, itemMax: 200, description: 'labels that the agent must have' })
+  labels?: Record<string, string>;
+
+  @Texts({ optional: true, max: 20, description: 'capabilities that the agent must have, such as docker' })
+  capabilities?: string[];
+
+  @Whole({
+    optional: true,
+    min: 1,
+    max: 20,
+    description: 'attempts that may fail before the job is given up; 3 unless told',
+  })
+  max_attempts?: number;
+
+  @Whole({
+    optional: true,
+    min: 0,
+    max: 3600,
+    description: 'pause before the second attempt; grows with each; 5 unless told',
+  })
+  backoff_seconds?: number;
+
+  @Real({
+    optional: true,
+    min: 1,
+    max: 10,
+    description: 'by which the pause grows with each failure; 2 unless told',
+  })
+  backoff_factor?: number;
+
+  @Whole({ optional: true, min: 0, max: 86_400, description: 'no pause is longer; 3600 unless told' })
+  max_backoff_seconds?: number;
+
+  @Real({
+    optional: true,
+    min: 0,
+    max: 1,
+    description:
+      'share of the pause that is left to chance, so that what failed together does not come back together; 0.2 unless told',
+  })
+  backoff_jitter?: number;
+
+  @Wholes({
+    optional: true,
+    min: -1,
+    max: 255,
+    maxItems: 50,
+    description: 'only these are tried again; any failure unless told. A lost agent is no failure of the job',
+  })
+  retry_on_exit_codes?: number[];
+
+  @OneOf(['dead_letter', 'fail'], {
+    optional: true,
+    description: 'where the job goes when its attempts are used up',
+  })
+  on_exhausted?: 'dead_letter' | 'fail';
+
+  @Whole({
+    optional: true,
+    min: 1,
+    max: 86_400,
+    description: 'the agent stops the step after this; 3600 unless told',
+  })
+  timeout_seconds?: number;
+
+  @Whole({
+    optional: true,
+    min: 1,
+    max: 2_592_000,
+    description: 'the job fails when it has waited this long for an agent; it waits for ever unless told',
+  })
+  queue_timeout_seconds?: number;
+
+  @Whole({
+    optional: true,
+    min: 0,
+    max: 31_536_000,
+    description: 'not before this has passed; instead of run_at',
+  })
+  delay_seconds?: number;
+
+  @Text({
+    optional: true,
+    max: 30,
+    pattern: RFC_3339,
+    description: 'not before this time (RFC 3339); instead of delay_seconds',
+  })
+  run_at?: string;
+
+  @Nested(() => Concurrency, {
+    optional: true,
+    description: 'of the jobs of one group only so many run at a time',
+  })
+  concurrency?: Concurrency;
+
+  @Nested(() => JobSpec)
+  spec!: JobSpec;
+}
+
+/** What the caller adds to the body: `job_id` makes the request idempotent, `digest` tells a repeat from a reuse. */
+export interface EnqueueJobCommand extends EnqueueJob {
+  job_id: string;
+  run_id?: string;
+  /** The pipeline that the run belongs to: pipelines take turns. */
+  pipeline_id?: string;
+}
+
+/** Jobs per request of a batch. */
+export const BATCH_MAX = 1_000;
+
+/** What became of one job of a batch, in the order of the batch. */
+export type EnqueuedItem = { index: number; job: JobView } | { index: number; error: Problem };
+
+export interface JobProgress {
+  percent: number | null;
+  message: string | null;
+  at: string;
+}
+
+export interface JobView {
+  id: string;
+  name: string;
+  status: JobStatus;
+  pool: string;
+  priority: Priority;
+  labels: Record<string, string>;
+  capabilities: string[];
+  step_type: string;
+  git_ref: string | null;
+  run_id: string | null;
+  pipeline_id: string | null;
+  concurrency: { group: string; limit: number } | null;
+  agent_id: string | null;
+  attempt: number;
+  max_attempts: number;
+  timeout_seconds: number;
+  queue_timeout_seconds: number | null;
+  created_at: string;
+  /** While it waits: not before this. */
+  available_at: string | null;
+  claimed_at: string | null;
+  started_at: string | null;
+  completed_at: string | null;
+  exit_code: number | null;
+  error_message: string | null;
+  outputs: Record<string, string>;
+  artifacts: ArtifactRef[];
+  progress: JobProgress | null;
+  logs_url: string;
+}
+
+export interface ArtifactRef {
+  key: string;
+  sha256: string;
+  size: number;
+}
