@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { QueueModule } from '../app.module.js';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
+import { decision } from './job.fixtures.js';
 import type { JobState } from './job.state.js';
 
 const CLAIMERS = 50;
@@ -42,7 +43,15 @@ describe('a claim', () => {
   };
   const command = (agent_id: string): JobCommand & { type: 'ClaimJob' } => {
     const now = new Date().toISOString();
-    return { type: 'ClaimJob', agent_id, lease_token: randomUUID(), lease_expires_at: now, now };
+    return {
+      type: 'ClaimJob',
+      agent_id,
+      lease_token: randomUUID(),
+      lease_expires_at: now,
+      decision,
+      slot: null,
+      now,
+    };
   };
   const claimBy = (store: JobThings, id: string, claim: JobCommand, known?: Thing<JobState>) =>
     store.handle(id, claim, user, known).catch((error: unknown) => {
@@ -55,7 +64,7 @@ describe('a claim', () => {
     const won: ClaimedJob[] = [];
     const agent = async (agent_id: string) => {
       while (won.length < ROUNDS) {
-        const job = await send(
+        const [job] = await send(
           queueRequests.claim,
           { agent_id, pool: 'race', wait_seconds: 1 },
           callBy('agent', agent_id),

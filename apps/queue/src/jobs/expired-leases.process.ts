@@ -4,9 +4,12 @@ import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } fro
 import { randomUUID } from 'node:crypto';
 import { JobIndex } from './job-index.js';
 import { Jobs } from './jobs.js';
+import { sideBySide } from './side-by-side.js';
 
 /** A lost agent's job is back within one lease plus one sweep. */
-const SWEEP_MS = 5_000;
+const SWEEP_MS = 1_000;
+/** Far above a hiccup of the machine, and below what an agent's renewals leave of a lease. */
+const STOOD_STILL_MS = 5_000;
 
 /** Sends ExpireLease for every job whose agent was not heard of for a lease. Replicas may do so side by side. */
 @Injectable()
@@ -36,28 +39,41 @@ export class ExpiredLeases implements OnModuleInit, OnApplicationShutdown {
    * by the next sweep. @throws ProblemError where the event store is away; a failure of one job's is logged.
    */
   async sweep(): Promise<number> {
-    let requeued = 0;
-    for (const { jobId, attempt } of this.index.leases.expired()) {
-      const org = this.index.waiting.get(jobId)?.org;
-      if (!org) continue;
+    return this.expire(this.index.leases.expired());
+  }
+
+  /** The agent will not come back: its jobs need not wait for their leases. Answers and throws as `sweep`. */
+  async loseAgent(agentId: string, reason: string, org: string): Promise<number> {
+    const held = this.index.leases.heldBy(agentId);
+    return this.expire(
+      held.filter(({ jobId }) => this.index.get(jobId)?.org === org),
+      reason,
+    );
+  }
+
+  private async expire(attempts: { jobId: string; attempt: number }[], reason?: string): Promise<number> {
+    const ended = await sideBySide(attempts, async ({ jobId, attempt }) => {
+      const org = this.index.get(jobId)?.org;
+      if (!org) return false;
       try {
-        const { events } = await this.jobs.expire(jobId, attempt, serviceCall('queue', org, randomUUID()));
-        if (!events.length) continue;
-        requeued++;
+        const call = serviceCall('queue', org, randomUUID());
+        if (!(await this.jobs.expire(jobId, attempt, reason, call))) return false;
         this.logger.warn(`job ${jobId}: attempt ${attempt} lost its agent`);
+        return true;
       } catch (error) {
         // The others would wait as long, and in vain.
         if (error instanceof ProblemError && error.problem.kind === 'unavailable') throw error;
         this.logger.error(`job ${jobId}: the lease of attempt ${attempt} cannot be ended: ${text(error)}`);
+        return false;
       }
-    }
-    return requeued;
+    });
+    return ended.filter((one) => one).length;
   }
 
   private async tick(): Promise<void> {
     const now = performance.now();
     // The process stood still, so renewals may wait unread: whoever was not looking has seen nobody miss a lease.
-    if (now - this.lastSweep > 2 * SWEEP_MS) this.index.leases.startOver(now);
+    if (now - this.lastSweep > STOOD_STILL_MS) this.index.leases.startOver(now);
     this.lastSweep = now;
     if (this.sweeping) return;
     this.sweeping = true;

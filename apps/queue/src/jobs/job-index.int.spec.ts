@@ -5,9 +5,12 @@ import { Connections } from '@hybrid/service';
 import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
 import { eventually, seededRandom } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
-import { JobIndex } from './job-index.js';
+import { jobPoolDecider } from '../pools/job-pool.decider.js';
+import { QueueSettings } from '../queue.settings.js';
+import { JobIndex, type JobIndexChange } from './job-index.js';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
+import { decision } from './job.fixtures.js';
 import { noJob, type JobState } from './job.state.js';
 
 const LIVE = new Set<JobState['status']>(['QUEUED', 'CLAIMED', 'RUNNING']);
@@ -39,9 +42,11 @@ describe('the index of live jobs', () => {
   const start = async () => {
     const connections = await Connections.open(platform.settings, 'queue');
     open.push(connections);
-    const index = new JobIndex(connections);
+    const index = new JobIndex(connections, new QueueSettings());
+    const changes: JobIndexChange[] = [];
+    index.listen((change) => changes.push(change));
     await index.onModuleInit();
-    return { index, stop: () => stop(connections) };
+    return { index, changes, stop: () => stop(connections) };
   };
   /** The live jobs as the whole log has them. */
   const folded = async () => {
@@ -52,24 +57,28 @@ describe('the index of live jobs', () => {
     const expected = await folded();
     for (const index of indices)
       await eventually(() => {
-        const seen = new Map([...index.waiting.all()].map(({ id, thing }) => [id, thing]));
+        const seen = new Map([...index.all()].map(({ id, thing }) => [id, thing]));
         expect(seen).toEqual(expected);
-        for (const [id, { state }] of expected)
+        for (const [id, { state }] of expected) {
           expect(index.leases.renew(id, state.attempt, state.agent_id ?? '')).toBe(state.status !== 'QUEUED');
+          expect(index.schedule.standing(id, Date.now()) !== null).toBe(state.status === 'QUEUED');
+        }
       }, 20_000);
+    const places = indices.map((index) => new Map([...index.all()].map(({ id, arrived }) => [id, arrived])));
+    for (const other of places) expect(other).toEqual(places[0]);
   };
   /** One step of a job's life, by chance; refusals are as good as anything. */
   const live = async (id: string, chance: () => number) => {
     const { state } = await things.load(id, 'default');
     const { attempt, lease_token, agent_id } = state;
     const held = { attempt, lease_token: lease_token ?? '', agent_id: agent_id ?? '', now: NOW };
-    const lease = { agent_id: 'a', lease_token: randomUUID(), lease_expires_at: NOW, now: NOW };
+    const lease = { agent_id: 'a', lease_token: randomUUID(), lease_expires_at: NOW, now: NOW, slot: null };
     const commands: JobCommand[] = [
-      { type: 'ClaimJob', ...lease },
-      { type: 'ClaimJob', ...lease },
+      { type: 'ClaimJob', ...lease, decision },
+      { type: 'ClaimJob', ...lease, decision },
       { type: 'StartJob', ...held },
-      { type: 'CompleteJob', exit_code: 0, ...held },
-      { type: 'CompleteJob', exit_code: 1, ...held },
+      { type: 'CompleteJob', exit_code: 0, chance: 0, ...held },
+      { type: 'CompleteJob', exit_code: 1, chance: 0, ...held },
       { type: 'ExpireLease', attempt, now: NOW },
       { type: 'RequeueJob', now: NOW },
     ];
@@ -121,6 +130,59 @@ describe('the index of live jobs', () => {
     );
     await sameAsLog(first.index, ...replicas.map(({ index }) => index), (await start()).index);
   }, 90_000);
+
+  it('tells of every event behind its seed, once and in order, with the job before and after it', async () => {
+    const { index, changes } = await start();
+    const from = index.startedFrom;
+    const id = await enqueue();
+    const claim = { agent_id: 'a', lease_token: 't', lease_expires_at: NOW, decision, slot: null, now: NOW };
+    const commands: JobCommand[] = [
+      { type: 'ClaimJob', ...claim },
+      { type: 'CancelJob', reason: 'enough', now: NOW },
+    ];
+    for (const command of commands) await things.handle(id, command, user);
+    // Forgotten by now: told of as it was, all the same.
+    const dead = await enqueue();
+    await things.handle(dead, { type: 'CloseJob', exit_code: 1, now: NOW }, user);
+    await things.handle(dead, { type: 'RequeueJob', now: NOW }, user);
+    await eventually(() => expect(changes.filter(({ jobId }) => jobId === dead)).toHaveLength(3));
+    for (const job of [id, dead]) {
+      const told = changes.filter(({ jobId }) => jobId === job);
+      const history = await things.history(job);
+      expect(told.map(({ stored }) => stored.id)).toEqual(history.map((stored) => stored.id));
+      let state: JobState | null = null;
+      for (const { before, after, stored } of told) {
+        expect(before).toEqual(state);
+        state = jobDecider.evolve(state ?? noJob, stored.event);
+        expect(after).toEqual(state);
+        expect(stored.position!.commit).toBeGreaterThan(from ?? -1n);
+      }
+    }
+    expect(index.seen).toBeGreaterThanOrEqual(changes.at(-1)!.stored.position!.commit);
+  });
+
+  it('knows pauses and turns, from the log and from its seed', async () => {
+    const pools = new Things(platform.connections.eventStore, 'jobPool', jobPoolDecider);
+    const first = await start();
+    const [paused, open] = [randomUUID(), randomUUID()];
+    const pause = (pool: string) =>
+      pools.handle(pool, { type: 'PausePool', pool, reason: 'moving', by: 'user a', now: NOW }, user);
+    await pause(paused);
+    await pause(open);
+    await pools.handle(open, { type: 'ResumePool', pool: open, now: NOW }, user);
+    const id = await enqueue();
+    const claim = { agent_id: 'a', lease_token: 't', lease_expires_at: NOW, slot: null, now: NOW };
+    const served = { ...decision, pool: 'turns', pipeline_id: 'p' };
+    await things.handle(id, { type: 'ClaimJob', ...claim, decision: served }, user);
+    await eventually(async () =>
+      expect(
+        (await platform.connections.pool.query(`select pipeline_id from queue.turns where pool = 'turns'`))
+          .rows,
+      ).toEqual([{ pipeline_id: 'p' }]),
+    );
+    for (const index of [first.index, (await start()).index])
+      expect([...index.pausesOf('default')]).toEqual([[paused, { reason: 'moving', by: 'user a', at: NOW }]]);
+  });
 
   it('holds no job that a newer version enqueued in its own way', async () => {
     const id = randomUUID();

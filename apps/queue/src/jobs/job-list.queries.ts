@@ -1,4 +1,4 @@
-import type { CallContext, JobView, ListJobs, Page, QueueStats } from '@hybrid/contracts';
+import type { CallContext, JobView, ListJobs, Page, RequeueJobs } from '@hybrid/contracts';
 import { listPage } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
@@ -12,45 +12,38 @@ interface JobRow {
   state: JobState;
 }
 
-/** Lists and figures from `queue.jobs`: behind the log by the projector's lag, unless the call says how new. */
+/** Jobs that are queued again at once unless told otherwise. */
+const REQUEUE_LIMIT = 1_000;
+
+/** Lists from `queue.jobs`: behind the log by the projector's lag, unless the call says how new. */
 @Injectable()
 export class JobListQueries {
   constructor(private readonly connections: Connections) {}
 
   list(query: ListJobs, call: CallContext): Promise<Page<JobView>> {
-    const { status, pool, priority, agent_id, run_id } = query;
+    const { status, pool, priority, agent_id, run_id, pipeline_id, group } = query;
     return listPage<JobRow, JobView>({
       from: this.connections.readModel(jobList),
       table: 'queue.jobs',
       call,
       query,
-      where: { status, pool, priority, agent_id, run_id },
+      where: { status, pool, priority, agent_id, run_id, pipeline_id, concurrency_group: group },
       view: (row) => jobView(row.state),
     });
   }
 
-  /** Times are of jobs that ended within the last 24 hours; in seconds. */
-  async stats({ org, atLeast }: CallContext): Promise<QueueStats> {
-    await this.connections.readModel(jobList).reach(atLeast);
-    const { rows } = await this.connections.pool.query<QueueStats>(STATS, [org]);
-    return rows[0]!;
+  /** Finished jobs that fit, oldest first, and how many there are in all. */
+  async requeueable(request: RequeueJobs, call: CallContext): Promise<{ ids: string[]; total: number }> {
+    const { status = 'DEAD_LETTERED', pool, priority, run_id, pipeline_id, limit = REQUEUE_LIMIT } = request;
+    await this.connections.readModel(jobList).reach(call.atLeast);
+    const { rows } = await this.connections.pool.query<{ id: string; total: number }>(
+      `select id, count(*) over ()::int as total from queue.jobs
+       where org = $1 and status = $2 and ($3::text is null or pool = $3) and ($4::text is null or priority = $4)
+         and ($5::text is null or run_id = $5) and ($6::text is null or pipeline_id = $6)
+         and (state->>'final')::boolean
+       order by created_at, id limit $7`,
+      [call.org, status, pool ?? null, priority ?? null, run_id ?? null, pipeline_id ?? null, limit],
+    );
+    return { ids: rows.map(({ id }) => id), total: rows[0]?.total ?? 0 };
   }
 }
-
-const STATS = `
-  with mine as (select * from queue.jobs where org = $1),
-  recent as (select * from mine where completed_at > now() - interval '24 hours')
-  select
-    (select count(*)::int from mine where status = 'QUEUED') as queued,
-    (select count(*)::int from mine where status in ('CLAIMED', 'RUNNING')) as running,
-    (select count(*)::int from mine where status = 'COMPLETED') as completed,
-    (select count(*)::int from mine where status = 'FAILED') as failed,
-    (select count(*)::int from mine where status = 'DEAD_LETTERED') as dead_lettered,
-    (select count(*)::int from mine where status = 'CANCELLED') as cancelled,
-    coalesce(avg(extract(epoch from claimed_at - created_at)), 0)::float as avg_wait_seconds,
-    coalesce(percentile_cont(0.95) within group (order by extract(epoch from claimed_at - created_at)), 0)::float
-      as p95_wait_seconds,
-    coalesce(avg(extract(epoch from completed_at - started_at)), 0)::float as avg_execution_seconds,
-    coalesce(avg(case when status in ('FAILED', 'DEAD_LETTERED') then 1.0 when status = 'COMPLETED' then 0.0 end), 0)::float
-      as failure_rate
-  from recent`;

@@ -5,26 +5,35 @@ import {
   type CallContext,
   type ClaimAbandoned,
   type ClaimJobCommand,
+  type CloseJob,
   type CompleteJob,
   type EnqueueJobCommand,
   type ListJobs,
   type LogLine,
+  type ReleaseJob,
+  type ReportProgress,
+  type RequeuedJobs,
+  type RequeueJobs,
+  type SetPriority,
   type StartJob,
 } from '@hybrid/contracts';
 import { Handle, MessageController, OnBroadcast } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
 import { Ctx, Payload } from '@nestjs/microservices';
+import { Claims } from '../claims/claims.js';
 import { ExpiredLeases } from './expired-leases.process.js';
 import { JobIndex } from './job-index.js';
 import { JobListQueries } from './job-list.queries.js';
 import { Jobs, RENEWED_SUBJECT, type Renewed } from './jobs.js';
 
-type OfAgent = { job_id: string; agent_id: string };
+type OfJob = { job_id: string };
+type OfAgent = OfJob & { agent_id: string };
 
 @MessageController()
 export class JobController {
   constructor(
     private readonly jobs: Jobs,
+    private readonly claims: Claims,
     private readonly queries: JobListQueries,
     private readonly leases: ExpiredLeases,
     private readonly index: JobIndex,
@@ -36,14 +45,20 @@ export class JobController {
     return this.jobs.enqueue(request, call);
   }
 
+  @Handle(queueRequests.enqueueBatch)
+  enqueueBatch(@Payload() { jobs }: { jobs: EnqueueJobCommand[] }, @Ctx() call: CallContext) {
+    return this.jobs.enqueueBatch(jobs, call);
+  }
+
+  /** Whatever the pool. Claims of a pool's partition come to ../replicas/replicas.ts. */
   @Handle(queueRequests.claim)
   claim(@Payload() request: ClaimJobCommand, @Ctx() call: CallContext) {
-    return this.jobs.claim(request, call);
+    return this.claims.claim(request, call);
   }
 
   @OnBroadcast(CLAIM_ABANDONED_SUBJECT)
   abandonClaim(@Payload() { claim_id }: ClaimAbandoned): void {
-    this.jobs.abandonClaim(claim_id);
+    this.claims.abandon(claim_id);
   }
 
   @Handle(queueRequests.start)
@@ -56,14 +71,49 @@ export class JobController {
     return this.jobs.complete(request, call);
   }
 
+  @Handle(queueRequests.progress)
+  report(@Payload() request: ReportProgress & OfAgent, @Ctx() call: CallContext) {
+    return this.jobs.report(request, call);
+  }
+
+  @Handle(queueRequests.release)
+  release(@Payload() request: ReleaseJob & OfAgent, @Ctx() call: CallContext) {
+    return this.jobs.release(request, call);
+  }
+
   @Handle(queueRequests.cancel)
-  cancel(@Payload() { job_id, reason }: { job_id: string; reason: string }, @Ctx() call: CallContext) {
+  cancel(@Payload() { job_id, reason }: OfJob & { reason: string }, @Ctx() call: CallContext) {
     return this.jobs.cancel(job_id, reason, call);
   }
 
+  @Handle(queueRequests.close)
+  close(@Payload() request: CloseJob & OfJob, @Ctx() call: CallContext) {
+    return this.jobs.close(request, call);
+  }
+
+  @Handle(queueRequests.setPriority)
+  setPriority(@Payload() { job_id, priority }: SetPriority & OfJob, @Ctx() call: CallContext) {
+    return this.jobs.setPriority(job_id, priority, call);
+  }
+
   @Handle(queueRequests.requeue)
-  requeue(@Payload() { job_id }: { job_id: string }, @Ctx() call: CallContext) {
+  requeue(@Payload() { job_id }: OfJob, @Ctx() call: CallContext) {
     return this.jobs.requeue(job_id, call);
+  }
+
+  @Handle(queueRequests.requeueMany)
+  async requeueMany(@Payload() request: RequeueJobs, @Ctx() call: CallContext): Promise<RequeuedJobs> {
+    const { ids, total } = await this.queries.requeueable(request, call);
+    const job_ids = await this.jobs.requeueAll(ids, call);
+    return { requeued: job_ids.length, job_ids, remaining: total - ids.length };
+  }
+
+  @Handle(queueRequests.loseAgent)
+  async loseAgent(
+    @Payload() { agent_id, reason }: { agent_id: string; reason: string },
+    @Ctx() call: CallContext,
+  ): Promise<{ requeued: number }> {
+    return { requeued: await this.leases.loseAgent(agent_id, reason, call.org) };
   }
 
   @Handle(queueRequests.renew)
@@ -87,18 +137,13 @@ export class JobController {
   }
 
   @Handle(queueRequests.get)
-  get(@Payload() { job_id }: { job_id: string }, @Ctx() call: CallContext) {
+  get(@Payload() { job_id }: OfJob, @Ctx() call: CallContext) {
     return this.jobs.get(job_id, call.org);
   }
 
   @Handle(queueRequests.list)
   list(@Payload() query: ListJobs, @Ctx() call: CallContext) {
     return this.queries.list(query, call);
-  }
-
-  @Handle(queueRequests.stats)
-  stats(@Ctx() call: CallContext) {
-    return this.queries.stats(call);
   }
 
   @Handle(healthRequest('queue'))

@@ -1,209 +1,218 @@
 import { describe, expect, it } from '@jest/globals';
+import { fold } from '@hybrid/decider';
 import { given } from '@hybrid/testing';
-import { jobDecider, type JobCommand } from './job.decider.js';
+import type { JobCommand } from './job.commands.js';
+import { jobDecider } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
+import {
+  at,
+  cancel,
+  claim,
+  complete,
+  decision,
+  enqueue,
+  expire,
+  report,
+  requeue,
+  revokeSlot,
+  setPriority,
+  start,
+  story,
+  timeOutInQueue,
+} from './job.fixtures.js';
+import { jobView } from './job.view.js';
 
-const now = '2026-01-01T00:00:00.000Z';
-const spec = { step: { id: 'test', name: 'test', type: 'step.shell_exec', config: {} } };
-const request = { job_id: 'j1', run_id: 'r1', max_attempts: 2, backoff_seconds: 10, spec };
-
-const enqueue: JobCommand = { type: 'EnqueueJob', request, digest: 'd1', now };
-const [enqueued] = jobDecider.decide(enqueue, jobDecider.initial) as JobEvent[];
-const claim = (agent: string, at = now): JobCommand => ({
-  type: 'ClaimJob',
-  agent_id: agent,
-  lease_token: `lease-${agent}`,
-  lease_expires_at: at,
-  now: at,
-});
-const claimed = (attempt: number, agent: string): JobEvent => ({
-  type: 'JobClaimed',
-  data: {
-    attempt,
-    agent_id: agent,
-    lease_token: `lease-${agent}`,
-    lease_expires_at: now,
-    at: now,
-    run_id: 'r1',
-  },
-});
-const started = (attempt: number): JobEvent => ({
-  type: 'JobStarted',
-  data: { attempt, agent_id: 'a', at: now, run_id: 'r1' },
-});
-const start = (attempt: number, agent: string): JobCommand => ({
-  type: 'StartJob',
-  attempt,
-  agent_id: agent,
-  lease_token: `lease-${agent}`,
-  now,
-});
-const complete = (attempt: number, agent: string, exit_code: number): JobCommand => ({
-  type: 'CompleteJob',
-  attempt,
-  agent_id: agent,
-  lease_token: `lease-${agent}`,
-  exit_code,
-  now,
-});
-const cancel: JobCommand = { type: 'CancelJob', reason: 'enough', now };
-const requeue: JobCommand = { type: 'RequeueJob', now };
-const expire = (attempt: number): JobCommand => ({ type: 'ExpireLease', attempt, now });
-const after = (history: JobEvent[], command: JobCommand): JobEvent[] => [
-  ...history,
-  ...given(jobDecider, ...history)
-    .when(command)
-    .thenTypes(...typesOf(history, command)),
-];
-const typesOf = (history: JobEvent[], command: JobCommand) => {
-  const { decision } = given(jobDecider, ...history).when(command);
-  if ('rejected' in decision) throw new Error(decision.rejected);
-  return decision.map(({ type }) => type);
-};
+const job = (...history: JobEvent[]) => given(jobDecider, ...history);
+const view = (...history: JobEvent[]) => jobView(fold(jobDecider, history));
 
 describe('a job', () => {
-  const waiting = [enqueued!];
-  const taken = [...waiting, claimed(1, 'a')];
-  const running = [...taken, started(1)];
+  const waiting = story(enqueue());
+  const taken = story(enqueue(), claim('a'));
+  const running = story(enqueue(), claim('a'), start(1, 'a'));
 
   it('is enqueued once, however often it is asked for', () => {
-    given(jobDecider).when(enqueue).thenTypes('JobEnqueued');
-    given(jobDecider, ...waiting)
-      .when(enqueue)
+    job().when(enqueue()).thenTypes('JobEnqueued');
+    job(...waiting)
+      .when(enqueue())
+      .thenNothing();
+    job(...running)
+      .when(enqueue())
       .thenNothing();
   });
 
   it('refuses another job under the same id', () => {
-    given(jobDecider, ...waiting)
-      .when({ ...enqueue, digest: 'other' })
+    job(...waiting)
+      .when(enqueue({ pool: 'other' }))
       .thenRejected('idempotency_key_reused');
   });
 
-  it('is claimed by one agent only', () => {
-    given(jobDecider, ...waiting)
-      .when(claim('a'))
-      .then(claimed(1, 'a'));
-    given(jobDecider, ...taken)
+  it('has what nobody said from its defaults, and names its run in every event', () => {
+    const [enqueued] = waiting;
+    expect(enqueued?.data).toMatchObject({
+      name: 'test',
+      pool: 'default',
+      priority: 'NORMAL',
+      capabilities: [],
+      backoff_factor: 2,
+      max_backoff_seconds: 3600,
+      retry_on_exit_codes: null,
+      timeout_seconds: 3600,
+      queue_timeout_seconds: null,
+      concurrency: null,
+      pipeline_id: null,
+      available_at: at(0),
+    });
+    expect(story(enqueue({ concurrency: { group: 'deploy' } }))[0]?.data).toMatchObject({
+      concurrency: { group: 'deploy', limit: 1 },
+    });
+    for (const event of running) expect(event.data.run_id).toBe('r1');
+  });
+
+  it('is claimed by one agent only, and says how that was decided', () => {
+    const [claimed] = job(...waiting)
+      .when(claim('a', 1))
+      .thenTypes('JobClaimed');
+    expect(claimed?.data).toMatchObject({ attempt: 1, agent_id: 'a', lease_token: 'lease-a', decision });
+    job(...taken)
       .when(claim('b'))
       .thenRejected('job_not_available');
   });
 
-  it('is started by the agent that claimed it, once', () => {
-    given(jobDecider, ...taken)
-      .when(start(1, 'a'))
-      .then(started(1));
-    given(jobDecider, ...running)
-      .when(start(1, 'a'))
-      .thenNothing();
-    given(jobDecider, ...taken)
+  it('is started by the agent that claimed it', () => {
+    job(...taken)
       .when(start(1, 'b'))
+      .thenRejected('lease_lost');
+    job(...taken)
+      .when({ ...start(1, 'a'), agent_id: 'b' } as JobCommand)
+      .thenRejected('lease_lost');
+    job(...taken)
+      .when(start(2, 'a'))
       .thenRejected('lease_lost');
   });
 
   it('completes once; the same result again changes nothing', () => {
-    given(jobDecider, ...running)
-      .when(complete(1, 'a', 0))
-      .thenTypes('JobCompleted');
-    given(jobDecider, ...after(running, complete(1, 'a', 0)))
+    const completed = story(enqueue(), claim('a'), start(1, 'a'), complete(1, 'a', 0));
+    job(...completed)
       .when(complete(1, 'a', 0))
       .thenNothing();
+    const failed = story(enqueue(), claim('a'), start(1, 'a'), complete(1, 'a', 1));
+    job(...failed)
+      .when(complete(1, 'a', 1))
+      .thenNothing();
+    job(...failed)
+      .when(complete(1, 'b', 1))
+      .thenRejected('lease_lost');
   });
 
   it('refuses the result of an attempt that is over', () => {
-    const again = [...after(running, expire(1)), claimed(2, 'b')];
-    given(jobDecider, ...again)
+    const again = story(enqueue(), claim('a'), start(1, 'a'), expire(1), claim('b'));
+    job(...again)
       .when(complete(1, 'a', 0))
       .thenRejected('lease_lost');
-    given(jobDecider, ...again)
+    job(...again)
       .when(complete(2, 'b', 0))
       .thenTypes('JobCompleted');
   });
 
-  it('refuses a result with the right attempt but another lease', () => {
-    given(jobDecider, ...running)
-      .when({ ...complete(1, 'b', 0) })
-      .thenRejected('lease_lost');
-  });
-
-  it('runs again after a failure, when its pause is over', () => {
-    const failed = after(running, complete(1, 'a', 1));
-    given(jobDecider, ...running)
-      .when(complete(1, 'a', 1))
-      .thenTypes('JobFailed', 'JobRequeued');
-    given(jobDecider, ...failed)
-      .when(claim('b', '2026-01-01T00:00:09.999Z'))
-      .thenRejected('job_not_available');
-    given(jobDecider, ...failed)
-      .when(claim('b', '2026-01-01T00:00:10.000Z'))
-      .thenTypes('JobClaimed');
-  });
-
-  it('goes to the dead letters when its attempts are used up', () => {
-    const second = [...after(running, complete(1, 'a', 1)), claimed(2, 'b'), started(2)];
-    given(jobDecider, ...second)
-      .when(complete(2, 'b', 1))
-      .thenTypes('JobFailed', 'JobDeadLettered');
-  });
-
-  it('just fails where dead letters are not wanted', () => {
-    const once = { ...request, max_attempts: 1, on_exhausted: 'fail' as const };
-    const [only] = jobDecider.decide({ ...enqueue, request: once }, jobDecider.initial) as JobEvent[];
-    const [failed] = given(jobDecider, only!, claimed(1, 'a'))
-      .when(complete(1, 'a', 7))
-      .thenTypes('JobFailed');
-    expect(failed?.data).toMatchObject({ final: true, exit_code: 7 });
-  });
-
-  it('is given to another agent when its own is lost, and given up after three', () => {
-    const lost = after(running, expire(1));
-    given(jobDecider, ...running)
-      .when(expire(1))
-      .thenTypes('JobLeaseExpired', 'JobRequeued');
-    given(jobDecider, ...lost)
-      .when(expire(1))
-      .thenNothing();
-    const twice = after([...lost, claimed(2, 'b')], expire(2));
-    given(jobDecider, ...twice, claimed(3, 'c'))
-      .when(expire(3))
-      .thenTypes('JobLeaseExpired', 'JobDeadLettered');
-  });
-
-  it('is not expired after its end', () => {
-    given(jobDecider, ...after(running, complete(1, 'a', 0)))
-      .when(expire(1))
-      .thenNothing();
-  });
-
-  it('is cancelled from any live state, and then refuses its result', () => {
-    for (const history of [waiting, taken, running])
-      given(jobDecider, ...history)
-        .when(cancel)
-        .thenTypes('JobCancelled');
-    const cancelled = after(running, cancel);
-    given(jobDecider, ...cancelled)
-      .when(cancel)
-      .thenNothing();
-    given(jobDecider, ...cancelled)
-      .when(complete(1, 'a', 0))
-      .thenRejected('lease_lost');
-    given(jobDecider, ...after(running, complete(1, 'a', 0)))
-      .when(cancel)
-      .thenRejected('job_finished');
-  });
-
   it('comes back from the dead letters by request, with all its attempts', () => {
-    const dead = after([...after(running, complete(1, 'a', 1)), claimed(2, 'b')], complete(2, 'b', 1));
-    const back = after(dead, requeue);
-    given(jobDecider, ...back, claimed(3, 'c'))
+    const dead = [claim('a'), complete(1, 'a', 1), claim('b', 10), complete(2, 'b', 1), requeue];
+    job(...story(enqueue(), ...dead, claim('c')))
       .when(complete(3, 'c', 1))
       .thenTypes('JobFailed', 'JobRequeued');
-    given(jobDecider, ...running)
-      .when(requeue)
-      .thenRejected('job_not_requeueable');
   });
 
-  it('is not there before it is enqueued', () => {
-    for (const command of [claim('a'), start(1, 'a'), complete(1, 'a', 0), cancel, requeue, expire(1)])
-      given(jobDecider).when(command).thenRejected('job_not_found');
+  it('shows the last of what happened to it, not the failure before', () => {
+    const failed = [enqueue({ queue_timeout_seconds: 60 }), claim('a'), complete(1, 'a', 1)];
+    expect(view(...story(...failed, cancel))).toMatchObject({ exit_code: 1, error_message: 'enough' });
+    expect(view(...story(...failed, timeOutInQueue(70))).error_message).toBe('no agent took it within 60 s');
+  });
+});
+
+describe('the progress of a job', () => {
+  const running = story(
+    enqueue(),
+    claim('a'),
+    start(1, 'a'),
+    report(1, 'a', 10, { percent: 5, message: 'pull' }),
+  );
+
+  it('is kept at most every five seconds', () => {
+    job(...running)
+      .when(report(1, 'a', 14.999, { percent: 50 }))
+      .thenNothing();
+    job(...running)
+      .when(report(1, 'a', 15, { percent: 50 }))
+      .thenTypes('JobProgressed');
+    expect(view(...running).progress).toEqual({ percent: 5, message: 'pull', at: at(10) });
+  });
+
+  it('is kept at once when it reaches the end, once', () => {
+    const done = report(1, 'a', 11, { percent: 100 });
+    const [progressed] = job(...running)
+      .when(done)
+      .thenTypes('JobProgressed');
+    job(...running, progressed!)
+      .when({ ...done, now: at(12) })
+      .thenNothing();
+  });
+
+  it('is taken from the agent that runs the job alone', () => {
+    job(...running)
+      .when(report(1, 'b', 20, { percent: 50 }))
+      .thenRejected('lease_lost');
+  });
+});
+
+describe('the priority of a job', () => {
+  it('is changed while it is not over', () => {
+    const changed = story(enqueue(), claim('a'), setPriority('CRITICAL'));
+    expect(changed.at(-1)?.data).toMatchObject({
+      priority: 'CRITICAL',
+      status: 'CLAIMED',
+      attempt: 1,
+      agent_id: 'a',
+    });
+    expect(view(...changed)).toMatchObject({ priority: 'CRITICAL', status: 'CLAIMED' });
+    job(...changed)
+      .when(setPriority('CRITICAL'))
+      .thenNothing();
+    job(...changed)
+      .when(setPriority('NORMAL'))
+      .thenTypes('JobPriorityChanged');
+  });
+});
+
+describe('a job of a concurrency group', () => {
+  const waiting = story(enqueue({ concurrency: { group: 'deploy' } }));
+  const slot = (attempt: number, revoked: number) => ({ job_id: 'j1', attempt, revoked });
+
+  it('is claimed with a place for that very claim', () => {
+    job(...waiting)
+      .when(claim('a', 0, slot(1, 0)))
+      .thenTypes('JobClaimed');
+    job(...waiting)
+      .when(claim('a', 0, null))
+      .thenRejected('slot_lost');
+    job(...waiting)
+      .when(claim('a', 0, slot(2, 0)))
+      .thenRejected('slot_lost');
+  });
+
+  it('is not claimed with a place that was taken back meanwhile', () => {
+    const revoked = [
+      ...waiting,
+      ...job(...waiting)
+        .when(revokeSlot(1, 0))
+        .thenTypes('JobSlotRevoked'),
+    ];
+    job(...revoked)
+      .when(claim('a', 0, slot(1, 0)))
+      .thenRejected('slot_lost');
+    job(...revoked)
+      .when(claim('a', 0, slot(1, 1)))
+      .thenTypes('JobClaimed');
+    job(...revoked)
+      .when(revokeSlot(1, 0))
+      .thenNothing();
   });
 });

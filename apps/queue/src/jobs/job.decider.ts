@@ -1,48 +1,39 @@
 /**
  * A job, from enqueue to its end.
  *
- *   QUEUED ──claim──► CLAIMED ──start──► RUNNING ──complete──► COMPLETED
- *     ▲                  │                  │
- *     │                  └───── failed, or lease expired ────► FAILED ──► DEAD_LETTERED
- *     └── attempts remain, after a pause ◄──┘
- *   CANCELLED from QUEUED, CLAIMED and RUNNING. From FAILED and DEAD_LETTERED back to QUEUED by request.
+ *                    ┌────────────────────────────────────────────────────────┐
+ *                    ▼                                                        │ attempts remain: after a pause
+ *   enqueue ──► QUEUED ──claim──► CLAIMED ──start──► RUNNING ──failed, timed out ──used up───────► DEAD_LETTERED | FAILED
+ *                 │  ▲               │                  │ └────complete─────────────────────────► COMPLETED
+ *                 │  └───at once─────┴──────────────────┴─released, agent lost ──lost too often──► DEAD_LETTERED
+ *                 └──nobody claims it in time────────────────────────────────────────────────────► FAILED
+ *
+ * An agent that is lost while the job runs counts for more than one that is lost before the start (`job.retry.ts`).
+ * From QUEUED, CLAIMED and RUNNING by request: CANCELLED; by hand: FAILED, COMPLETED too unless it waits.
+ * From FAILED and DEAD_LETTERED by request: QUEUED, with all its attempts. COMPLETED and CANCELLED are for ever.
+ * An agent may fail or complete a CLAIMED job as well: then its start was not heard of.
  */
-import type { ArtifactRef, EnqueueJobCommand } from '@hybrid/contracts';
 import { isRejection, reject, type Decider, type Rejection } from '@hybrid/decider';
-import { jobEvents, type JobEvent, type JobFact, type JobResult } from './job.events.js';
+import type { ClaimJob, JobCommand } from './job.commands.js';
+import {
+  close,
+  complete,
+  expire,
+  finished,
+  holdsLease,
+  leaseLost,
+  release,
+  timeOutAttempt,
+  timeOutInQueue,
+} from './job.endings.js';
+import { enqueue } from './job.enqueue.js';
+import { jobEvents, type JobEvent, type JobFact } from './job.events.js';
 import { evolve, noJob, type JobState } from './job.state.js';
 
-export type JobCommand =
-  | { type: 'EnqueueJob'; request: EnqueueJobCommand; digest: string; now: string }
-  | { type: 'ClaimJob'; agent_id: string; lease_token: string; lease_expires_at: string; now: string }
-  | ({ type: 'StartJob' } & Attempt)
-  | ({ type: 'CompleteJob'; exit_code: number; error_message?: string } & Attempt & Partial<Results>)
-  | { type: 'ExpireLease'; attempt: number; now: string }
-  | { type: 'CancelJob'; reason: string; now: string }
-  | { type: 'RequeueJob'; now: string };
+export type { JobCommand } from './job.commands.js';
 
-interface Attempt {
-  attempt: number;
-  lease_token: string;
-  agent_id: string;
-  now: string;
-}
-
-interface Results {
-  outputs: Record<string, string>;
-  artifacts: ArtifactRef[];
-}
-
-const DEFAULTS = {
-  pool: 'default',
-  priority: 'NORMAL',
-  max_attempts: 3,
-  backoff_seconds: 5,
-  timeout_seconds: 3600,
-} as const;
-/** A job that loses its agent this often is more likely to be the cause than the victim. */
-const MAX_LOSSES = 3;
-const MAX_BACKOFF_SECONDS = 3600;
+/** Reports closer together are not kept: progress is for people. */
+const PROGRESS_MS = 5_000;
 
 export const jobDecider: Decider<JobState, JobCommand, JobEvent> = {
   initial: noJob,
@@ -66,133 +57,93 @@ function judge(command: JobCommand, state: JobState): JobFact[] | Rejection {
     case 'ClaimJob':
       return claim(command, state);
     case 'StartJob':
-      if (!holdsLease(command, state)) return leaseLost(command, state);
-      return state.status === 'CLAIMED'
-        ? [
-            {
-              type: 'JobStarted',
-              data: { attempt: command.attempt, agent_id: command.agent_id, at: command.now },
-            },
-          ]
-        : [];
+      return start(command, state);
+    case 'ReportProgress':
+      return report(command, state);
     case 'CompleteJob':
       return complete(command, state);
+    case 'ReleaseJob':
+      return release(command, state);
+    case 'CloseJob':
+      return close(command, state);
+    case 'TimeOutAttempt':
+      return timeOutAttempt(command, state);
+    case 'TimeOutInQueue':
+      return timeOutInQueue(command.now, state);
     case 'ExpireLease':
       return expire(command, state);
+    case 'SetPriority':
+      return setPriority(command, state);
     case 'CancelJob':
       if (state.status === 'CANCELLED') return [];
-      if (state.final) return reject('job_finished', `the job is ${state.status} already`);
+      if (state.final) return finished(state);
       return [{ type: 'JobCancelled', data: { reason: command.reason, at: command.now } }];
     case 'RequeueJob':
-      if (state.status === 'QUEUED') return [];
-      if (state.status !== 'DEAD_LETTERED' && state.status !== 'FAILED')
-        return reject(
-          'job_not_requeueable',
-          `the job is ${state.status}; only FAILED and DEAD_LETTERED jobs can be requeued`,
-        );
-      return [
-        { type: 'JobRequeued', data: { reason: 'requested', available_at: command.now, at: command.now } },
-      ];
+      return requeue(command.now, state);
+    case 'RevokeSlot':
+      return revokeSlot(command, state);
   }
 }
 
-function enqueue(command: JobCommand & { type: 'EnqueueJob' }, state: JobState): JobFact[] | Rejection {
-  const { request, digest, now } = command;
-  if (state.job)
-    return state.job.digest === digest
-      ? []
-      : reject('idempotency_key_reused', 'this id or Idempotency-Key belongs to another job: use a new one');
-  return [
-    {
-      type: 'JobEnqueued',
-      data: {
-        job_id: request.job_id,
-        name: request.name ?? request.spec.step.name,
-        pool: request.pool ?? DEFAULTS.pool,
-        priority: request.priority ?? DEFAULTS.priority,
-        labels: request.labels ?? {},
-        max_attempts: request.max_attempts ?? DEFAULTS.max_attempts,
-        backoff_seconds: request.backoff_seconds ?? DEFAULTS.backoff_seconds,
-        on_exhausted: request.on_exhausted ?? 'dead_letter',
-        timeout_seconds: request.timeout_seconds ?? DEFAULTS.timeout_seconds,
-        spec: request.spec,
-        digest,
-        at: now,
-      },
-    },
-  ];
-}
-
-function claim(command: JobCommand & { type: 'ClaimJob' }, state: JobState): JobFact[] | Rejection {
-  if (state.status !== 'QUEUED' || (state.available_at ?? '') > command.now)
+/** Rejections: job_not_available, slot_lost. */
+function claim(command: ClaimJob, state: JobState): JobFact[] | Rejection {
+  const { agent_id, lease_token, lease_expires_at, decision, slot, now: at } = command;
+  if (state.status !== 'QUEUED' || (state.available_at ?? '') > at)
     return reject('job_not_available', 'the job was taken, or waits for its next attempt');
-  const { agent_id, lease_token, lease_expires_at, now } = command;
-  return [
-    {
-      type: 'JobClaimed',
-      data: { attempt: state.attempt + 1, agent_id, lease_token, lease_expires_at, at: now },
-    },
-  ];
+  const attempt = state.attempt + 1;
+  if (state.job!.concurrency && (slot?.attempt !== attempt || slot.revoked !== state.slots_revoked))
+    return reject(
+      'slot_lost',
+      'the claim has no place in the concurrency group of the job, or has it no more',
+    );
+  return [{ type: 'JobClaimed', data: { attempt, agent_id, lease_token, lease_expires_at, decision, at } }];
 }
 
-function complete(command: JobCommand & { type: 'CompleteJob' }, state: JobState): JobFact[] | Rejection {
-  // The same attempt's result again: its reply was lost.
-  if (state.result?.attempt === command.attempt && state.lease_token === command.lease_token) return [];
+/** Rejections: lease_lost. */
+function start(command: JobCommand & { type: 'StartJob' }, state: JobState): JobFact[] | Rejection {
   if (!holdsLease(command, state)) return leaseLost(command, state);
-  const result: JobResult = {
-    attempt: command.attempt,
-    exit_code: command.exit_code,
-    error_message: command.error_message ?? null,
-    outputs: command.outputs ?? {},
-    artifacts: command.artifacts ?? [],
-    at: command.now,
-  };
-  if (result.exit_code === 0) return [{ type: 'JobCompleted', data: { ...result, exit_code: 0 } }];
-  const failures = state.failures + 1;
-  const { max_attempts, backoff_seconds, on_exhausted } = state.job!;
-  if (failures < max_attempts) {
-    const pause = Math.min(backoff_seconds * 2 ** (failures - 1), MAX_BACKOFF_SECONDS);
-    return [
-      { type: 'JobFailed', data: { ...result, final: false } },
-      {
-        type: 'JobRequeued',
-        data: { reason: 'failed', available_at: later(command.now, pause), at: command.now },
-      },
-    ];
-  }
-  const failed: JobFact = { type: 'JobFailed', data: { ...result, final: on_exhausted === 'fail' } };
-  if (on_exhausted === 'fail') return [failed];
-  return [failed, { type: 'JobDeadLettered', data: { reason: 'failed', at: command.now } }];
+  if (state.status === 'RUNNING') return [];
+  const { attempt, agent_id, now: at } = command;
+  return [{ type: 'JobStarted', data: { attempt, agent_id, at } }];
 }
 
-function expire(command: JobCommand & { type: 'ExpireLease' }, state: JobState): JobFact[] {
-  const { attempt, now } = command;
-  if (attempt !== state.attempt || (state.status !== 'CLAIMED' && state.status !== 'RUNNING')) return [];
-  const expired: JobFact = {
-    type: 'JobLeaseExpired',
-    data: { attempt, agent_id: state.agent_id ?? '', at: now },
-  };
-  if (state.losses + 1 < MAX_LOSSES)
-    return [expired, { type: 'JobRequeued', data: { reason: 'lease_expired', available_at: now, at: now } }];
-  return [expired, { type: 'JobDeadLettered', data: { reason: 'lease_expired', at: now } }];
+/** What comes too soon, or before the start, is no fact, but no mistake either. Rejections: lease_lost. */
+function report(command: JobCommand & { type: 'ReportProgress' }, state: JobState): JobFact[] | Rejection {
+  if (!holdsLease(command, state)) return leaseLost(command, state);
+  const { attempt, agent_id, percent = null, message = null, now: at } = command;
+  const { status, progress } = state;
+  const done = percent === 100 && progress?.percent !== 100;
+  const soon = progress !== null && Date.parse(at) - Date.parse(progress.at) < PROGRESS_MS;
+  if (status !== 'RUNNING' || (soon && !done)) return [];
+  return [{ type: 'JobProgressed', data: { attempt, agent_id, percent, message, at } }];
 }
 
-function holdsLease(command: Attempt, state: JobState): boolean {
-  return (
-    (state.status === 'CLAIMED' || state.status === 'RUNNING') &&
-    state.attempt === command.attempt &&
-    state.lease_token === command.lease_token &&
-    state.agent_id === command.agent_id
-  );
+/** Of a job that is claimed or runs it counts when the job is tried again. Rejections: job_finished. */
+function setPriority(
+  { priority, now: at }: JobCommand & { type: 'SetPriority' },
+  state: JobState,
+): JobFact[] | Rejection {
+  const { status, attempt, agent_id } = state;
+  if (status !== 'QUEUED' && status !== 'CLAIMED' && status !== 'RUNNING') return finished(state);
+  if (state.job!.priority === priority) return [];
+  return [{ type: 'JobPriorityChanged', data: { priority, status, attempt, agent_id, at } }];
 }
 
-function leaseLost(command: Attempt, state: JobState): Rejection {
-  return reject(
-    'lease_lost',
-    `attempt ${command.attempt} is not this agent's any more: the job is ${state.status}, attempt ${state.attempt}`,
-  );
+/** Rejections: job_not_requeueable. */
+function requeue(at: string, state: JobState): JobFact[] | Rejection {
+  if (state.status === 'QUEUED') return [];
+  if (state.status !== 'DEAD_LETTERED' && state.status !== 'FAILED')
+    return reject(
+      'job_not_requeueable',
+      `the job is ${state.status}; only FAILED and DEAD_LETTERED jobs can be requeued`,
+    );
+  return [{ type: 'JobRequeued', data: { reason: 'requested', available_at: at, at } }];
 }
 
-function later(now: string, seconds: number): string {
-  return new Date(Date.parse(now) + seconds * 1000).toISOString();
+/** Nothing once the job was claimed, or the place was taken back already. */
+function revokeSlot(command: JobCommand & { type: 'RevokeSlot' }, state: JobState): JobFact[] {
+  const { group, slot, now: at } = command;
+  const claiming =
+    state.status === 'QUEUED' && slot.attempt === state.attempt + 1 && slot.revoked === state.slots_revoked;
+  return claiming ? [{ type: 'JobSlotRevoked', data: { group, at } }] : [];
 }

@@ -30,8 +30,10 @@ describe('the queue, over NATS', () => {
     platform.connections.requests.send(request, input, call);
   const enqueue = (pool: string, more = {}) =>
     send(queueRequests.enqueue, { job_id: randomUUID(), pool, backoff_seconds: 0, spec, ...more });
-  const claim = (pool: string, agent_id: string, wait_seconds = 10) =>
-    send(queueRequests.claim, { agent_id, pool, wait_seconds }, callBy('agent', agent_id));
+  const claim = (pool: string, agent_id: string, wait_seconds = 5) =>
+    claimSome(pool, agent_id, { wait_seconds }).then(([job]) => job ?? null);
+  const claimSome = (pool: string, agent_id: string, more: { wait_seconds?: number; count?: number }) =>
+    send(queueRequests.claim, { agent_id, pool, ...more }, callBy('agent', agent_id));
   const attemptOf = (job: ClaimedJob, agent_id: string) => ({
     job_id: job.id,
     agent_id,
@@ -66,15 +68,35 @@ describe('the queue, over NATS', () => {
     );
   });
 
-  it('gives a waiting agent a new job at once', async () => {
-    const waiting = claim('poll', 'a', 20);
-    await eventually(async () => expect((await send(queueRequests.stats, {})).queued).toBe(0));
-    const { id } = await enqueue('poll');
-    expect((await waiting)?.id).toBe(id);
+  it('answers nothing when nothing comes within the wait', async () => {
+    expect(await claim('empty', 'a', 0)).toBeNull();
+    const begun = performance.now();
+    expect(await claim('empty', 'a', 0.2)).toBeNull();
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(199);
   });
 
-  it('answers null when nothing comes within the wait', async () => {
-    expect(await claim('empty', 'a', 0)).toBeNull();
+  it('gives as many jobs at once as were asked for and are there', async () => {
+    const ids = [];
+    for (let job = 0; job < 3; job++) ids.push((await enqueue('several')).id);
+    const jobs = await eventually(async () => {
+      const some = await claimSome('several', 'a', { count: 2 });
+      expect(some).toHaveLength(2);
+      return some;
+    });
+    const rest = await claimSome('several', 'a', { count: 10 });
+    expect([...jobs, ...rest].map(({ id }) => id)).toEqual(ids);
+  });
+
+  it('puts no more into one reply than a message can hold', async () => {
+    const big = { step: { ...spec.step, config: { commands: ['x'.repeat(300_000)] } } };
+    for (let job = 0; job < 4; job++) await enqueue('big', { spec: big });
+    const held = await claimSome('big', 'a', { count: 10, wait_seconds: 5 });
+    expect(held.length).toBeGreaterThan(0);
+    expect(held.length).toBeLessThan(3);
+    const left = [];
+    while (held.length + left.length < 4)
+      left.push(...(await claimSome('big', 'a', { count: 10, wait_seconds: 5 })));
+    expect(new Set([...held, ...left].map(({ id }) => id)).size).toBe(4);
   });
 
   it('gives each of 20 jobs to exactly one of 40 agents at two replicas', async () => {
@@ -108,6 +130,86 @@ describe('the queue, over NATS', () => {
       exit_code: 3,
     });
     expect(await send(queueRequests.requeue, { job_id: id })).toMatchObject({ status: 'QUEUED' });
+  });
+
+  it('takes a batch, and tells of each job what became of it', async () => {
+    const reused = await enqueue('batch');
+    const jobs = Array.from({ length: 50 }, () => ({ job_id: `${randomUUID()}`, pool: 'batch', spec }));
+    jobs[7] = { ...jobs[7]!, job_id: reused.id };
+    const { results } = await send(queueRequests.enqueueBatch, { jobs });
+    expect(results.map(({ index }) => index)).toEqual(jobs.map((_, index) => index));
+    for (const [index, result] of results.entries())
+      if (index === 7) expect(result).toMatchObject({ error: { code: 'idempotency_key_reused' } });
+      else expect(result).toMatchObject({ job: { id: jobs[index]!.job_id, status: 'QUEUED' } });
+    // The same again is no other batch.
+    expect(await send(queueRequests.enqueueBatch, { jobs })).toEqual({ results });
+  });
+
+  it('gives the more urgent job first, also when it became so while it waited', async () => {
+    const [low, normal] = [await enqueue('urgent', { priority: 'LOW' }), await enqueue('urgent')];
+    await send(queueRequests.setPriority, { job_id: low.id, priority: 'CRITICAL' });
+    await eventually(async () => expect((await claim('urgent', 'a', 0))?.id).toBe(low.id));
+    expect((await claim('urgent', 'a'))?.id).toBe(normal.id);
+  });
+
+  it('keeps progress and takes back what an agent hands back, at no cost to the job', async () => {
+    const { id } = await enqueue('hand-back', { max_attempts: 1 });
+    const job = (await claim('hand-back', 'a'))!;
+    await send(queueRequests.start, attemptOf(job, 'a'));
+    const report = { ...attemptOf(job, 'a'), percent: 40, message: 'compiling' };
+    expect(await send(queueRequests.progress, report)).toMatchObject({ progress: { percent: 40 } });
+    const released = await send(queueRequests.release, { ...attemptOf(job, 'a'), reason: 'spot notice' });
+    expect(released).toMatchObject({ status: 'QUEUED' });
+    const again = (await claim('hand-back', 'b'))!;
+    expect(again).toMatchObject({ id, attempt: 2 });
+    const late = { ...attemptOf(job, 'a'), exit_code: 0 };
+    await expect(send(queueRequests.complete, late)).rejects.toMatchObject({
+      problem: { code: 'lease_lost' },
+    });
+  });
+
+  it('closes by hand what no agent will say the end of', async () => {
+    await enqueue('by-hand');
+    const job = (await claim('by-hand', 'a'))!;
+    const closed = await send(queueRequests.close, { job_id: job.id, exit_code: 0 });
+    expect(closed).toMatchObject({ status: 'COMPLETED' });
+    await expect(send(queueRequests.start, attemptOf(job, 'a'))).rejects.toMatchObject({
+      problem: { code: 'lease_lost' },
+    });
+  });
+
+  it('queues dead letters again by filter, oldest first, and says how many are left', async () => {
+    const ids: string[] = [];
+    for (let index = 0; index < 3; index++) {
+      ids.push((await enqueue('dead', { max_attempts: 1, pipeline_id: index < 2 ? 'p' : 'q' })).id);
+      const job = (await claim('dead', 'a'))!;
+      await send(queueRequests.complete, { ...attemptOf(job, 'a'), exit_code: 1 });
+    }
+    await eventually(async () =>
+      expect((await send(queueRequests.list, { pool: 'dead', status: 'DEAD_LETTERED' })).total).toBe(3),
+    );
+    expect(await send(queueRequests.requeueMany, { pool: 'dead', pipeline_id: 'p', limit: 1 })).toEqual({
+      requeued: 1,
+      job_ids: [ids[0]],
+      remaining: 1,
+    });
+    // Its place in the line is that of its first day, though the replicas had forgotten it.
+    const { id: newer } = await enqueue('dead', { pipeline_id: 'p' });
+    expect((await claim('dead', 'a'))?.id).toBe(ids[0]);
+    expect((await claim('dead', 'a'))?.id).toBe(newer);
+    const rest = await send(queueRequests.requeueMany, { pool: 'dead' });
+    expect(rest).toEqual({ requeued: 2, job_ids: ids.slice(1), remaining: 0 });
+  });
+
+  it('gives the jobs of an agent that is lost for good to others at once', async () => {
+    const ids = [(await enqueue('lost')).id, (await enqueue('lost')).id];
+    for (const id of ids) expect((await claim('lost', 'gone'))?.id).toBe(id);
+    const lose = (call = user) =>
+      send(queueRequests.loseAgent, { agent_id: 'gone', reason: 'deregistered' }, call);
+    expect(await lose(callBy('user', 'stranger', 'other'))).toEqual({ requeued: 0 });
+    await eventually(async () => expect(await lose()).toEqual({ requeued: 2 }));
+    expect(await send(queueRequests.get, { job_id: ids[0]! })).toMatchObject({ status: 'QUEUED' });
+    expect(await claimSome('lost', 'b', { count: 2, wait_seconds: 5 })).toHaveLength(2);
   });
 
   it('renews leases of the jobs that are the agent’s and names the others', async () => {
@@ -153,7 +255,7 @@ describe('the queue, over NATS', () => {
       refused,
     );
     expect((await send(queueRequests.list, { pool: 'org' }, stranger)).total).toBe(0);
-    expect(await send(queueRequests.claim, { agent_id: 's', pool: 'org' }, stranger)).toBeNull();
+    expect(await send(queueRequests.claim, { agent_id: 's', pool: 'org' }, stranger)).toEqual([]);
   });
 
   it('tells the others of each change, in order', async () => {

@@ -1,16 +1,18 @@
 /** The queue's commands, each carried out on its job's stream. */
 import {
-  LEASE_SECONDS,
   logSubject,
   problem,
   ProblemError,
   type CallContext,
-  type ClaimedJob,
-  type ClaimJobCommand,
+  type CloseJob,
   type CompleteJob,
+  type EnqueuedItem,
   type EnqueueJobCommand,
   type JobView,
   type LogLine,
+  type Priority,
+  type ReleaseJob,
+  type ReportProgress,
   type RunningJob,
 } from '@hybrid/contracts';
 import { Things, type Handled } from '@hybrid/event-store';
@@ -18,13 +20,13 @@ import { callHeaders } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
 import { jetstream } from '@nats-io/jetstream';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { JobIndex } from './job-index.js';
 import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 import { noJob, type JobState } from './job.state.js';
-import { claimedJob, jobView } from './job.view.js';
-import type { WaitingJob } from './waiting-jobs.js';
+import { jobView } from './job.view.js';
+import { sideBySide } from './side-by-side.js';
 
 /** Every replica hears it: renewals are not events. At most once; an agent renews several times in a lease. */
 export const RENEWED_SUBJECT = 'live.queue.job.renewed';
@@ -39,8 +41,6 @@ type AttemptOf = { job_id: string; agent_id: string; attempt: number; lease_toke
 @Injectable()
 export class Jobs {
   private readonly things: Things<JobState, JobCommand, JobEvent>;
-  /** Claims under way, by the id that their gateway gave them. */
-  private readonly claims = new Map<string, AbortController>();
 
   constructor(
     private readonly connections: Connections,
@@ -55,70 +55,89 @@ export class Jobs {
 
   async enqueue(request: EnqueueJobCommand, call: CallContext): Promise<JobView> {
     const digest = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-    const command: JobCommand = { type: 'EnqueueJob', request, digest, now: now() };
+    const command: JobCommand = { type: 'EnqueueJob', request, digest, now: this.now() };
     // New in nearly all cases: the append itself finds out.
     const known = { state: noJob, revision: null };
     return jobView((await this.things.handle(request.job_id, command, call, known)).state);
   }
 
-  /** Null when no job that fits came within the wait. */
-  async claim(request: ClaimJobCommand, call: CallContext): Promise<ClaimedJob | null> {
-    const id = request.claim_id ?? randomUUID();
-    const abandoned = new AbortController();
-    this.claims.set(id, abandoned);
-    try {
-      return await this.claimNext(request, call, abandoned.signal);
-    } finally {
-      this.claims.delete(id);
-      // The job that woke it, if one did, is for somebody else.
-      if (abandoned.signal.aborted) this.index.waiting.wakeAll();
-    }
-  }
-
-  /** Whoever asked is gone: a job given to it now would be lost for a lease. */
-  abandonClaim(id: string): void {
-    this.claims.get(id)?.abort();
-  }
-
-  private async claimNext(
-    request: ClaimJobCommand,
-    call: CallContext,
-    abandoned: AbortSignal,
-  ): Promise<ClaimedJob | null> {
-    const claimant = { org: call.org, pool: request.pool ?? 'default', labels: request.labels ?? {} };
-    const deadline = performance.now() + (request.wait_seconds ?? 0) * 1000;
-    while (!abandoned.aborted) {
-      for (let job; (job = this.index.waiting.take(claimant, now()));) {
-        const claimed = await this.tryClaim(job, request.agent_id, call);
-        if (claimed) return claimed;
+  /** What is refused of one harms no other. */
+  async enqueueBatch(requests: EnqueueJobCommand[], call: CallContext): Promise<{ results: EnqueuedItem[] }> {
+    const results = await sideBySide(requests, async (request, index): Promise<EnqueuedItem> => {
+      try {
+        return { index, job: await this.enqueue(request, call) };
+      } catch (error) {
+        if (!(error instanceof ProblemError)) throw error;
+        return { index, error: error.problem };
       }
-      const left = deadline - performance.now();
-      if (left <= 0 || this.connections.stopping.aborted) return null;
-      await this.index.waiting.arrival(claimant, left, abandoned);
-    }
-    return null;
+    });
+    return { results };
   }
 
-  start(request: AttemptOf, call: CallContext): Promise<JobView> {
-    const { job_id, attempt, lease_token, agent_id } = request;
-    return this.view(job_id, { type: 'StartJob', attempt, lease_token, agent_id, now: now() }, call);
+  start({ job_id, attempt, lease_token, agent_id }: AttemptOf, call: CallContext): Promise<JobView> {
+    return this.view(job_id, { type: 'StartJob', attempt, lease_token, agent_id, now: this.now() }, call);
   }
 
   complete(request: CompleteJob & AttemptOf, call: CallContext): Promise<JobView> {
     const { job_id, ...result } = request;
-    return this.view(job_id, { ...result, type: 'CompleteJob', now: now() }, call);
+    const chance = Math.random();
+    return this.view(job_id, { ...result, type: 'CompleteJob', chance, now: this.now() }, call);
+  }
+
+  /** Also a sign of life. */
+  async report(request: ReportProgress & AttemptOf, call: CallContext): Promise<JobView> {
+    const { job_id, ...progress } = request;
+    const view = await this.view(job_id, { ...progress, type: 'ReportProgress', now: this.now() }, call);
+    const { agent_id, attempt } = request;
+    this.index.leases.renew(job_id, attempt, agent_id);
+    this.tellRenewed({ agent_id, running: [{ job_id, attempt }] }, call);
+    return view;
+  }
+
+  release(request: ReleaseJob & AttemptOf, call: CallContext): Promise<JobView> {
+    const { job_id, ...released } = request;
+    return this.view(job_id, { ...released, type: 'ReleaseJob', now: this.now() }, call);
   }
 
   cancel(jobId: string, reason: string, call: CallContext): Promise<JobView> {
-    return this.view(jobId, { type: 'CancelJob', reason, now: now() }, call);
+    return this.view(jobId, { type: 'CancelJob', reason, now: this.now() }, call);
+  }
+
+  close({ job_id, ...result }: CloseJob & { job_id: string }, call: CallContext): Promise<JobView> {
+    return this.view(job_id, { ...result, type: 'CloseJob', now: this.now() }, call);
+  }
+
+  setPriority(jobId: string, priority: Priority, call: CallContext): Promise<JobView> {
+    return this.view(jobId, { type: 'SetPriority', priority, now: this.now() }, call);
   }
 
   requeue(jobId: string, call: CallContext): Promise<JobView> {
-    return this.view(jobId, { type: 'RequeueJob', now: now() }, call);
+    return this.view(jobId, { type: 'RequeueJob', now: this.now() }, call);
   }
 
-  expire(jobId: string, attempt: number, call: CallContext): Promise<Handled<JobState, JobEvent>> {
-    return this.things.handle(jobId, { type: 'ExpireLease', attempt, now: now() }, call);
+  /** Answers those that wait again now, in the order of the list; what is refused of one harms no other. */
+  async requeueAll(jobIds: string[], call: CallContext): Promise<string[]> {
+    const requeued = await sideBySide(jobIds, async (id) => {
+      try {
+        return (await this.handle(id, { type: 'RequeueJob', now: this.now() }, call)).events.length > 0;
+      } catch (error) {
+        // Something else became of it meanwhile.
+        if (error instanceof ProblemError && error.problem.kind === 'conflict') return false;
+        throw error;
+      }
+    });
+    return jobIds.filter((_, index) => requeued[index]);
+  }
+
+  /** Answers whether the attempt ended by it. */
+  async expire(
+    jobId: string,
+    attempt: number,
+    reason: string | undefined,
+    call: CallContext,
+  ): Promise<boolean> {
+    const command: JobCommand = { type: 'ExpireLease', attempt, reason, now: this.now() };
+    return (await this.handle(jobId, command, call)).events.length > 0;
   }
 
   /** Extends the leases of the agent's jobs, here and in the other replicas; answers the jobs that are not its own. */
@@ -131,9 +150,7 @@ export class Jobs {
       if (!live || state.attempt !== attempt || state.agent_id !== agent_id) lost.push(job_id);
     }
     const kept = running.filter(({ job_id }) => !lost.includes(job_id));
-    const renewed: Renewed = { agent_id, running: kept };
-    if (kept.length)
-      this.connections.nats.publish(RENEWED_SUBJECT, JSON.stringify(renewed), { headers: callHeaders(call) });
+    if (kept.length) this.tellRenewed({ agent_id, running: kept }, call);
     return { lost };
   }
 
@@ -144,8 +161,8 @@ export class Jobs {
   ): Promise<{ accepted: number }> {
     const { job_id, lines, attempt } = request;
     if (!lines.length) return { accepted: 0 };
-    const known = this.index.waiting.get(job_id);
-    const owned = known && known.org === call.org && ownsAttempt(known.thing.state, request);
+    const known = this.index.known(job_id, call.org);
+    const owned = known && ownsAttempt(known.state, request);
     if (!owned && !ownsAttempt((await this.things.load(job_id, call.org)).state, request))
       throw problem('conflict', 'lease_lost', `attempt ${attempt} of the job is not this agent's any more`);
     const body = lines.map((line) => JSON.stringify(line)).join('\n');
@@ -154,38 +171,31 @@ export class Jobs {
     return { accepted: lines.length };
   }
 
-  private async view(jobId: string, command: JobCommand, call: CallContext): Promise<JobView> {
-    const waiting = this.index.waiting.get(jobId);
-    const known = waiting?.org === call.org ? waiting.thing : undefined;
-    return jobView((await this.things.handle(jobId, command, call, known)).state);
+  private tellRenewed(renewed: Renewed, call: CallContext): void {
+    this.connections.nats.publish(RENEWED_SUBJECT, JSON.stringify(renewed), { headers: callHeaders(call) });
   }
 
-  private async tryClaim(job: WaitingJob, agentId: string, call: CallContext): Promise<ClaimedJob | null> {
-    const at = new Date();
-    const lease_expires_at = new Date(at.getTime() + LEASE_SECONDS * 1000).toISOString();
-    const claim: JobCommand = {
-      type: 'ClaimJob',
-      agent_id: agentId,
-      // Unique to this claimant: with a shared id, both of two claimants would be told that they won.
-      lease_token: randomUUID(),
-      lease_expires_at,
-      now: at.toISOString(),
-    };
-    try {
-      const { state } = await this.things.handle(job.id, claim, call, job.thing);
-      return claimedJob(state, lease_expires_at, job.traceparent ?? null);
-    } catch (error) {
-      if (error instanceof ProblemError && error.problem.kind === 'conflict') return null;
-      this.index.waiting.giveBack(job);
-      throw error;
-    }
+  private async view(jobId: string, command: JobCommand, call: CallContext): Promise<JobView> {
+    return jobView((await this.handle(jobId, command, call)).state);
+  }
+
+  /** From what is known of the job already, which saves a read. */
+  private async handle(
+    jobId: string,
+    command: JobCommand,
+    call: CallContext,
+  ): Promise<Handled<JobState, JobEvent>> {
+    const known = this.index.known(jobId, call.org);
+    const handled = await this.things.handle(jobId, command, call, known);
+    this.index.wrote(jobId, handled);
+    return handled;
+  }
+
+  private now(): string {
+    return new Date(this.index.now()).toISOString();
   }
 }
 
 function ownsAttempt(state: JobState, { attempt, agent_id, lease_token }: AttemptOf): boolean {
   return state.attempt === attempt && state.agent_id === agent_id && state.lease_token === lease_token;
-}
-
-function now(): string {
-  return new Date().toISOString();
 }

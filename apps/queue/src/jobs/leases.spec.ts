@@ -30,6 +30,11 @@ describe('leases', () => {
     expect(leases.expired(100_000)).toEqual([]);
   });
 
+  it('are known by the agent that holds them', () => {
+    expect(leases.heldBy('a')).toEqual([{ jobId: 'j', attempt: 2 }]);
+    expect(leases.heldBy('b')).toEqual([]);
+  });
+
   it('start over after a time in which renewals could not be seen', () => {
     leases.startOver(60_000);
     expect(leases.expired(90_000)).toEqual([]);

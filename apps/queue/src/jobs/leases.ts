@@ -38,6 +38,13 @@ export class Leases {
       .map(([jobId, { attempt }]) => ({ jobId, attempt }));
   }
 
+  /** Attempts that the agent holds. */
+  heldBy(agentId: string): { jobId: string; attempt: number }[] {
+    return [...this.leases]
+      .filter(([, lease]) => lease.agentId === agentId)
+      .map(([jobId, { attempt }]) => ({ jobId, attempt }));
+  }
+
   /** This replica could not see renewals for a while: every lease gets its full length from now. */
   startOver(now = performance.now()): void {
     for (const lease of this.leases.values()) lease.seen = now;

@@ -1,0 +1,112 @@
+/**
+ * Whether the scheduler comes to a past decision. It does at once, but for what the log does not show: decisions of the
+ * same replica that came to nothing. Each kept a job, and for a while others of its concurrency group, from being chosen,
+ * and its pipeline had had its turn meanwhile; so each excuses one job that ranks before the claimed one, or what it can
+ * have meant for others. A job that somebody else had in truth, as the log shows, is excused by that.
+ */
+import type { JobState } from '../jobs/job.state.js';
+import type { Schedule } from '../schedule/schedule.js';
+import type { OwnDecisions } from './own-decisions.js';
+import type { AsDecided, PastDecision, UnderWay } from './log-replay.js';
+
+/** A claim whose reply was lost is given up by its replica after this, and stands in the log all the same. */
+const GIVEN_UP_MS = 3_500;
+/** Ways that are tried; where there are more, the decision is taken as it is. */
+const MAX_TRIES = 500;
+
+export class Derivation {
+  private tries = 0;
+
+  constructor(
+    private readonly decision: PastDecision,
+    private readonly as: AsDecided,
+    private readonly own: OwnDecisions,
+  ) {}
+
+  /** The job that comes before the claimed one without excuse; null: the claimed job is right, undefined: none is to be had. */
+  wrong(): string | null | undefined {
+    const first = this.first();
+    if (first === this.decision.jobId) return null;
+    const { open } = this.own;
+    if (this.excused(open)) return null;
+    return this.withoutGivenUp(() => this.excused(open)) ? null : first;
+  }
+
+  private first(): string | undefined {
+    const { schedule } = this.as;
+    const jobId = schedule.take(this.decision.claimant, this.decision.at)?.jobId;
+    if (jobId !== undefined) schedule.putBack(jobId);
+    return jobId;
+  }
+
+  private excused(open: number[]): boolean {
+    if (++this.tries > MAX_TRIES) return true;
+    const first = this.first();
+    if (first === undefined || first === this.decision.jobId) return first !== undefined;
+    const elsewhere = this.own.failedSome && this.as.changedMeanwhile(first);
+    if (!elsewhere && open.length === 0) return false;
+    const { schedule } = this.as;
+    const rest = () => this.excused(elsewhere ? open : open.slice(1));
+    if (
+      schedule.groupLimit(first) !== null &&
+      this.kept(first, 0, () => schedule.refusedByGroup(first), rest)
+    )
+      return true;
+    if (this.kept(first, 0, () => schedule.lost(first), rest)) return true;
+    const underWay = (jobId: string) =>
+      open.some((turn) => {
+        const others = open.filter((each) => each !== turn);
+        return this.kept(
+          jobId,
+          turn,
+          () => undefined,
+          () => this.excused(others),
+        );
+      });
+    return underWay(first) || this.related(first).some(underWay);
+  }
+
+  /** One of each kind of waiting jobs whose claims under way take the turn of the job's pipeline, or a place in its group. */
+  private related(first: string): string[] {
+    const job = this.as.job(first)!;
+    const own = kindOf(job.state);
+    const kinds = new Map<string, string>();
+    for (const { id, org, state } of this.as.jobs()) {
+      if (state.status !== 'QUEUED' || org !== job.org || id === first || id === this.decision.jobId)
+        continue;
+      const { turn, group } = kindOf(state);
+      if (turn === own.turn || (group !== null && group === own.group)) kinds.set(`${turn} ${group}`, id);
+    }
+    return [...kinds.values()];
+  }
+
+  /** Does the work while the job is kept back in this way, and puts it where it was. */
+  private kept(jobId: string, turn: number, how: () => void, work: () => boolean): boolean {
+    const { schedule } = this.as;
+    schedule.repeat({ jobId, turn }, this.decision.at);
+    how();
+    const found = work();
+    schedule.putBack(jobId);
+    schedule.observe(this.as.job(jobId)!);
+    return found;
+  }
+
+  private withoutGivenUp(work: () => boolean): boolean {
+    const { schedule, underWay } = this.as;
+    const old = [...underWay].filter(([, { at }]) => this.decision.at - at >= GIVEN_UP_MS);
+    if (old.length === 0) return false;
+    for (const [id] of old) schedule.putBack(id);
+    const found = work();
+    putUnderWay(schedule, old);
+    return found;
+  }
+}
+
+function kindOf({ job }: JobState) {
+  const turn = JSON.stringify([job?.pool, job?.pipeline_id ?? null]);
+  return { turn, group: job?.concurrency?.group ?? null };
+}
+
+function putUnderWay(schedule: Schedule, claims: [jobId: string, claim: UnderWay][]): void {
+  for (const [jobId, { turn, at }] of claims) schedule.repeat({ jobId, turn }, at);
+}

@@ -1,0 +1,14 @@
+import { queueRequests } from '@hybrid/contracts';
+import { Handle, MessageController } from '@hybrid/messaging';
+import { Payload } from '@nestjs/microservices';
+import { Verifications } from './verifications.js';
+
+@MessageController()
+export class VerificationController {
+  constructor(private readonly verifications: Verifications) {}
+
+  @Handle(queueRequests.verify)
+  verify(@Payload() { id }: { id: string }) {
+    return this.verifications.verify(id);
+  }
+}
