@@ -6,7 +6,7 @@ import { agentStatus } from './agent.view.js';
 export const agentList = stateTable({
   schema: 'agents',
   table: 'agents',
-  version: 1,
+  version: 2,
   category: 'agent',
   decider: agentDecider,
   columns: {
@@ -14,4 +14,6 @@ export const agentList = stateTable({
     pool: { type: 'text', value: (state) => state.agent?.pool ?? null },
     deregistered: { type: 'text', value: (state) => (state.deregistered ? 'yes' : 'no') },
   },
+  // The search for silent agents passes over those that are gone for good, of which there may be many.
+  indexes: [['deregistered', 'status']],
 });

@@ -8,6 +8,7 @@ export type AgentEvent =
   | { type: 'AgentHealthChanged'; data: { status: HealthStatus; reason: string; at: string } }
   | { type: 'AgentDrainStarted'; data: { at: string } }
   | { type: 'AgentResumed'; data: { at: string } }
+  | { type: 'AgentStopped'; data: { at: string } }
   | { type: 'AgentDeregistered'; data: { at: string } };
 
 export const agentEvents: EventTypes<AgentEvent> = {
@@ -17,6 +18,7 @@ export const agentEvents: EventTypes<AgentEvent> = {
     AgentHealthChanged: true,
     AgentDrainStarted: true,
     AgentResumed: true,
+    AgentStopped: true,
     AgentDeregistered: true,
   },
 };

@@ -7,8 +7,8 @@ import type { AgentEvent } from './agent.events.js';
 
 describe('stored events', () => {
   const golden = goldenEvents(join(import.meta.dirname, 'golden'), agentDecider, {
-    version: 1,
-    digest: 'b7b58c0e811b22b0',
+    version: 2,
+    digest: '30de7e437e078f2f',
   });
 
   const after = (...events: AgentEvent[]) => fold(agentDecider, events);
@@ -19,16 +19,19 @@ describe('stored events', () => {
       agent: registered.data,
       credential_sha256: registered.data.credential_sha256,
       health: 'HEALTHY',
+      reason: null,
       draining: false,
+      stopped: false,
       deregistered: false,
     });
   });
 
   it.each([
     ['AgentCredentialReplaced', { credential_sha256: 'cd'.repeat(32), health: 'HEALTHY' }],
-    ['AgentHealthChanged', { health: 'DEGRADED' }],
+    ['AgentHealthChanged', { health: 'DEGRADED', reason: 'no heartbeat for 16 s' }],
     ['AgentDrainStarted', { draining: true }],
-    ['AgentDeregistered', { deregistered: true, health: 'OFFLINE' }],
+    ['AgentStopped', { stopped: true, health: 'OFFLINE', reason: 'it stopped in order' }],
+    ['AgentDeregistered', { deregistered: true, health: 'OFFLINE', reason: 'it was deregistered' }],
   ] as const)('%s changes what it says, and nothing else', (type, expected) => {
     expect(after(registered, golden(type))).toEqual({ ...after(registered), ...expected });
   });

@@ -2,7 +2,7 @@ import type { AgentChanged, AgentStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
 import { agentEvents, type AgentEvent } from './agent.events.js';
 
-/** Changes of agents for the dashboard; never a credential's digest. */
+/** Changes of agents for the dashboard, and for the loss of agents; never a credential's digest. */
 export const agentPublisher: Publisher<AgentEvent> = {
   service: 'agents',
   prefixes: ['agent-'],
@@ -26,6 +26,8 @@ function see(event: AgentEvent): [name: string, status: AgentStatus] | null {
       return ['drain-started', 'DRAINING'];
     case 'AgentResumed':
       return ['resumed', 'HEALTHY'];
+    case 'AgentStopped':
+      return ['stopped', 'OFFLINE'];
     case 'AgentDeregistered':
       return ['deregistered', 'OFFLINE'];
     case 'AgentCredentialReplaced':

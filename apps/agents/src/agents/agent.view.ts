@@ -11,7 +11,7 @@ export interface LastHeartbeat {
 /** @throws ProblemError `agent_not_found`. */
 export function agentView(state: AgentState, heartbeat?: LastHeartbeat): AgentView {
   const { agent } = state;
-  if (!agent) throw problem('not_found', 'agent_not_found', 'there is no such agent');
+  if (!agent) throw agentNotFound();
   const metrics = heartbeat?.metrics;
   return {
     agent_id: agent.agent_id,
@@ -23,6 +23,7 @@ export function agentView(state: AgentState, heartbeat?: LastHeartbeat): AgentVi
     region: agent.region,
     version: agent.version,
     status: agentStatus(state),
+    status_reason: statusReason(state),
     registered_at: agent.at,
     last_heartbeat: heartbeat?.seen_at?.toISOString() ?? null,
     jobs_running: heartbeat?.running ?? 0,
@@ -36,4 +37,12 @@ export function agentView(state: AgentState, heartbeat?: LastHeartbeat): AgentVi
 
 export function agentStatus(state: AgentState): AgentStatus {
   return state.draining && state.health === 'HEALTHY' ? 'DRAINING' : state.health;
+}
+
+function statusReason(state: AgentState): string | null {
+  return agentStatus(state) === 'DRAINING' ? 'it takes no new jobs until it is resumed' : state.reason;
+}
+
+export function agentNotFound() {
+  return problem('not_found', 'agent_not_found', 'there is no such agent');
 }

@@ -10,32 +10,50 @@ import {
   type RegisterAgentCommand,
   type SetAgentStatus,
 } from '@hybrid/contracts';
-import { Things } from '@hybrid/event-store';
+import { isRejection } from '@hybrid/decider';
+import { Things, type Thing } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { timingSafeEqual } from 'node:crypto';
+import { AgentsSettings } from '../agents.settings.js';
+import { AgentIndex, type KnownAgent } from './agent-index.js';
 import { agentList } from './agent-list.projection.js';
 import { agentDecider, type AgentCommand, type AgentState } from './agent.decider.js';
 import type { AgentEvent } from './agent.events.js';
+import type { LoadLimits, SilenceLimits } from './agent.health.js';
 import { agentPublisher } from './agent.publisher.js';
-import { agentStatus, agentView } from './agent.view.js';
+import { agentNotFound, agentStatus, agentView } from './agent.view.js';
 import { Heartbeats } from './heartbeats.js';
 
 @Injectable()
 export class Agents implements OnModuleInit {
   private readonly things: Things<AgentState, AgentCommand, AgentEvent>;
+  private readonly silenceLimits: SilenceLimits;
+  private readonly loadLimits: LoadLimits;
 
   constructor(
     private readonly connections: Connections,
     private readonly heartbeats: Heartbeats,
+    private readonly index: AgentIndex,
+    settings: AgentsSettings,
   ) {
     this.things = new Things(connections.eventStore, 'agent', agentDecider);
+    this.silenceLimits = {
+      degraded: settings.HYBRID_AGENT_DEGRADED_SECONDS,
+      offline: settings.HYBRID_AGENT_OFFLINE_SECONDS,
+      dead: settings.HYBRID_AGENT_DEAD_SECONDS,
+    };
+    this.loadLimits = {
+      memory: settings.HYBRID_AGENT_MEMORY_LIMIT_PERCENT,
+      disk: settings.HYBRID_AGENT_DISK_LIMIT_PERCENT,
+    };
   }
 
   async onModuleInit(): Promise<void> {
     await this.connections.project(agentList);
     await this.heartbeats.prepare();
     this.connections.publish(agentPublisher);
+    await this.index.open();
   }
 
   async register(request: RegisterAgentCommand, call: CallContext): Promise<AgentView> {
@@ -57,22 +75,22 @@ export class Agents implements OnModuleInit {
     return { org, pool: agent.pool };
   }
 
-  /** Keeps the figures, renews the leases of the agent's jobs and tells it which of them are not its own any more. */
+  /**
+   * Notes the figures, renews the leases of the agent's jobs and tells it which of them are not its own any more. Nothing
+   * is read, and nothing appended unless its health changes.
+   */
   async heartbeat(agentId: string, heartbeat: Heartbeat, call: CallContext): Promise<HeartbeatReply> {
-    const running = heartbeat.running ?? [];
-    // First, as it refuses another organisation's agents: their heartbeat must leave no trace.
-    const handled = await this.things.handle(
-      agentId,
-      { type: 'RecordHealth', status: 'HEALTHY', reason: 'heartbeat', now: now() },
-      call,
-    );
-    const [, { lost }] = await Promise.all([
-      this.heartbeats.record(agentId, call.org, heartbeat),
+    const known = await this.index.find(agentId, call.org);
+    if (!known) throw agentNotFound();
+    const { running = [] } = heartbeat;
+    this.heartbeats.note(agentId, call.org, heartbeat);
+    const [state, { lost }] = await Promise.all([
+      this.health(agentId, known, heartbeat, call),
       running.length
         ? this.connections.requests.send(queueRequests.renew, { agent_id: agentId, running }, call)
         : { lost: [] },
     ]);
-    return { status: agentStatus(handled.state), next_check_interval: HEARTBEAT_SECONDS, lost };
+    return { status: agentStatus(state), next_check_interval: HEARTBEAT_SECONDS, lost };
   }
 
   setStatus(agentId: string, { status }: SetAgentStatus, call: CallContext): Promise<AgentView> {
@@ -82,7 +100,7 @@ export class Agents implements OnModuleInit {
       case 'HEALTHY':
         return this.view(agentId, { type: 'Resume', now: now() }, call);
       case 'OFFLINE':
-        return this.stopped(agentId, call);
+        return this.view(agentId, { type: 'Stop', now: now() }, call);
     }
   }
 
@@ -98,27 +116,51 @@ export class Agents implements OnModuleInit {
     return agentView(state, heartbeat);
   }
 
-  /** Silence became news: said once per change. */
-  async recordSilence(
-    id: string,
-    command: AgentCommand & { type: 'RecordHealth' },
-    call: CallContext,
-  ): Promise<void> {
-    await this.things.handle(id, command, call);
+  /** As its stream tells it. @throws ProblemError `agent_not_found`, also of one that was deregistered. */
+  async present(agentId: string, org: string) {
+    const { state } = await this.things.load(agentId, org);
+    if (!state.agent || state.deregistered) throw agentNotFound();
+    return state.agent;
   }
 
-  /** A stop that the agent announced: it is not draining any more when it comes back. */
-  private async stopped(agentId: string, call: CallContext): Promise<AgentView> {
-    await this.things.handle(agentId, { type: 'Resume', now: now() }, call);
-    return this.view(
-      agentId,
-      { type: 'RecordHealth', status: 'OFFLINE', reason: 'the agent stopped', now: now() },
-      call,
-    );
+  /** Why its jobs should not wait for their leases to end; null: it is not lost, or is back. */
+  async lossOf(agentId: string, org: string): Promise<string | null> {
+    const { agent, health, stopped, deregistered, reason } = (await this.things.load(agentId, org)).state;
+    const lost = deregistered || stopped || health === 'DEAD';
+    return agent && lost ? `the agent ${agent.name} is lost: ${reason ?? health}` : null;
+  }
+
+  /** Silence became news: said once per change. @throws ProblemError `agent_not_found`. */
+  async recordSilence(id: string, seconds: number, call: CallContext): Promise<void> {
+    await this.handle(id, { type: 'RecordSilence', seconds, limits: this.silenceLimits, now: now() }, call);
+  }
+
+  /** The state after the heartbeat. `known` may be behind: then the next heartbeat sets right what this one missed. */
+  private async health(
+    id: string,
+    { thing }: KnownAgent,
+    load: Heartbeat,
+    call: CallContext,
+  ): Promise<AgentState> {
+    const command: AgentCommand = { type: 'RecordHeartbeat', load, limits: this.loadLimits, now: now() };
+    const decision = agentDecider.decide(command, thing.state);
+    if (!isRejection(decision) && decision.length === 0) return thing.state;
+    return this.handle(id, command, call, thing);
   }
 
   private async view(agentId: string, command: AgentCommand, call: CallContext): Promise<AgentView> {
-    return agentView((await this.things.handle(agentId, command, call)).state);
+    return agentView(await this.handle(agentId, command, call));
+  }
+
+  private async handle(
+    id: string,
+    command: AgentCommand,
+    call: CallContext,
+    known?: Thing<AgentState>,
+  ): Promise<AgentState> {
+    const { state, revision } = await this.things.handle(id, command, call, known);
+    this.index.put(id, { org: call.org, thing: { state, revision } });
+    return state;
   }
 }
 

@@ -1,41 +1,63 @@
-/** Last signs of life, in `agents.heartbeats`: shared by replicas, not events, gone and back within seconds. */
+/**
+ * Last signs of life, in `agents.heartbeats`: shared by replicas, not events, gone and back within seconds. They are
+ * noted in memory and written together, one statement for all agents, so that a heartbeat costs no I/O of its own.
+ */
 import type { Heartbeat } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Injectable } from '@nestjs/common';
-import type { HealthStatus } from './agent.events.js';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import type { LastHeartbeat } from './agent.view.js';
 
-/** An agent whose health differs from what its silence says. */
+interface Noted {
+  org: string;
+  /** `performance.now()`: an old note is written with its age, as only PostgreSQL's clock counts. */
+  at: number;
+  metrics: Omit<Heartbeat, 'running'>;
+  running: number;
+}
+
+/** An agent that has not been heard of for some time. */
 export interface Silence {
   id: string;
   org: string;
-  health: HealthStatus;
   seconds: number;
 }
 
-/** Seconds of silence: three, six and sixty missed heartbeats. */
-const DEGRADED_AFTER = 15;
-const OFFLINE_AFTER = 30;
-const DEAD_AFTER = 300;
+/** Lists are behind by so much; short beside the five seconds between heartbeats. */
+const WRITE_MS = 500;
 
 @Injectable()
-export class Heartbeats {
+export class Heartbeats implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(Heartbeats.name);
+  private noted = new Map<string, Noted>();
+  private timer?: NodeJS.Timeout;
+  private writing: Promise<void> = Promise.resolve();
+  private failing = false;
+  private closed = false;
+
   constructor(private readonly connections: Connections) {}
 
   async prepare(): Promise<void> {
+    // `if not exists` alone does not see what a replica that starts at the same time is about to create.
     await this.connections.pool.query(
-      `create table if not exists agents.heartbeats
+      `select pg_advisory_xact_lock(hashtext('agents.heartbeats'));
+       create table if not exists agents.heartbeats
          (id text primary key, org text not null, seen_at timestamptz not null, metrics jsonb not null, running int not null)`,
     );
   }
 
-  async record(agentId: string, org: string, heartbeat: Heartbeat): Promise<void> {
-    const { running = [], ...metrics } = heartbeat;
-    await this.connections.pool.query(
-      `insert into agents.heartbeats (id, org, seen_at, metrics, running) values ($1, $4, now(), $2, $3)
-       on conflict (id) do update set seen_at = now(), metrics = excluded.metrics, running = excluded.running`,
-      [agentId, JSON.stringify(metrics), running.length, org],
-    );
+  /** Until heartbeats are written again, silence says nothing. */
+  get areLost(): boolean {
+    return this.failing;
+  }
+
+  note(agentId: string, org: string, { running = [], ...metrics }: Heartbeat): void {
+    this.noted.set(agentId, { org, at: performance.now(), metrics, running: running.length });
+    this.later();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.closed = true;
+    await this.write();
   }
 
   async last(agentId: string, org: string): Promise<LastHeartbeat | undefined> {
@@ -46,21 +68,68 @@ export class Heartbeats {
     return rows[0];
   }
 
-  /** Agents that have become quieter than their status says. One clock for all: PostgreSQL's. */
-  async silent(): Promise<Silence[]> {
-    const { rows } = await this.connections.pool.query<Silence>(
+  /**
+   * Agents of which nothing was heard for so long, by PostgreSQL's clock, but those that are dead or have stopped.
+   * @param since seconds since the epoch: nobody is silent for longer than since then. Unless told: since now.
+   * @returns with `now`, in seconds since the epoch.
+   */
+  async silent(since: number | null, forSeconds: number): Promise<{ now: number; silences: Silence[] }> {
+    const { rows } = await this.connections.pool.query<{ now: number; silences: Silence[] }>(
       `with quiet as (
-         select a.id, a.org, a.state->>'health' as known,
-                extract(epoch from now() - coalesce(h.seen_at, a.created_at))::int as seconds
+         select a.id, a.org, extract(epoch from now() - greatest(coalesce(h.seen_at, a.created_at),
+                  coalesce(to_timestamp($1), now())))::float8 as seconds
          from agents.agents a left join agents.heartbeats h using (id, org)
-         where a.deregistered = 'no' and a.state->>'health' <> 'DEAD'),
-       judged as (
-         select *, case when seconds > $3 then 'DEAD' when seconds > $2 then 'OFFLINE' when seconds > $1 then 'DEGRADED' end
-           as health from quiet)
-       select id, org, health, seconds from judged
-       where health is not null and health <> known and not (known = 'OFFLINE' and health = 'DEGRADED')`,
-      [DEGRADED_AFTER, OFFLINE_AFTER, DEAD_AFTER],
+         where a.deregistered = 'no' and a.status <> 'DEAD' and a.state->>'stopped' <> 'true')
+       select extract(epoch from now())::float8 as now,
+              coalesce((select jsonb_agg(quiet) from quiet where seconds >= $2), '[]') as silences`,
+      [since, forSeconds],
     );
-    return rows;
+    return rows[0]!;
+  }
+
+  private later(): void {
+    if (!this.closed) this.timer ??= setTimeout(() => void this.write(), WRITE_MS);
+  }
+
+  /** One at a time, so that what is older cannot come last. */
+  private write(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    return (this.writing = this.writing.then(() => this.writeNoted()));
+  }
+
+  private async writeNoted(): Promise<void> {
+    const batch = this.noted;
+    if (batch.size === 0) return;
+    this.noted = new Map();
+    try {
+      await this.upsert(batch);
+      this.failing = false;
+    } catch (error) {
+      if (!this.failing)
+        this.logger.warn(
+          `heartbeats are not written: ${error instanceof Error ? error.message : String(error)}; trying again`,
+        );
+      this.failing = true;
+      this.noted = new Map([...batch, ...this.noted]);
+      this.later();
+    }
+  }
+
+  private async upsert(batch: Map<string, Noted>): Promise<void> {
+    const now = performance.now();
+    const rows = [...batch]
+      // In one order at all replicas: they lock each other's rows one after the other.
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([id, { at, ...note }]) => ({ id, age: (now - at) / 1000, ...note }));
+    // A row of the future is of a clock that was set back since.
+    await this.connections.pool.query(
+      `insert into agents.heartbeats as h (id, org, seen_at, metrics, running)
+       select id, org, now() - make_interval(secs => age), metrics, running
+         from jsonb_to_recordset($1::jsonb) as r(id text, org text, age float8, metrics jsonb, running int)
+       on conflict (id) do update set seen_at = excluded.seen_at, metrics = excluded.metrics, running = excluded.running
+         where excluded.seen_at > h.seen_at or h.seen_at > now()`,
+      [JSON.stringify(rows)],
+    );
   }
 }
