@@ -1,6 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_PIPE, HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import { AgentsController } from './agents/agents.controller.js';
+import { PoolsController } from './agents/pools.controller.js';
+import { DashboardJobsController } from './dashboard/jobs.controller.js';
 import { ProblemFilter } from './edge/problem.filter.js';
 import { validation } from './edge/validation.js';
 import { EventsController } from './events/events.controller.js';
@@ -12,12 +15,19 @@ import { Identity, Tokens } from './identity/identity.js';
 import { ConsumersController } from './operations/consumers.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
+import { AttemptsController } from './queue/attempts.controller.js';
+import { allowLargeBatches, BatchController } from './queue/batch.controller.js';
 import { LogsController } from './queue/logs.controller.js';
 import { QueueController } from './queue/queue.controller.js';
+import { VerificationController } from './queue/verification.controller.js';
 import { ArtifactsController } from './registry/artifacts.controller.js';
 
 @Module({})
 export class GatewayModule {
+  constructor({ httpAdapter }: HttpAdapterHost) {
+    allowLargeBatches(httpAdapter.getInstance<FastifyInstance>());
+  }
+
   static with(settings: GatewaySettings, tokens: Tokens): DynamicModule {
     return {
       module: GatewayModule,
@@ -25,7 +35,12 @@ export class GatewayModule {
         HealthController,
         MetricsController,
         QueueController,
+        BatchController,
+        AttemptsController,
         LogsController,
+        VerificationController,
+        DashboardJobsController,
+        PoolsController,
         AgentsController,
         PipelinesController,
         ArtifactsController,

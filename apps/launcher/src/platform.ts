@@ -26,12 +26,15 @@ export interface Platform {
   startAgent(sandbox: Promise<Sandbox>): Promise<string>;
   /** Rejects with LaunchError when a part dies too often; never resolves. */
   readonly failure: Promise<never>;
-  /** Stops everything in reverse order, in at most 10 s. */
+  /** Stops everything in reverse order: within a second or two, unless a step does not want to end. */
   stop(): Promise<void>;
 }
 
-/** How long each part may take to stop, in milliseconds: 10 s together. The agent gives its jobs AGENT_DRAIN_SECONDS. */
-const GRACE = { agent: 5_000, standalone: 3_000, server: 2_000 };
+/**
+ * How long each part may take to stop, in milliseconds. The agent gives its jobs AGENT_DRAIN_SECONDS, and a step that
+ * does not heed SIGTERM ten more; all others are quick.
+ */
+const GRACE = { agent: 20_000, standalone: 3_000, server: 2_000 };
 const AGENT_DRAIN_SECONDS = 3;
 const AGENT_CAPACITY = 2;
 

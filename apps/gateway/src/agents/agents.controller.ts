@@ -20,7 +20,10 @@ import { newCredential } from '../identity/identity.js';
 export class AgentsController {
   constructor(private readonly connections: Connections) {}
 
-  /** Shows the credential this once; the same Idempotency-Key again answers a new credential for the same agent. */
+  /**
+   * Shows the credential this once. The same registration with the same Idempotency-Key again answers a new credential
+   * for the same agent; another one with that key is refused (`idempotency_key_reused`).
+   */
   @Post('register')
   @Allow('joiner', 'admin')
   async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
@@ -50,6 +53,13 @@ export class AgentsController {
   @Allow('admin', 'agent')
   get(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.get, { agent_id }, caller);
+  }
+
+  /** What the pool's settings tell the agent to do beside jobs, and who it is to others; no secret. */
+  @Get(':agent_id/config')
+  @Allow('admin', 'agent')
+  config(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.config, { agent_id }, caller);
   }
 
   @Post(':agent_id/heartbeat')

@@ -3,6 +3,7 @@ import { metricsText, PROMETHEUS_CONTENT_TYPE } from '@hybrid/telemetry';
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import { Public } from '../identity/access.guard.js';
+import { publicMetrics } from './public-metrics.js';
 
 @ApiTags('health')
 @Public()
@@ -16,6 +17,6 @@ export class MetricsController {
     const text = await metricsText();
     if (text === null)
       throw problem('not_found', 'metrics_off', 'metrics are off: OTEL_SDK_DISABLED is set to true');
-    return text;
+    return publicMetrics(text);
   }
 }

@@ -2,7 +2,7 @@
 import { agentsRequests, DEFAULT_ORG, problem, type CallContext } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 export type Role = 'admin' | 'joiner' | 'agent';
 
@@ -25,9 +25,8 @@ export class Tokens {
     ];
   }
 
-  /** Compares in constant time. */
-  roleOf(token: string): Role | undefined {
-    const given = digest(token);
+  /** Of the token with this digest. Compares in constant time. */
+  roleOf(given: Buffer): Role | undefined {
     return this.digests.filter((known) => timingSafeEqual(known.digest, given)).at(0)?.role;
   }
 }
@@ -51,17 +50,18 @@ export class Identity {
     const [scheme, token] = authorization?.split(' ') ?? [];
     if (scheme?.toLowerCase() !== 'bearer' || !token)
       throw problem('unauthenticated', 'unauthenticated', 'send the header Authorization: Bearer <token>');
-    const role = this.tokens.roleOf(token);
+    const given = digest(token);
+    const role = this.tokens.roleOf(given);
     if (role) return { role, id: role === 'admin' ? 'administrator' : 'join-token', org: DEFAULT_ORG };
-    return this.identifyAgent(token);
+    return this.identifyAgent(token, given);
   }
 
-  private async identifyAgent(token: string): Promise<Principal> {
-    const agentId = CREDENTIAL.exec(token)?.[1];
-    if (!agentId) throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
-    const credential_sha256 = digest(token).toString('hex');
+  private async identifyAgent(token: string, given: Buffer): Promise<Principal> {
+    const credential_sha256 = given.toString('hex');
     const cached = this.agents.get(credential_sha256);
     if (cached && cached.until > performance.now()) return cached.principal;
+    const agentId = CREDENTIAL.exec(token)?.[1];
+    if (!agentId) throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
     const call: CallContext = { org: DEFAULT_ORG, actor: { type: 'agent', id: agentId }, correlationId: '' };
     const found = await this.connections.requests.send(
       agentsRequests.authenticate,
@@ -81,6 +81,7 @@ export function newCredential(agentId: string): { credential: string; credential
   return { credential, credential_sha256: digest(credential).toString('hex') };
 }
 
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+/** What is stored and compared of a token. */
+export function digest(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
 }

@@ -49,6 +49,7 @@ steps:
     expect(jobs(start(definition, { inputs: { version: '1.2' } }))['build[node=20]']).toEqual({
       job_id: jobIdOf(RUN_ID, 'build[node=20]'),
       run_id: RUN_ID,
+      pipeline_id: 'web',
       name: 'build[node=20]',
       pool: 'linux',
       labels: { gpu: 'yes' },

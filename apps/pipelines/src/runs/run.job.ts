@@ -46,6 +46,7 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
   const job: EnqueueJobCommand = {
     job_id: jobIdOf(run.run_id, instance.id),
     run_id: run.run_id,
+    pipeline_id: run.pipeline,
     name: instance.id,
     pool: step.pool,
     labels: step.labels,

@@ -30,7 +30,8 @@ export class RunProcess {
   @OnEvents({ durable: 'pipelines-jobs', filter: eventFilter('queue', 'job') })
   async onJob(@Payload() event: PublicEvent<JobChanged>, @Ctx() call: CallContext): Promise<void> {
     const { run_id } = event.data;
-    if (!run_id) return;
+    // How far a job is, is nothing to a run.
+    if (!run_id || event.data.progress) return;
     try {
       await this.runs.recordJob(run_id, event.data, event.time, own(event, call));
     } catch (error) {
