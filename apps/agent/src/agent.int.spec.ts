@@ -42,7 +42,8 @@ describe('agent', () => {
       },
     ]);
     expect((await stat(join(bench.data, 'credential.json'))).mode & 0o777).toBe(0o600);
-    await eventually(() => expect(bench.gateway.waitingClaims).toBe(2));
+    await eventually(() => expect(bench.gateway.waitingClaims).toBe(1));
+    expect(bench.gateway.counts).toEqual([2]);
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(0);
 

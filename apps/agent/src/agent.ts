@@ -1,29 +1,41 @@
-/** The agent at work: one registration at a time, a heartbeat, and as many claim loops as it has capacity. */
-import type { AgentStatus, ClaimedJob, Heartbeat, HeartbeatReply, RegisterAgent } from '@hybrid/contracts';
-import { Backoff, pause } from './backoff.js';
+/** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
+import type {
+  ClaimedJob,
+  HeartbeatReply,
+  RegisterAgent,
+  RunningJob,
+  SetAgentStatus,
+} from '@hybrid/contracts';
+import { Attempts } from './attempts.js';
+import { Claims } from './claims.js';
 import type { DataDirectory } from './data-directory.js';
-import { GatewayAway, GatewayRefusal } from './gateway-client.js';
+import { Delivery } from './delivery.js';
+import { drain } from './drain.js';
+import type { AgentHealth } from './health-server.js';
+import { Heartbeats } from './heartbeats.js';
 import { JobRun, type JobTools } from './job-run.js';
-import { MachineLoadMeter } from './machine-load.js';
 import { forgetCredential, register, RegistrationError, storedCredential } from './registration.js';
 
-/** Seconds until the first reply names another interval. */
-const HEARTBEAT_SECONDS = 5;
-/** Seconds that a claim waits at the gateway: below the limits of common proxies. */
-const CLAIM_WAIT_SECONDS = 25;
-/** Milliseconds below which an empty answer to a claim is followed by a pause: the gateway did not wait. */
-const HASTY_MS = 1_000;
-/** Milliseconds that results of stopped jobs may take. */
-const FAREWELL_MS = 10_000;
-/** Milliseconds for telling a status: nothing but a nicer list depends on it. */
+/** Milliseconds for telling a status when it ends. */
 const STATUS_MS = 2_000;
+/** Milliseconds; timers cannot be longer than about 24 days. */
+const TIMER_MAX_MS = 86_400_000;
+/** A file that is there from telling DRAINING to telling OFFLINE: an agent that was killed between must not drain for ever. */
+const STOPPING = 'stopping';
 
 export interface AgentOptions extends JobTools {
   data: DataDirectory;
   joinToken?: string;
   registration: RegisterAgent & { pool: string; capacity: number };
+  /** When it is stopped: seconds that running jobs may take to end; they are handed back after that. */
   drainTimeoutSeconds: number;
-  /** Called for each registration, when the gateway has accepted it. */
+  /** Ends after so many jobs. */
+  jobs: number;
+  /** Ends after so many seconds without a job. */
+  idleSeconds: number;
+  /** Takes no job while less is free on the data directory's disk. */
+  minFreeDiskBytes: number;
+  /** Called for each registration, when the gateway has accepted its first heartbeat. */
   onReady(agentId: string): void;
   /** Called for each registration, while nothing runs. */
   sweep(agentId: string): Promise<void>;
@@ -31,18 +43,35 @@ export interface AgentOptions extends JobTools {
 
 export class Agent {
   readonly #stopping = new AbortController();
-  readonly #running = new Map<string, JobRun>();
-  #completed = 0;
+  readonly #attempts: Attempts;
+  #heartbeats: Heartbeats | null = null;
+  #claims: Claims | null = null;
   #agentId = '';
+  /** Why it takes no new jobs. */
+  readonly #held = new Map<'status' | 'disk', string>();
 
-  constructor(private readonly options: AgentOptions) {}
+  constructor(private readonly options: AgentOptions) {
+    this.#attempts = new Attempts(options.notify);
+  }
 
-  /** Ends the claims; `run` resolves when the running jobs have ended or were stopped. */
-  drain(): void {
+  /** Ends the claims; `run` resolves when the running jobs have ended or were handed back. */
+  stop(): void {
     this.#stopping.abort(new Error('the agent is stopping'));
   }
 
-  /** Works until drained. Throws RegistrationError when the control plane does not want this agent. */
+  get health(): AgentHealth {
+    return {
+      ready: this.#heartbeats?.fresh ?? false,
+      held: [...this.#held.values()],
+      capacity: this.options.registration.capacity,
+      running: this.#attempts.taken,
+      completed: this.#attempts.accepted,
+      undelivered: this.#attempts.size - this.#attempts.taken,
+      spool_bytes: this.options.spool.room.used,
+    };
+  }
+
+  /** Works until stopped, or until it has had its jobs. Throws RegistrationError when the control plane does not want this agent. */
   async run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
@@ -51,7 +80,7 @@ export class Agent {
         if (this.#stopping.signal.aborted && !(error instanceof RegistrationError)) return;
         throw error;
       }
-      await this.#work();
+      if (await this.#work()) return;
     }
   }
 
@@ -64,162 +93,189 @@ export class Agent {
     }
     this.#agentId = credential.agent_id;
     gateway.token = credential.credential;
+    if ((await data.read(STOPPING)) !== undefined) await this.#tell('OFFLINE', this.#stopping.signal);
     await this.options.sweep(this.#agentId);
   }
 
-  /** Until drained, or until the gateway no longer knows the credential. */
-  async #work(): Promise<void> {
-    const { registration, notify, data, joinToken } = this.options;
+  /** False when the gateway no longer knows the credential: then it may register anew. */
+  async #work(): Promise<boolean> {
     const refused = new AbortController();
     const over = new AbortController();
-    const claiming = AbortSignal.any([this.#stopping.signal, refused.signal]);
-    const beating = AbortSignal.any([over.signal, refused.signal]);
-    const status: { now: AgentStatus } = { now: 'HEALTHY' };
+    const { signal: stopping } = this.#stopping;
+    const claiming = new AbortController();
+    const claims = (this.#claims = this.#newClaims(() => refused.abort()));
+    const heartbeats = (this.#heartbeats = this.#newHeartbeats(() => refused.abort()));
+    await this.#resend();
+    const beating = heartbeats.run(AbortSignal.any([over.signal, refused.signal]));
+    const claimed = claims.run(claiming.signal);
+    const ended = this.#hadItsJobs(claimed, AbortSignal.any([over.signal, refused.signal, stopping]));
+    await Promise.race([ended, beating, aborted(AbortSignal.any([refused.signal, stopping]))]);
+    claiming.abort();
 
-    const heartbeats = this.#heartbeats(status, refused, beating);
-    const loops = Array.from({ length: registration.capacity }, () =>
-      this.#claims(status, refused, claiming),
-    );
-    await new Promise<void>((resolve) => claiming.addEventListener('abort', () => resolve(), { once: true }));
-    if (refused.signal.aborted) {
-      for (const job of this.#running.values()) job.lose();
-      notify(
-        joinToken
-          ? 'the gateway no longer knows this agent: registering anew'
-          : 'the gateway no longer knows this agent: start it with a join token (--join-token-file)',
-      );
-      await forgetCredential(data);
-    } else await this.#drained(loops);
-    await Promise.all(loops);
+    if (refused.signal.aborted) await this.#forget();
+    else if (stopping.aborted) await this.#drain();
+    else await this.#deregister();
     over.abort();
-    await heartbeats;
-    if (!refused.signal.aborted) await this.#tell('OFFLINE');
+    await Promise.all([claimed, beating, ended]);
+    if (stopping.aborted && !refused.signal.aborted)
+      await this.#tell('OFFLINE', AbortSignal.timeout(STATUS_MS));
+    return !refused.signal.aborted;
   }
 
-  async #drained(loops: Promise<void>[]): Promise<void> {
-    const { notify, drainTimeoutSeconds } = this.options;
-    notify(`stopping: ${this.#running.size} running job(s) have ${drainTimeoutSeconds} s to end`);
-    const done = new AbortController();
-    const all = Promise.all(loops).finally(() => done.abort());
-    const waits = async (): Promise<void> => {
-      await pause(drainTimeoutSeconds * 1000, done.signal);
-      for (const job of this.#running.values()) job.stop();
-      // Ten seconds of grace for the processes come before the results.
-      await pause(2 * FAREWELL_MS, done.signal);
-      for (const job of this.#running.values()) job.lose();
-    };
-    await Promise.all([this.#tell('DRAINING'), Promise.race([all, waits().catch(() => undefined)])]);
+  #newClaims(refused: () => void): Claims {
+    const { gateway, registration, jobs, notify } = this.options;
+    const { pool, labels, capabilities, capacity } = registration;
+    return new Claims({
+      gateway,
+      claimant: { agent_id: this.#agentId, pool, labels, capabilities },
+      capacity,
+      jobs,
+      taken: () => this.#attempts.taken,
+      freed: this.#attempts.over,
+      take: (job) => this.#take(job),
+      refused,
+      notify,
+    });
   }
 
-  async #claims(status: { now: AgentStatus }, refused: AbortController, signal: AbortSignal): Promise<void> {
-    const { gateway, registration, executor, notify } = this.options;
-    const backoff = new Backoff();
-    while (!signal.aborted) {
-      const began = performance.now();
-      try {
-        if (status.now === 'DRAINING') {
-          await pause(HASTY_MS, signal);
-          continue;
-        }
-        const { job } = await gateway.call<{ job: ClaimedJob }>({
-          method: 'POST',
-          path: '/api/queue/claim',
-          json: {
-            agent_id: this.#agentId,
-            pool: registration.pool,
-            labels: registration.labels,
-            capabilities: [executor.name],
-            wait_seconds: CLAIM_WAIT_SECONDS,
-          },
-          idleMs: (CLAIM_WAIT_SECONDS + 15) * 1000,
-          signal,
-        });
-        backoff.reset();
-        await this.#runJob(job);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof GatewayRefusal && error.status === 401) return refused.abort();
-        const empty = error instanceof GatewayRefusal && error.status === 404;
-        if (empty && performance.now() - began > HASTY_MS) {
-          backoff.reset();
-          continue;
-        }
-        if (!empty && !(error instanceof GatewayAway))
-          notify(`no job can be claimed: ${(error as Error).message}`);
-        await backoff.pause(signal).catch(() => undefined);
-      }
-    }
-  }
-
-  async #runJob(job: ClaimedJob): Promise<void> {
-    const { notify } = this.options;
-    const run = new JobRun(job, this.options);
-    // A later attempt of the same job can come back to this agent while the lost one is still being ended.
-    const id = `${job.id} ${job.attempt}`;
-    this.#running.set(id, run);
-    notify(`job ${job.id}, attempt ${job.attempt}: ${job.name}`);
-    try {
-      if (await run.run()) this.#completed++;
-    } finally {
-      this.#running.delete(id);
-    }
-  }
-
-  async #heartbeats(
-    status: { now: AgentStatus },
-    refused: AbortController,
-    signal: AbortSignal,
-  ): Promise<void> {
+  #newHeartbeats(refused: () => void): Heartbeats {
     const { gateway, data, notify } = this.options;
-    const meter = new MachineLoadMeter(data.path);
-    let seconds = HEARTBEAT_SECONDS;
     let ready = false;
-    while (!signal.aborted) {
-      try {
-        const jobs = [...this.#running.values()].map(({ job }) => ({ job_id: job.id, attempt: job.attempt }));
-        const json: Heartbeat = {
-          ...(await meter.read()),
-          jobs_queued: 0,
-          jobs_completed: this.#completed,
-          uptime_seconds: Math.round(process.uptime()),
-          running: jobs,
-        };
-        const reply = await gateway.call<HeartbeatReply>({
-          method: 'POST',
-          path: `/api/agents/${encodeURIComponent(this.#agentId)}/heartbeat`,
-          json,
-          signal,
-        });
+    return new Heartbeats({
+      gateway,
+      agentId: this.#agentId,
+      dataPath: data.path,
+      running: () => this.#attempts.vouchedFor(),
+      completed: () => this.#attempts.accepted,
+      disk: (freeBytes) => this.#watchDisk(freeBytes),
+      accepted: (reply, reported) => {
         if (!ready) this.options.onReady(this.#agentId);
         ready = true;
-        status.now = reply.status;
-        seconds = reply.next_check_interval;
-        this.#lose(reply.lost, jobs);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof GatewayRefusal && error.status === 401) return refused.abort();
-        if (error instanceof GatewayRefusal) notify(`the heartbeat was refused: ${error.message}`);
-        else if (!(error instanceof GatewayAway)) throw error;
-      }
-      await pause(seconds * 1000, signal).catch(() => undefined);
+        this.#hear(reply, reported);
+      },
+      refused,
+      notify,
+    });
+  }
+
+  #take(job: ClaimedJob): void {
+    this.options.notify(`job ${job.id}, attempt ${job.attempt}: ${job.name}`);
+    this.#attempts.run(new JobRun(job, this.#agentId, this.options));
+  }
+
+  /** What ended in an earlier life of this agent, and may not have been heard. */
+  async #resend(): Promise<void> {
+    const { gateway, spool, notify } = this.options;
+    for (const spooled of await spool.left(this.#agentId)) {
+      const { job_id, attempt } = spooled.key;
+      notify(`job ${job_id}, attempt ${attempt}: it ended before this agent was started: sending its result`);
+      this.#attempts.resend({ job_id, attempt }, new Delivery(spooled, gateway, notify));
     }
   }
 
-  #lose(lost: string[], reported: { job_id: string; attempt: number }[]): void {
-    for (const { job_id, attempt } of reported) {
-      const run = lost.includes(job_id) ? this.#running.get(`${job_id} ${attempt}`) : undefined;
-      if (!run) continue;
-      this.options.notify(`job ${job_id}, attempt ${attempt} is no longer this agent’s: stopping it`);
-      run.lose();
+  #hear({ status, lost }: HeartbeatReply, reported: RunningJob[]): void {
+    // What it is called while it stops is its own doing.
+    if (status === 'HEALTHY') this.#hold('status', null);
+    else if (['DRAINING', 'UNHEALTHY'].includes(status) && !this.#stopping.signal.aborted)
+      this.#hold('status', `the control plane calls this agent ${status}`);
+    this.#claims?.hold(this.#held.size > 0);
+    this.#attempts.lose(lost, reported);
+  }
+
+  #watchDisk(freeBytes: number): void {
+    const { minFreeDiskBytes, data } = this.options;
+    const low = freeBytes < minFreeDiskBytes;
+    const reason = `${megabytes(freeBytes)} MB are free on the disk of ${data.path}, fewer than ${megabytes(minFreeDiskBytes)} (--min-free-disk-mb)`;
+    this.#hold('disk', low ? reason : null);
+    // Only a heartbeat that was accepted lets it claim.
+    if (low) this.#claims?.hold(true);
+  }
+
+  /** Says so once. */
+  #hold(why: 'status' | 'disk', reason: string | null): void {
+    const { notify } = this.options;
+    if (reason !== null && !this.#held.has(why))
+      notify(`${reason}: taking no new jobs until that has changed`);
+    if (reason !== null) this.#held.set(why, reason);
+    else if (this.#held.delete(why) && this.#held.size === 0) notify('taking jobs again');
+  }
+
+  /** Resolves when it shall end by itself: it has had all its jobs, or none for long enough. */
+  async #hadItsJobs(claimed: Promise<void>, signal: AbortSignal): Promise<void> {
+    const attempts = this.#attempts;
+    let all = false;
+    void claimed.then(() => {
+      all = true;
+      attempts.over.ring();
+    });
+    const since = performance.now();
+    while (!signal.aborted) {
+      const busy = attempts.size > 0;
+      const idleMs = Math.min(attempts.idleMs, performance.now() - since);
+      const left = this.options.idleSeconds * 1000 - idleMs;
+      if (!busy && (all || left <= 0)) return;
+      const ms = busy || left === Infinity ? undefined : Math.min(left + 1, TIMER_MAX_MS);
+      await attempts.over.wait({ signal, ms });
+    }
+  }
+
+  async #forget(): Promise<void> {
+    const { joinToken, notify, data } = this.options;
+    const dropped = this.#attempts.dropAll('the gateway no longer knows this agent');
+    notify(
+      joinToken
+        ? 'the gateway no longer knows this agent: registering anew'
+        : 'the gateway no longer knows this agent: start it with a join token (--join-token-file)',
+    );
+    await forgetCredential(data);
+    await dropped;
+  }
+
+  async #drain(): Promise<void> {
+    const { notify, drainTimeoutSeconds } = this.options;
+    const { taken } = this.#attempts;
+    notify(
+      drainTimeoutSeconds > 0
+        ? `stopping: ${taken} running job(s) have ${drainTimeoutSeconds} s to end`
+        : `stopping: ${taken} running job(s) are handed back`,
+    );
+    const undelivered = drain(this.#attempts.all(), drainTimeoutSeconds * 1000);
+    await this.#tell('DRAINING', AbortSignal.timeout(STATUS_MS));
+    const left = await undelivered;
+    if (left > 0) notify(`${left} result(s) could not be sent: they are kept and sent at the next start`);
+  }
+
+  async #deregister(): Promise<void> {
+    const { gateway, data, notify } = this.options;
+    const path = `/api/agents/${encodeURIComponent(this.#agentId)}/deregister`;
+    try {
+      await gateway.insist({ method: 'POST', path, json: {}, signal: AbortSignal.timeout(STATUS_MS) });
+      await forgetCredential(data);
+      notify('deregistered: it has had its jobs');
+    } catch (error) {
+      notify(`it has had its jobs, but could not be deregistered: ${(error as Error).message}`);
     }
   }
 
   /** Best effort: an agent that says nothing is found out by its missing heartbeats. */
-  async #tell(status: AgentStatus): Promise<void> {
-    const signal = AbortSignal.timeout(STATUS_MS);
+  async #tell(status: 'DRAINING' | 'OFFLINE', signal: AbortSignal): Promise<void> {
+    const { gateway, data } = this.options;
     const path = `/api/agents/${encodeURIComponent(this.#agentId)}/status`;
-    await this.options.gateway
-      .insist({ method: 'PATCH', path, json: { status }, signal })
-      .catch(() => undefined);
+    try {
+      if (status === 'DRAINING') await data.write(STOPPING, '');
+      await gateway.insist({ method: 'PATCH', path, json: { status } satisfies SetAgentStatus, signal });
+      if (status === 'OFFLINE') await data.remove(STOPPING);
+    } catch {
+      // A full disk or a gateway that is away must not keep it from ending.
+    }
   }
+}
+
+function megabytes(bytes: number): number {
+  return Math.floor(bytes / 1024 ** 2);
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

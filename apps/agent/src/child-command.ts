@@ -3,8 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { pause } from './backoff.js';
 import { signalReaches } from './process-identity.js';
 
-/** Milliseconds between the polite signal and the other one. */
-const GRACE_MS = 10_000;
+/** Milliseconds between the polite signal and the other one: what the control plane promises for a cancelled job. */
+export const GRACE_MS = 10_000;
 
 /** Milliseconds that killed processes are waited for; as zombies that nobody reaps they would be seen for ever. */
 const DYING_MS = 2_000;

@@ -1,5 +1,6 @@
 import Docker from 'dockerode';
 import { pause } from './backoff.js';
+import { GRACE_MS } from './child-command.js';
 
 /** Milliseconds for the engine to answer a ping: it is on this machine or near. */
 const PING_MS = 3_000;
@@ -34,6 +35,24 @@ export async function findEngine(): Promise<Docker> {
 /** HTTP status of an engine's refusal. */
 export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number }).statusCode;
+}
+
+/**
+ * Ends what runs in the container: SIGTERM, ten seconds of grace, SIGKILL; gives up the wait when `over` aborts.
+ * Never rejects: what cannot be ended is removed by force.
+ */
+export async function endContainer(container: Docker.Container, over: AbortSignal): Promise<void> {
+  const ignore = (): void => undefined;
+  // To the shell, for its traps: as process 1 it ignores what it does not handle, and so would the container.
+  await container.kill({ signal: 'SIGTERM' }).catch(ignore);
+  // To all but the shell, which ends when its command does.
+  await container
+    .exec({ Cmd: ['sh', '-c', 'kill -TERM -1'] })
+    .then((exec) => exec.start({ Detach: true }))
+    .catch(ignore);
+  await pause(GRACE_MS, over)
+    .then(() => container.kill({ signal: 'SIGKILL' }), ignore)
+    .catch(ignore);
 }
 
 /** Removes the container and its volume; what is gone already is fine. */

@@ -28,8 +28,8 @@ if ('reason' in found) {
     });
     afterEach(() => bench.close());
 
-    async function start(): Promise<string> {
-      const agent = await bench.startReady(['--executor', 'docker', '--default-image', image], {
+    async function start(args: string[] = []): Promise<string> {
+      const agent = await bench.startReady(['--executor', 'docker', '--default-image', image, ...args], {
         HYBRID_SECRET_TOKEN: 'hunter22',
       });
       return (await ready(agent)).agent_id;
@@ -111,13 +111,39 @@ if ('reason' in found) {
       expect(logText(job)).toContain("can't fork");
     });
 
-    it('removes a lost job at once', async () => {
+    it('removes a lost job', async () => {
       const agentId = await start();
       const job = bench.shell(['echo begun', 'sleep 1000']);
       await eventually(() => expect(logText(job)).toContain('begun'));
       bench.gateway.lost.add(job.job.id);
       await eventually(async () => expect(await leftovers(agentId)).toBe(0));
       expect(job.completed).toEqual([]);
+    });
+
+    it.each([
+      ['the shell', ['trap "echo cleaned up; exit 1" TERM', 'echo begun', 'while :; do sleep 0.1; done']],
+      ['a program', [`sh -c 'trap "echo cleaned up; exit 1" TERM; echo begun; while :; do sleep 0.1; done'`]],
+    ])('lets %s clean up before the container ends', async (_, commands) => {
+      const agentId = await start(['--on-stop', 'hand-back']);
+      const job = bench.shell(commands);
+      await eventually(() => expect(logText(job)).toContain('\nbegun'));
+      const since = performance.now();
+      bench.agents[0]?.child.kill('SIGTERM');
+      expect(await bench.agents[0]?.ended).toBe(0);
+      expect(performance.now() - since).toBeLessThan(9_000);
+      expect(logText(job)).toContain('\ncleaned up');
+      expect(job.released).toHaveLength(1);
+      expect(await leftovers(agentId)).toBe(0);
+    });
+
+    it('kills what ignores the polite signal after ten seconds', async () => {
+      const agentId = await start();
+      const job = bench.shell(['trap "" TERM', 'echo begun', 'while :; do sleep 0.1; done']);
+      await eventually(() => expect(logText(job)).toContain('\nbegun'));
+      const since = performance.now();
+      bench.gateway.lost.add(job.job.id);
+      await eventually(async () => expect(await leftovers(agentId)).toBe(0), 20_000);
+      expect(performance.now() - since).toBeGreaterThan(9_000);
     });
 
     it('sends the whole of a long output', async () => {

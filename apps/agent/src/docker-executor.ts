@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { removeContainer, statusOf, DockerProblem } from './docker-engine.js';
+import { endContainer, removeContainer, statusOf, DockerProblem } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
 import { pumpOutput } from './docker-output.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
@@ -14,8 +14,8 @@ import { unpackTree } from './tree-unpack.js';
 /** Bytes. A build of a middle-sized web application peaks at about 1.5 GiB. */
 const MEMORY = 2 * 1024 ** 3;
 const PIDS = 512;
-/** Bytes of the output file that are looked at. */
-const OUTPUTS_MAX = 2 * 1024 * 1024;
+/** Bytes that the files for outputs and progress may have. */
+const OWN_FILE_MAX = 2 * 1024 * 1024;
 /** Folder in the container for what must not lie in the workspace. */
 const OWN = '/hybrid';
 
@@ -48,18 +48,24 @@ export class DockerExecutor implements Executor {
       throw error;
     });
     const dispose = (): Promise<void> => removeContainer(this.engine, container.id, volume);
-    const kill = (): void => void container.kill({ signal: 'SIGKILL' }).catch(() => undefined);
-    signal.addEventListener('abort', kill, { once: true });
+    const over = new AbortController();
+    const end = (): void => void endContainer(container, over.signal);
+    signal.addEventListener('abort', end, { once: true });
     try {
       const tree = packTree(script.workspace, { outsideLinks: 'keep' });
       await container.putArchive(Readable.from(tree, { objectMode: false }), { path: script.workDir });
-      const own = packTexts({ [`${OWN.slice(1)}/script.sh`]: script.text, [`${OWN.slice(1)}/output`]: '' });
+      const own = packTexts({
+        [`${OWN.slice(1)}/script.sh`]: script.text,
+        [`${OWN.slice(1)}/output`]: '',
+        [`${OWN.slice(1)}/progress`]: '',
+      });
       await container.putArchive(Readable.from(own, { objectMode: false }), { path: '/' });
       const output = await container.attach({ stream: true, stdout: true, stderr: true });
       signal.throwIfAborted();
       await container.start();
       // An abort between the check and the start found nothing to kill.
-      if (signal.aborted) kill();
+      if (signal.aborted) end();
+      script.progressFrom(() => this.#ownFile(container, script, 'progress'));
       await pumpOutput(output as unknown as AsyncIterable<Buffer>, sink);
       // The output can end early when the connection breaks; the container itself says when it is over.
       const { StatusCode: exitCode } = (await container.wait()) as { StatusCode: number };
@@ -72,7 +78,7 @@ export class DockerExecutor implements Executor {
             ? `it was killed for using more than ${MEMORY / 1024 ** 3} GiB of memory`
             : undefined,
         collect: (relative) => collect(container, script, relative),
-        outputs: () => this.#outputs(container, script),
+        outputs: () => this.#ownFile(container, script, 'output'),
         dispose,
       };
     } catch (error) {
@@ -80,7 +86,8 @@ export class DockerExecutor implements Executor {
       signal.throwIfAborted();
       throw error;
     } finally {
-      signal.removeEventListener('abort', kill);
+      over.abort();
+      signal.removeEventListener('abort', end);
     }
   }
 
@@ -99,7 +106,12 @@ export class DockerExecutor implements Executor {
     labels: Record<string, string>,
     volume: string,
   ): Promise<Docker.Container> {
-    const env = { ...script.env, HYBRID_OUTPUT: `${OWN}/output`, HYBRID_WORKSPACE: script.workDir };
+    const env = {
+      ...script.env,
+      HYBRID_OUTPUT: `${OWN}/output`,
+      HYBRID_PROGRESS: `${OWN}/progress`,
+      HYBRID_WORKSPACE: script.workDir,
+    };
     try {
       return await this.engine.createContainer({
         Image: image,
@@ -135,12 +147,12 @@ export class DockerExecutor implements Executor {
     }
   }
 
-  async #outputs(container: Docker.Container, script: Script): Promise<string> {
-    const folder = join(script.scratch, 'outputs');
+  async #ownFile(container: Docker.Container, script: Script, name: 'output' | 'progress'): Promise<string> {
+    const folder = join(script.scratch, name);
     await mkdir(folder, { recursive: true });
-    const archive = await container.getArchive({ path: `${OWN}/output` });
-    await unpackTree(archive as AsyncIterable<Buffer>, folder, { entries: 1, bytes: OUTPUTS_MAX });
-    return readFile(join(folder, 'output'), 'utf8');
+    const archive = await container.getArchive({ path: `${OWN}/${name}` });
+    await unpackTree(archive as AsyncIterable<Buffer>, folder, { entries: 1, bytes: OWN_FILE_MAX });
+    return readFile(join(folder, name), 'utf8');
   }
 }
 

@@ -7,7 +7,7 @@ export interface Script {
   attempt: number;
   /** POSIX shell, run by `sh -e`. */
   text: string;
-  /** The whole environment that the pipeline gives; the executor adds HYBRID_OUTPUT and HYBRID_WORKSPACE. */
+  /** The whole environment that the pipeline gives; the executor adds HYBRID_OUTPUT, HYBRID_PROGRESS and HYBRID_WORKSPACE. */
   env: Record<string, string>;
   /** Absolute path on this machine of the tree to run in. */
   workspace: string;
@@ -17,6 +17,8 @@ export interface Script {
   workDir: string;
   image?: string;
   network: 'bridge' | 'none';
+  /** Called when the script begins, with what reads the file that HYBRID_PROGRESS names. */
+  progressFrom(read: () => Promise<string>): void;
 }
 
 /** Takes raw output; resolves when more may be read. */

@@ -12,9 +12,13 @@ const ANSWER_MAX = 32 * 1024 * 1024;
 
 /** The gateway did not answer, or answered that it cannot now: worth another try. */
 export class GatewayAway extends Error {
+  /** It answered that it cannot now; false when there was no answer. */
+  readonly answered: boolean;
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = 'GatewayAway';
+    this.answered = options?.cause instanceof GatewayRefusal;
   }
 }
 

@@ -1,27 +1,30 @@
-/** One claimed job from its start to its result: prepares, runs the step, reports; never reports a job that was lost. */
-import type { ClaimedJob, CompleteJob, StartJob } from '@hybrid/contracts';
+/** One claimed job from its start to its outcome on disk: prepares, runs the step, ends the log. The delivery tells the gateway. */
+import type { ClaimedJob } from '@hybrid/contracts';
 import { withSpan } from '@hybrid/telemetry';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactStore } from './artifact-store.js';
-import { pushArtifact, placeArtifacts, pullArtifact } from './artifact-steps.js';
+import { placeArtifacts, pullArtifact, pushArtifact } from './artifact-steps.js';
+import type { AttemptLog } from './attempt-log.js';
 import { pause } from './backoff.js';
+import { Delivery, type Delivered } from './delivery.js';
 import type { Executor } from './executor.js';
-import { GatewayRefusal, type GatewayClient } from './gateway-client.js';
+import type { GatewayClient } from './gateway-client.js';
 import { checkOut, publicName } from './git-checkout.js';
 import { visibleControls } from './control-characters.js';
 import { splitLine } from './output-lines.js';
-import { LogShipper } from './log-shipper.js';
 import type { Masker } from './masking.js';
 import type { Notify } from './notices.js';
+import type { Progress } from './progress-file.js';
 import type { Secrets } from './secrets.js';
+import { safeName, type Outcome, type Spool } from './spool.js';
 import { runShellStep } from './shell-step.js';
 import { StepProblem, StepStopped, type StepContext, type StepResult } from './step.js';
 
-/** Characters; the contract's limit. */
+/** Characters; the contract's limits. */
 const MESSAGE_MAX = 4000;
+const PROGRESS_MAX = 200;
 const TIMED_OUT = 124;
-const TERMINATED = 143;
 const COULD_NOT_RUN = -1;
 
 export interface JobTools {
@@ -30,73 +33,107 @@ export interface JobTools {
   secrets: Secrets;
   masker: Masker;
   notify: Notify;
+  spool: Spool;
   /** Folder of the jobs' folders. */
   workspaces: string;
 }
 
 export class JobRun {
   readonly #control = new AbortController();
-  readonly #lost = new AbortController();
   readonly #folder: string;
-  #traceparent = '';
+  #delivery: Delivery | null = null;
+  #ended: () => void = () => undefined;
+  /** Resolves when nothing of the job runs any more and its outcome is on disk, or is not wanted. */
+  readonly ended = new Promise<void>((resolve) => (this.#ended = resolve));
 
   constructor(
     readonly job: ClaimedJob,
+    private readonly agentId: string,
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
   }
 
-  /** The job is someone else's now: everything is killed, nothing more is sent. */
-  lose(): void {
-    const reason = new StepStopped('lost', 'the job is no longer this agent’s');
-    this.#lost.abort(reason);
-    this.#control.abort(reason);
+  /** The heartbeat says that the job is someone else's now: its processes are ended, nothing more is sent. */
+  lose(): boolean {
+    return this.#delivery?.lose() ?? false;
   }
 
-  /** The agent ends: the step is killed and reported as failed. */
-  stop(): void {
-    this.#control.abort(new StepStopped('stopped', 'the agent was stopped'));
+  drop(reason: string): void {
+    this.#delivery?.drop(reason);
   }
 
-  /** True when the result was accepted. Never rejects for what the job did. */
-  async run(): Promise<boolean> {
+  /** The agent ends: the step's processes are ended and the job is given back unfinished. */
+  handBack(): void {
+    this.#control.abort(new StepStopped('handed_back', 'the agent was stopped'));
+  }
+
+  /** The process ends: what the gateway has not accepted yet stays on disk. */
+  leave(): void {
+    this.#delivery?.leave();
+  }
+
+  /** Never rejects for what the job did. */
+  async run(): Promise<Delivered> {
     const { job } = this;
     const attributes = {
       'hybrid.job': job.id,
       'hybrid.attempt': job.attempt,
       'hybrid.step.type': job.spec.step.type,
     };
-    try {
-      return await withSpan(
-        `step ${job.spec.step.name}`,
-        { parent: job.traceparent, kind: 'consumer', attributes },
-        async (span) => {
-          this.#traceparent = span.traceparent;
-          const result = await this.#startAndRun();
-          span.set({ 'hybrid.exit_code': result.exitCode });
-          await this.#complete(result);
-          return true;
-        },
-      );
-    } catch (error) {
-      this.tools.notify(
-        `job ${job.id}, attempt ${job.attempt}: its result is dropped: ${(error as Error).message}`,
-      );
-      return false;
-    } finally {
-      await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: Error) =>
-        this.tools.notify(
-          `the folder ${this.#folder} could not be removed (${error.message}): remove it by hand`,
-        ),
-      );
-    }
+    return withSpan(
+      `step ${job.spec.step.name}`,
+      { parent: job.traceparent, kind: 'consumer', attributes },
+      async (span) => {
+        try {
+          return await this.#run(span.traceparent, (exitCode) => span.set({ 'hybrid.exit_code': exitCode }));
+        } finally {
+          this.#ended();
+        }
+      },
+    );
   }
 
-  async #startAndRun(): Promise<StepResult> {
-    await this.#send('start', {});
-    const shipper = new LogShipper((ndjson) => this.#sendLogs(ndjson));
-    this.#lost.signal.addEventListener('abort', () => shipper.end(), { once: true });
+  async #run(traceparent: string, tellExitCode: (exitCode: number) => void): Promise<Delivered> {
+    const { job, tools, agentId } = this;
+    const { id: job_id, attempt, lease_token } = job;
+    const key = { agent_id: agentId, job_id, attempt, lease_token, traceparent };
+    const spooled = await tools.spool.begin(key).catch((error: Error) => this.#refuse(error));
+    if (!spooled) return 'dropped';
+    const delivery = (this.#delivery = new Delivery(spooled, tools.gateway, tools.notify));
+    delivery.signal.addEventListener('abort', () => this.#control.abort(delivery.signal.reason), {
+      once: true,
+    });
+    try {
+      await this.#start(traceparent);
+    } catch (error) {
+      // A refused start is final. One that was broken off is handed back.
+      if (!this.#control.signal.aborted) delivery.drop((error as Error).message);
+    }
+    const delivered = delivery.run();
+    const outcome = await this.#outcome(spooled.log, traceparent);
+    if (outcome?.what === 'complete') tellExitCode(outcome.body.exit_code);
+    const cleanedUp = this.#cleanUp();
+    if (outcome) await spooled.end(outcome);
+    this.#ended();
+    await cleanedUp;
+    return delivered;
+  }
+
+  /** The job runs only when the gateway has said that its lease is this agent's: tried until there is an answer. */
+  async #start(traceparent: string): Promise<void> {
+    const { id, attempt, lease_token } = this.job;
+    await this.tools.gateway.insist({
+      method: 'PATCH',
+      path: `/api/queue/jobs/${encodeURIComponent(id)}/start`,
+      json: { attempt, lease_token },
+      headers: trace(traceparent),
+      signal: this.#control.signal,
+    });
+  }
+
+  /** Nothing where the job is lost: then nobody wants to hear of it. */
+  async #outcome(log: AttemptLog, traceparent: string): Promise<Outcome | undefined> {
     const over = new AbortController();
     const seconds = this.job.timeout_seconds;
     pause(seconds * 1000, over.signal).then(
@@ -104,38 +141,40 @@ export class JobRun {
       () => undefined,
     );
     try {
-      const result = await this.#runStep(shipper);
-      if (result.errorMessage !== undefined) this.#say(shipper, result.errorMessage);
-      await shipper.flush();
-      this.#lost.signal.throwIfAborted();
-      return result;
+      const result = await this.#runStep(log, traceparent);
+      if (result.errorMessage !== undefined) this.#say(log, result.errorMessage);
+      return { what: 'complete', body: this.#masked(result) };
+    } catch (error) {
+      if (!(error instanceof StepStopped)) throw error;
+      if (error.why !== 'handed_back') return undefined;
+      this.#say(log, `handed back: ${error.message}`);
+      return { what: 'release', body: { reason: error.message } };
     } finally {
       over.abort();
     }
   }
 
-  /** Failures of every kind become results; only a lost job throws. */
-  async #runStep(shipper: LogShipper): Promise<StepResult> {
-    const none = { outputs: {}, artifacts: [] };
+  /** Failures of every kind become results; only a job that was lost or handed back throws. */
+  async #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
     try {
-      return await dispatch(await this.#prepare(shipper));
+      this.#control.signal.throwIfAborted();
+      return await dispatch(await this.#prepare(log, traceparent));
     } catch (error) {
-      this.#lost.signal.throwIfAborted();
       const cause: unknown = this.#control.signal.aborted ? this.#control.signal.reason : error;
-      if (cause instanceof StepStopped) {
-        return {
-          exitCode: cause.why === 'timed_out' ? TIMED_OUT : TERMINATED,
-          errorMessage: cause.message,
-          ...none,
-        };
-      }
-      if (!(cause instanceof StepProblem))
+      const timedOut = cause instanceof StepStopped && cause.why === 'timed_out';
+      if (cause instanceof StepStopped && !timedOut) throw cause;
+      if (!timedOut && !(cause instanceof StepProblem))
         this.tools.notify(`job ${this.job.id}: ${(cause as Error).message}`);
-      return { exitCode: COULD_NOT_RUN, errorMessage: (cause as Error).message, ...none };
+      return {
+        exitCode: timedOut ? TIMED_OUT : COULD_NOT_RUN,
+        errorMessage: (cause as Error).message,
+        outputs: {},
+        artifacts: [],
+      };
     }
   }
 
-  async #prepare(shipper: LogShipper): Promise<StepContext> {
+  async #prepare(log: AttemptLog, traceparent: string): Promise<StepContext> {
     const { job, tools } = this;
     const { signal } = this.#control;
     const workspace = join(this.#folder, 'workspace');
@@ -148,10 +187,11 @@ export class JobRun {
       job,
       workspace,
       scratch,
-      traceparent: this.#traceparent,
-      store: new ArtifactStore(tools.gateway, scratch, this.#traceparent, signal),
-      log: (stream, text) => this.#say(shipper, text, stream),
-      logRoom: () => shipper.room(),
+      traceparent,
+      store: new ArtifactStore(tools.gateway, scratch, traceparent, signal),
+      log: (stream, text) => this.#say(log, text, stream),
+      tellProgress: (progress) => this.#tellProgress(progress, traceparent),
+      logRoom: (until) => log.room(until),
       signal,
     };
     const { source } = job.spec;
@@ -163,71 +203,68 @@ export class JobRun {
     return context;
   }
 
-  /** Output comes masked already; what the agent itself says is masked here. */
-  #say(shipper: LogShipper, text: string, stream: 'stdout' | 'stderr' | 'system' = 'system'): void {
-    if (stream !== 'system') return shipper.add(stream, text);
-    for (const line of this.#masked(text)) for (const piece of splitLine(line)) shipper.add(stream, piece);
+  async #tellProgress({ percent, message }: Progress, traceparent: string): Promise<void> {
+    const { id, attempt, lease_token } = this.job;
+    const masked = message && this.#maskedLines(message).join(' ').slice(0, PROGRESS_MAX);
+    await this.tools.gateway.call({
+      method: 'PATCH',
+      path: `/api/queue/jobs/${encodeURIComponent(id)}/progress`,
+      json: { attempt, lease_token, percent, message: masked },
+      headers: trace(traceparent),
+      signal: this.#control.signal,
+    });
   }
 
-  #masked(text: string): string[] {
+  /** Output comes masked already; what the agent itself says is masked here. */
+  #say(log: AttemptLog, text: string, stream: 'stdout' | 'stderr' | 'system' = 'system'): void {
+    if (stream !== 'system') return log.add(stream, text);
+    for (const line of this.#maskedLines(text)) for (const piece of splitLine(line)) log.add(stream, piece);
+  }
+
+  #maskedLines(text: string): string[] {
     const lines = this.tools.masker.mask(text).split(/\r\n|\n|\r/);
     return lines.map((line) => this.tools.masker.mask(visibleControls(line)));
   }
 
-  async #complete({ exitCode, errorMessage, outputs, artifacts }: StepResult): Promise<void> {
-    const { masker } = this.tools;
-    const masked = Object.entries(outputs).map(([key, value]) => [key, masker.mask(value)]);
-    await this.#send('complete', {
+  #masked({
+    exitCode,
+    errorMessage,
+    outputs,
+    artifacts,
+  }: StepResult): (Outcome & { what: 'complete' })['body'] {
+    const masked = Object.entries(outputs).map(([name, value]) => [name, this.tools.masker.mask(value)]);
+    return {
       exit_code: exitCode,
-      ...(errorMessage && { error_message: this.#masked(errorMessage).join('\n').slice(0, MESSAGE_MAX) }),
+      ...(errorMessage && {
+        error_message: this.#maskedLines(errorMessage).join('\n').slice(0, MESSAGE_MAX),
+      }),
       outputs: Object.fromEntries(masked) as Record<string, string>,
       artifacts,
-    });
+    };
   }
 
-  async #send(
-    what: 'start' | 'complete',
-    fields: Omit<CompleteJob, keyof StartJob> | Record<string, never>,
-  ): Promise<void> {
+  async #cleanUp(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 }).catch((error: Error) =>
+      this.tools.notify(
+        `the folder ${this.#folder} could not be removed (${error.message}): remove it by hand`,
+      ),
+    );
+  }
+
+  /** Where nothing can be kept nothing is run: another agent may have the job. */
+  async #refuse(cause: Error): Promise<undefined> {
     const { id, attempt, lease_token } = this.job;
-    await this.tools.gateway.insist({
-      method: 'PATCH',
-      path: `/api/queue/jobs/${encodeURIComponent(id)}/${what}`,
-      json: { attempt, lease_token, ...fields },
-      headers: this.#trace(),
-      signal: this.#lost.signal,
-    });
+    const reason = `its agent has no place to keep the result (${(cause as NodeJS.ErrnoException).code})`;
+    this.tools.notify(`job ${id}, attempt ${attempt} is handed back: ${cause.message}`);
+    const path = `/api/queue/jobs/${encodeURIComponent(id)}/release`;
+    await this.tools.gateway
+      .call({ method: 'POST', path, json: { attempt, lease_token, reason } })
+      .catch(() => undefined);
   }
+}
 
-  async #sendLogs(ndjson: string): Promise<void> {
-    const { id, attempt, lease_token } = this.job;
-    try {
-      await this.tools.gateway.insist({
-        method: 'POST',
-        path: `/api/queue/jobs/${encodeURIComponent(id)}/logs`,
-        body: ndjson,
-        headers: {
-          'content-type': 'application/x-ndjson',
-          'x-attempt': String(attempt),
-          'x-lease-token': lease_token,
-          ...this.#trace(),
-        },
-        signal: this.#lost.signal,
-      });
-    } catch (error) {
-      if (!(error instanceof GatewayRefusal)) throw error;
-      if (error.status === 409 || error.status === 404) {
-        this.lose();
-        throw error;
-      }
-      // One batch that can't be taken must not keep the result from being reported.
-      this.tools.notify(`job ${id}: a part of its log was refused: ${error.message}`);
-    }
-  }
-
-  #trace(): { traceparent?: string } {
-    return this.#traceparent ? { traceparent: this.#traceparent } : {};
-  }
+function trace(traceparent: string): { traceparent?: string } {
+  return traceparent ? { traceparent } : {};
 }
 
 async function dispatch(context: StepContext): Promise<StepResult> {
@@ -238,9 +275,4 @@ async function dispatch(context: StepContext): Promise<StepResult> {
   throw new StepProblem(
     `this agent cannot run steps of type ${type}: it knows step.shell_exec, step.artifact_push and step.artifact_pull`,
   );
-}
-
-/** Ids come from outside; as a folder's name they must not lead anywhere. */
-function safeName(id: string): string {
-  return id.replace(/[^A-Za-z0-9-]/g, '_').slice(0, 100);
 }

@@ -1,11 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
 
-/** Percentages, 0 to 100, with one decimal. */
+/** Percentages, 0 to 100, with one decimal; and what this process's user may still write. */
 export interface MachineLoad {
   cpu_percent: number;
   memory_percent: number;
   disk_percent: number;
+  disk_free_bytes: number;
 }
 
 /** Measures the machine: CPU since the last call, memory now, the disk that holds `path`. */
@@ -24,6 +25,7 @@ export class MachineLoadMeter {
       cpu_percent: percent(total > 0 ? 1 - idle / total : 0),
       memory_percent: percent(1 - freemem() / totalmem()),
       disk_percent: percent(disk.blocks > 0 ? 1 - disk.bavail / disk.blocks : 0),
+      disk_free_bytes: disk.bavail * disk.bsize,
     };
   }
 }

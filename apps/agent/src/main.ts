@@ -7,20 +7,25 @@ import { chooseExecutor } from './choose-executor.js';
 import { killAllGroups } from './child-command.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
+import { serveHealth } from './health-server.js';
 import { Masker } from './masking.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
 import { loadSecrets, SecretsFileError } from './secrets.js';
 import { readJoinToken, readSettings, SettingsError } from './settings.js';
+import { Spool } from './spool.js';
+import { SpoolRoom } from './spool-room.js';
 
 declare const HYBRID_VERSION: string;
 
 /** Milliseconds for the last spans to be delivered. */
 const SPANS_MS = 5_000;
+const MB = 1024 ** 2;
 
 async function main(): Promise<void> {
   const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
-  const settings = readSettings(process.argv, version);
+  const { settings, printOnly, shown } = readSettings(process.argv, process.env, version);
+  if (printOnly) return void process.stdout.write(shown);
   const joinToken = readJoinToken(settings.joinTokenFile);
   const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
   const data = await DataDirectory.open(settings.data);
@@ -35,6 +40,7 @@ async function main(): Promise<void> {
     // The token of the first start is the agent's own secret: no step may print it.
     masker: new Masker([...secrets.values(), ...(joinToken ? [joinToken] : [])]),
     notify,
+    spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
     workspaces: data.workspaces,
     data,
     joinToken,
@@ -42,11 +48,15 @@ async function main(): Promise<void> {
       name: settings.name,
       pool: settings.pool,
       labels: settings.label,
-      capabilities: [executor.name],
+      region: settings.region,
+      capabilities: [...new Set([executor.name, ...settings.capability])],
       capacity: settings.capacity,
       version,
     },
-    drainTimeoutSeconds: settings.drainTimeout,
+    drainTimeoutSeconds: settings.onStop === 'finish' ? settings.drainTimeout : 0,
+    jobs: settings.disconnectAfterJob ? 1 : Infinity,
+    idleSeconds: settings.disconnectAfterIdle ?? Infinity,
+    minFreeDiskBytes: settings.minFreeDiskMb * MB,
     onReady: (id) =>
       console.log(
         JSON.stringify({
@@ -66,6 +76,11 @@ async function main(): Promise<void> {
     },
   });
 
+  if (settings.healthAddress) {
+    const { url } = await serveHealth(settings.healthAddress, () => agent.health);
+    notify(`health is told at ${url}/health/ready`);
+  }
+
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -74,7 +89,7 @@ async function main(): Promise<void> {
         process.exit(130);
       }
       asked = true;
-      agent.drain();
+      agent.stop();
     });
   }
   await agent.run();

@@ -1,11 +1,10 @@
 /** Runs scripts on the host itself, as the agent's own user: only for hosts whose owner trusts the pipelines. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endGroup, startGroup } from './child-command.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
 import { drainOutput } from './output-drain.js';
 import { identityOf, isAlive, signalReaches } from './process-identity.js';
-import { StepStopped } from './step.js';
 import { existingInside } from './workspace-path.js';
 
 /** Of the agent's environment, what a program needs to find its way; nothing that could hold a token. */
@@ -13,6 +12,9 @@ const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/;
 /** Bytes of the output file that are looked at. */
 const OUTPUTS_MAX = 2 * 1024 * 1024;
+
+/** Bytes of the progress file that are looked at. */
+const PROGRESS_MAX = 4 * 1024;
 
 export class ProcessExecutor implements Executor {
   readonly name = 'process';
@@ -33,25 +35,34 @@ export class ProcessExecutor implements Executor {
     const outputs = join(folder, 'output');
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, 'script.sh'), script.text, { mode: 0o600 });
+    const progress = join(folder, 'progress');
     await writeFile(outputs, '');
+    await writeFile(progress, '');
     signal.throwIfAborted();
 
-    const env = { ...passedOn(), ...script.env, HYBRID_OUTPUT: outputs, HYBRID_WORKSPACE: script.workspace };
+    const env = {
+      ...passedOn(),
+      ...script.env,
+      HYBRID_OUTPUT: outputs,
+      HYBRID_PROGRESS: progress,
+      HYBRID_WORKSPACE: script.workspace,
+    };
     const { child, ended } = startGroup('sh', ['-e', join(folder, 'script.sh')], {
       cwd: script.workspace,
       env,
     });
     const pid = child.pid;
     const abort = (): void => {
-      if (pid !== undefined) void endGroup(pid, grace(signal));
+      if (pid !== undefined) void endGroup(pid);
     };
     signal.addEventListener('abort', abort, { once: true });
+    script.progressFrom(() => endOf(progress));
     try {
       const drained = drainOutput({ stdout: child.stdout!, stderr: child.stderr! }, sink);
       if (pid !== undefined) await writeFile(join(script.scratch, 'group'), await identityOf(pid));
       const exitCode = await ended;
       // What the script left in the background ends with it.
-      if (pid !== undefined) await endGroup(pid, signal.aborted ? grace(signal) : 0);
+      if (pid !== undefined) await endGroup(pid, signal.aborted ? undefined : 0);
       await drained.finish();
       signal.throwIfAborted();
       return {
@@ -78,9 +89,17 @@ export class ProcessExecutor implements Executor {
   }
 }
 
-/** A lost job is run by another agent now: it ends at once. */
-function grace(signal: AbortSignal): number | undefined {
-  return signal.reason instanceof StepStopped && signal.reason.why === 'lost' ? 0 : undefined;
+/** Its last bytes: a step may write for hours. */
+async function endOf(file: string): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.alloc(Math.min(size, PROGRESS_MAX));
+    await handle.read(bytes, 0, bytes.length, size - bytes.length);
+    return bytes.toString('utf8');
+  } finally {
+    await handle.close();
+  }
 }
 
 function passedOn(): Record<string, string> {

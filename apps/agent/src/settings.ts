@@ -1,14 +1,25 @@
-/** The agent's settings: each a flag and a variable of the environment. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+/** The agent's settings: each is a flag, a variable of the environment and a key of the settings file. That order wins. */
+import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { SETTINGS, split, type Setting } from './settings-table.js';
+import { readSettingsFile } from './settings-file.js';
+import { SettingsError } from './settings-error.js';
+
+export { SettingsError } from './settings-error.js';
+
+export interface HealthAddress {
+  host: string;
+  port: number;
+}
 
 export interface Settings {
+  config?: string;
   url: string;
   name: string;
   pool: string;
   label: Record<string, string>;
+  capability: string[];
+  region?: string;
   capacity: number;
   data: string;
   joinTokenFile?: string;
@@ -16,85 +27,67 @@ export interface Settings {
   executor: 'auto' | 'docker' | 'process';
   allowHost: boolean;
   defaultImage: string;
+  onStop: 'finish' | 'hand-back';
+  /** Seconds. */
   drainTimeout: number;
+  disconnectAfterJob: boolean;
+  /** Seconds. */
+  disconnectAfterIdle?: number;
+  spoolLimitMb: number;
+  minFreeDiskMb: number;
+  healthAddress?: HealthAddress;
 }
 
-export class SettingsError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'SettingsError';
+export interface ReadSettings {
+  settings: Settings;
+  /** Whether the settings are to be shown, and no more. */
+  printOnly: boolean;
+  /** What was given, as `--print-config` shows it: no secret is a setting itself. */
+  shown: string;
+}
+
+/** A value as it was given, and where. */
+interface Given {
+  texts: string[];
+  where: string;
+}
+
+/** Prints help by itself. Throws SettingsError naming flag, variable or line. */
+export function readSettings(argv: string[], env: NodeJS.ProcessEnv, version: string): ReadSettings {
+  const program = commandLine(version).parse(argv);
+  const flags = program.opts<Record<string, string[] | true | undefined>>();
+  const given = (setting: Setting, file?: Map<string, Given>): Given | undefined => {
+    const flag = flags[attribute(setting.flag)];
+    if (flag !== undefined)
+      return {
+        texts: flag === true ? ['yes'] : flag.flatMap((one) => split(setting, one)),
+        where: `--${setting.flag}`,
+      };
+    const variable = env[setting.env];
+    if (variable) return { texts: split(setting, variable), where: setting.env };
+    return file?.get(setting.flag);
+  };
+  const path = given(SETTINGS.config)?.texts.at(-1);
+  const file = path === undefined ? undefined : readSettingsFile(path);
+
+  const lines: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const setting of Object.values<Setting>(SETTINGS)) {
+    const found = given(setting, file);
+    const value = found ? parse(setting, found) : setting.initial?.();
+    settings[attribute(setting.flag)] = value;
+    if (value !== undefined)
+      lines.push(`${setting.flag}: ${JSON.stringify(value)} # ${found?.where ?? 'default'}`);
   }
-}
-
-/** Reads the command line; prints help, or what is wrong with it, and ends the process by itself. */
-export function readSettings(argv: string[], version: string): Settings {
-  const program = new Command('hybrid-agent')
-    .description(
-      'Runs the steps of pipelines on this machine. Speaks to the gateway only, over outgoing HTTP(S).',
-    )
-    .version(version)
-    .addOption(
-      new Option('--url <url>', 'address of the gateway')
-        .env('HYBRID_URL')
-        .argParser(gatewayUrl)
-        .makeOptionMandatory(),
-    )
-    .addOption(new Option('--name <name>', 'name for people').env('HYBRID_AGENT_NAME').default(machineName()))
-    .addOption(
-      new Option('--pool <pool>', 'pool whose jobs it takes').env('HYBRID_AGENT_POOL').default('default'),
-    )
-    .addOption(
-      new Option('--label <key=value>', 'label that jobs may ask for; repeatable (variable: comma-separated)')
-        .env('HYBRID_AGENT_LABELS')
-        .argParser(addLabels)
-        .default({}),
-    )
-    .addOption(
-      new Option('--capacity <n>', 'jobs at a time')
-        .env('HYBRID_AGENT_CAPACITY')
-        .argParser(whole(1, 1000))
-        .default(1),
-    )
-    .addOption(
-      new Option('--data <directory>', 'identity and workspaces')
-        .env('HYBRID_AGENT_DATA')
-        .default(join(homedir(), '.hybrid-agent')),
-    )
-    .addOption(
-      new Option('--join-token-file <file>', 'token for the first start (or variable HYBRID_JOIN_TOKEN)').env(
-        'HYBRID_JOIN_TOKEN_FILE',
-      ),
-    )
-    .addOption(
-      new Option(
-        '--secrets-file <file>',
-        'lines NAME=value, mode 0600 (or variables HYBRID_SECRET_<NAME>)',
-      ).env('HYBRID_SECRETS_FILE'),
-    )
-    .addOption(
-      new Option('--executor <kind>', 'auto: docker where an engine answers')
-        .env('HYBRID_EXECUTOR')
-        .choices(['auto', 'docker', 'process'])
-        .default('auto'),
-    )
-    .addOption(
-      new Option('--allow-host', 'allow steps to run on this machine without a sandbox')
-        .env('HYBRID_ALLOW_HOST')
-        .default(false),
-    )
-    .addOption(
-      new Option('--default-image <image>', 'image of steps that name none')
-        .env('HYBRID_DEFAULT_IMAGE')
-        .default('node:20-slim'),
-    )
-    .addOption(
-      new Option('--drain-timeout <seconds>', 'time for running jobs when the agent is stopped')
-        .env('HYBRID_DRAIN_TIMEOUT')
-        .argParser(whole(0, 86_400))
-        .default(30),
-    )
-    .parse(argv);
-  return program.opts<Settings>();
+  if (settings['url'] === undefined)
+    throw new SettingsError(
+      'the address of the gateway is missing: give it with --url, HYBRID_URL or url in the settings file',
+    );
+  return {
+    settings: settings as unknown as Settings,
+    printOnly: flags['printConfig'] !== undefined,
+    shown: `${lines.join('\n')}\n`,
+  };
 }
 
 /** The join token, from its file or from HYBRID_JOIN_TOKEN. Throws SettingsError when the file cannot be read or is empty. */
@@ -116,39 +109,32 @@ export function readJoinToken(file: string | undefined): string | undefined {
   return token;
 }
 
-function gatewayUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError('It must be like https://hybrid.example.com.');
-  if (url.username || url.search || url.hash)
-    throw new InvalidArgumentError('It must hold no user, query or fragment.');
-  return url.href.replace(/\/+$/, '');
-}
-
-function addLabels(text: string, before: Record<string, string>): Record<string, string> {
-  const labels = { ...before };
-  for (const label of text.split(',')) {
-    const equals = label.indexOf('=');
-    if (equals < 1) throw new InvalidArgumentError('It must be like key=value.');
-    labels[label.slice(0, equals).trim()] = label.slice(equals + 1).trim();
+function commandLine(version: string): Command {
+  const program = new Command('hybrid-agent')
+    .description(
+      'Runs the steps of pipelines on this machine. Speaks to the gateway only, over outgoing HTTP(S).',
+    )
+    .version(version);
+  for (const { flag, alias, takes, env, about, initial } of Object.values<Setting>(SETTINGS)) {
+    const initially = initial && takes ? `, ${JSON.stringify(initial())} unless told` : '';
+    const flags = `${alias ? `--${alias}, ` : ''}--${flag}${takes ? ` <${takes}>` : ''}`;
+    const option = new Option(flags, `${about} (${env}${initially})`);
+    if (takes) option.argParser((text: string, before: string[] = []) => [...before, text]);
+    program.addOption(option);
   }
-  return labels;
+  return program.option('--print-config', 'show the settings, and where each comes from');
 }
 
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
+function parse(setting: Setting, { texts, where }: Given): unknown {
+  try {
+    return setting.list ? setting.parse(texts) : setting.parse(texts.at(-1) ?? '');
+  } catch (cause) {
+    if (!(cause instanceof SettingsError)) throw cause;
+    throw new SettingsError(`${where}: ${cause.message}`, { cause });
+  }
 }
 
-/** The machine's name, in the characters that names may have. */
-function machineName(): string {
-  return (
-    hostname()
-      .replace(/[^A-Za-z0-9._-]/g, '-')
-      .replace(/^[^A-Za-z0-9]+/, '')
-      .slice(0, 100) || 'agent'
-  );
+/** `drain-timeout` → `drainTimeout`, as commander names it. */
+function attribute(flag: string): string {
+  return flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { pause } from './backoff.js';
 import type { FinishedScript, Script } from './executor.js';
 import { parseOutputs } from './output-file.js';
+import { followProgress } from './progress-file.js';
 import { markerLine, OutputLines } from './output-lines.js';
 import { executionId, StepProblem, StepStopped, type StepContext, type StepResult } from './step.js';
 import { StepConfig } from './step-config.js';
@@ -53,6 +54,7 @@ async function runCommands(
     Object.entries(given).map(([name, value]) => [name, secrets.resolve(value)]),
   );
   const secretVariables = Object.fromEntries(resolved.flatMap(({ env: needed }) => Object.entries(needed)));
+  const over = new AbortController();
   const script: Script = {
     jobId: job.id,
     attempt: job.attempt,
@@ -63,6 +65,7 @@ async function runCommands(
     workDir,
     image: config.optionalText('image'),
     network: config.oneOf('network', ['bridge', 'none'], 'bridge'),
+    progressFrom: (read) => void followProgress(read, context.tellProgress, over.signal),
   };
 
   let reached = 0;
@@ -81,13 +84,14 @@ async function runCommands(
       script,
       async (stream, chunk) => {
         streams[stream].write(chunk);
-        await context.logRoom();
+        await context.logRoom(signal);
       },
       (text) => context.log('system', text),
       signal,
     );
     return Object.assign(finished, { reached });
   } finally {
+    over.abort();
     streams.stdout.end();
     streams.stderr.end();
   }

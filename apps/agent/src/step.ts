@@ -3,6 +3,7 @@ import type { ArtifactRef, ClaimedJob } from '@hybrid/contracts';
 import type { ArtifactStore } from './artifact-store.js';
 import type { Executor, LogStream } from './executor.js';
 import type { Masker } from './masking.js';
+import type { Progress } from './progress-file.js';
 import type { Secrets } from './secrets.js';
 
 export interface StepResult {
@@ -28,8 +29,10 @@ export interface StepContext {
   masker: Masker;
   /** Adds a line to the job's log, masked. */
   log(stream: LogStream, text: string): void;
-  /** Resolves when the log has room again: whoever reads output waits for it. */
-  logRoom(): Promise<void>;
+  /** Resolves when the log has room again, or the signal aborts: whoever reads output waits for it. */
+  logRoom(signal: AbortSignal): Promise<void>;
+  /** Best effort; rejects when it was not heard. */
+  tellProgress(progress: Progress): Promise<void>;
   /** Aborted with a StepStopped. */
   signal: AbortSignal;
 }
@@ -45,7 +48,7 @@ export class StepProblem extends Error {
 /** Why a running step was ended from outside. */
 export class StepStopped extends Error {
   constructor(
-    readonly why: 'lost' | 'timed_out' | 'stopped',
+    readonly why: 'lost' | 'left' | 'timed_out' | 'handed_back',
     message: string,
   ) {
     super(message);

@@ -1,5 +1,16 @@
 /** A gateway on a real socket that remembers what an agent said to it and fails when told to. */
-import type { ClaimedJob, CompleteJob, Heartbeat, JobSpec, LogLine, RegisterAgent } from '@hybrid/contracts';
+import type {
+  AgentStatus,
+  ClaimedJob,
+  ClaimJob,
+  CompleteJob,
+  Heartbeat,
+  JobSpec,
+  LogLine,
+  RegisterAgent,
+  ReleaseJob,
+  ReportProgress,
+} from '@hybrid/contracts';
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +23,12 @@ export interface RecordedJob {
   /** By sequence number, as the real one deduplicates. */
   lines: Map<number, LogLine>;
   completed: CompleteJob[];
+  released: ReleaseJob[];
+  progress: ReportProgress[];
+  /** What was accepted, in order: start, logs, progress, complete, release. */
+  accepted: string[];
+  /** Sequence numbers of the lines as they came, repeated ones too. */
+  came: number[];
 }
 
 interface StoredArtifact {
@@ -26,6 +43,12 @@ export class FakeGateway {
   readonly registrations: { body: RegisterAgent; key: string; token: string }[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly statuses: string[] = [];
+  /** Agents that have deregistered. */
+  readonly gone: string[] = [];
+  /** What the agent is called in the answers to its heartbeats. */
+  status: AgentStatus = 'HEALTHY';
+  /** Jobs asked for in each claim. */
+  readonly counts: number[] = [];
   readonly jobs = new Map<string, RecordedJob>();
   readonly artifacts = new Map<string, StoredArtifact>();
   readonly lost = new Set<string>();
@@ -80,7 +103,16 @@ export class FakeGateway {
       traceparent: null,
       ...rest,
     };
-    const record: RecordedJob = { job, started: 0, lines: new Map(), completed: [] };
+    const record: RecordedJob = {
+      job,
+      started: 0,
+      lines: new Map(),
+      completed: [],
+      released: [],
+      progress: [],
+      accepted: [],
+      came: [],
+    };
     this.jobs.set(id, record);
     this.#queue.push(job);
     this.#wake.shift()?.();
@@ -90,6 +122,13 @@ export class FakeGateway {
   /** The next `times` requests that match are answered like this. */
   fail(method: string, path: RegExp, how: Failure['how'], times = 1): void {
     this.#failures.push({ method, path, how, times });
+  }
+
+  /** A credential as a registration would answer it. */
+  credentialFor(key: string): string {
+    const credential = this.#credentials.get(key) ?? randomUUID();
+    this.#credentials.set(key, credential);
+    return credential;
   }
 
   forgetAgents(): void {
@@ -128,26 +167,29 @@ export class FakeGateway {
     if (path === '/api/agents/register')
       return this.#register(request, JSON.parse(text) as RegisterAgent, token);
     if (![...this.#credentials.values()].includes(token)) return problem(401, 'unauthenticated');
-    if (path === '/api/queue/claim') return this.#claim(request);
+    if (path === '/api/queue/claim') return this.#claim(request, JSON.parse(text) as ClaimJob);
     const [, noun, id, verb] = /^\/api\/(agents|queue\/jobs)\/([^/]+)\/(\w+)$/.exec(path) ?? [];
-    if (noun === 'agents') return this.#agent(verb ?? '', JSON.parse(text) as Heartbeat & { status: string });
+    if (noun === 'agents')
+      return this.#agent(id ?? '', verb ?? '', JSON.parse(text) as Heartbeat & { status: string });
     const record = this.jobs.get(id ?? '');
     if (!record) return problem(404, 'not_found');
     return verb === 'logs'
       ? this.#logs(record, request, text)
-      : this.#job(record, verb ?? '', JSON.parse(text) as CompleteJob);
+      : this.#job(record, verb ?? '', JSON.parse(text) as CompleteJob & ReleaseJob);
   }
 
   #register(request: IncomingMessage, body: RegisterAgent, token: string): Answer {
     const key = String(request.headers['idempotency-key']);
     this.registrations.push({ body, key, token });
     if (token !== JOIN_TOKEN) return problem(401, 'unauthenticated');
-    const credential = this.#credentials.get(key) ?? randomUUID();
-    this.#credentials.set(key, credential);
-    return { status: 201, json: { agent_id: `agent-${key}`, credential, pool: body.pool } };
+    return {
+      status: 201,
+      json: { agent_id: `agent-${key}`, credential: this.credentialFor(key), pool: body.pool },
+    };
   }
 
-  async #claim(request: IncomingMessage): Promise<Answer> {
+  async #claim(request: IncomingMessage, { count = 1 }: ClaimJob): Promise<Answer> {
+    this.counts.push(count);
     this.waitingClaims++;
     let open = true;
     const closed = (): void => {
@@ -160,37 +202,50 @@ export class FakeGateway {
     }
     request.socket.off('close', closed);
     this.waitingClaims--;
-    const job = open ? this.#queue.shift() : undefined;
-    return job ? { status: 200, json: { job } } : problem(404, 'no_jobs_available');
+    const jobs = open ? this.#queue.splice(0, count) : [];
+    return jobs[0] ? { status: 200, json: { job: jobs[0], jobs } } : problem(404, 'no_jobs_available');
   }
 
-  #agent(verb: string, body: Heartbeat & { status: string }): Answer {
+  #agent(id: string, verb: string, body: Heartbeat & { status: string }): Answer {
+    if (verb === 'deregister') {
+      this.gone.push(id);
+      return { status: 200, json: {} };
+    }
     if (verb === 'status') {
       this.statuses.push(body.status);
       return { status: 200, json: {} };
     }
     this.heartbeats.push(body);
     const lost = (body.running ?? []).map(({ job_id }) => job_id).filter((id) => this.lost.has(id));
-    return { status: 200, json: { status: 'HEALTHY', next_check_interval: 0.1, lost } };
+    return { status: 200, json: { status: this.status, next_check_interval: 0.1, lost } };
   }
 
-  #job(record: RecordedJob, verb: string, body: CompleteJob): Answer {
+  #job(record: RecordedJob, verb: string, body: CompleteJob & ReleaseJob): Answer {
     const { job } = record;
     if (this.lost.has(job.id) || body.lease_token !== job.lease_token || body.attempt !== job.attempt)
       return problem(409, 'lease_lost');
+    record.accepted.push(verb);
     if (verb === 'start') record.started++;
+    else if (verb === 'release') record.released.push(body);
+    else if (verb === 'progress') record.progress.push(body);
     else record.completed.push(body);
     return { status: 200, json: {} };
   }
 
   #logs(record: RecordedJob, request: IncomingMessage, text: string): Answer {
-    if (request.headers['x-lease-token'] !== record.job.lease_token || record.completed.length > 0)
+    if (
+      request.headers['x-lease-token'] !== record.job.lease_token ||
+      record.completed.length > 0 ||
+      this.lost.has(record.job.id)
+    )
       return problem(409, 'lease_lost');
     const lines = text
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as LogLine);
     for (const line of lines) record.lines.set(line.seq, line);
+    record.came.push(...lines.map(({ seq }) => seq));
+    record.accepted.push('logs');
     return { status: 202, json: { accepted: lines.length } };
   }
 

@@ -1,0 +1,178 @@
+/** Tells the gateway of one attempt, in order: the log, batch by batch, then how it ended. Again until there is an answer. */
+import { Backoff } from './backoff.js';
+import type { Batch } from './attempt-log.js';
+import { GatewayAway, GatewayRefusal, type Call, type GatewayClient } from './gateway-client.js';
+import type { Notify } from './notices.js';
+import type { Outcome, SpooledAttempt } from './spool.js';
+import { StepStopped } from './step.js';
+
+/** Milliseconds for which a gateway that answers may fail to take the log of an attempt that has ended; then the result goes without. */
+const LOG_PATIENCE_MS = 300_000;
+/** Characters; the contract's limit is 4000. */
+const REASON_MAX = 1_000;
+
+/** `left`: not told yet, and kept on disk for the next start. */
+export type Delivered = 'accepted' | 'dropped' | 'left';
+
+export class Delivery {
+  readonly #stop = new AbortController();
+  #telling = false;
+  #failingSince: number | null = null;
+
+  constructor(
+    private readonly spooled: SpooledAttempt,
+    private readonly gateway: GatewayClient,
+    private readonly notify: Notify,
+    private readonly logPatienceMs = LOG_PATIENCE_MS,
+  ) {}
+
+  /** Aborts when the attempt is somebody else's, or this process ends. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** A heartbeat says that the attempt is not this agent's any more: nothing of it is sent. False when it was too late for that. */
+  lose(): boolean {
+    // Once the outcome is on its way the answer to that says whose it was.
+    if (this.#telling) return false;
+    this.drop('the job is no longer this agent’s');
+    return true;
+  }
+
+  drop(reason: string): void {
+    this.#stop.abort(new StepStopped('lost', reason));
+  }
+
+  /** The process ends: what is not told stays on disk. */
+  leave(): void {
+    this.#stop.abort(new StepStopped('left', 'the agent ends'));
+  }
+
+  /** Resolves when the outcome is accepted or refused for good, or after `lose` or `leave`. */
+  async run(): Promise<Delivered> {
+    const { key } = this.spooled;
+    try {
+      await this.#sendLog();
+      await this.#sendOutcome(await this.#outcome());
+      await this.spooled.remove();
+      return 'accepted';
+    } catch (error) {
+      const reason = this.signal.aborted ? (this.signal.reason as Error) : (error as Error);
+      if (reason instanceof StepStopped && reason.why === 'left') return 'left';
+      this.#stop.abort(new StepStopped('lost', reason.message));
+      this.notify(`job ${key.job_id}, attempt ${key.attempt}: its result is dropped: ${reason.message}`);
+      await this.spooled.remove();
+      return 'dropped';
+    }
+  }
+
+  async #sendLog(): Promise<void> {
+    const { log } = this.spooled;
+    for (let batch = await log.next(this.signal); batch; batch = await log.next(this.signal)) {
+      if (!(await this.#sendBatch(batch))) return;
+      await log.forget(batch);
+    }
+    this.signal.throwIfAborted();
+  }
+
+  /** False when the rest of the log is given up. */
+  async #sendBatch(batch: Batch): Promise<boolean> {
+    const { job_id, attempt, lease_token } = this.spooled.key;
+    const headers = {
+      'content-type': 'application/x-ndjson',
+      'x-attempt': String(attempt),
+      'x-lease-token': lease_token,
+    };
+    const body = await this.spooled.log.textOf(batch);
+    if (body === '') return true;
+    const backoff = new Backoff();
+    for (;;) {
+      try {
+        await this.#call({ method: 'POST', path: '/logs', body, headers });
+        this.#failingSince = null;
+        return true;
+      } catch (error) {
+        this.signal.throwIfAborted();
+        if (isFinal(error)) {
+          if (meansLost(error)) throw error;
+          // One batch that can't be taken must not keep the result from being reported.
+          this.notify(`job ${job_id}: a part of its log was refused: ${error.message}`);
+          return true;
+        }
+        if (this.#outOfPatience(error)) {
+          this.notify(`job ${job_id}: the rest of its log is given up: ${(error as Error).message}`);
+          return false;
+        }
+      }
+      await backoff.pause(this.signal);
+    }
+  }
+
+  /** A gateway that is away takes no result either: only one that answers is not waited for for ever. */
+  #outOfPatience(error: unknown): boolean {
+    const answered = error instanceof GatewayAway && error.answered;
+    if (!answered || !this.spooled.hasEnded) this.#failingSince = null;
+    else this.#failingSince ??= performance.now();
+    return this.#failingSince !== null && performance.now() - this.#failingSince >= this.logPatienceMs;
+  }
+
+  async #outcome(): Promise<Outcome> {
+    let stopped: () => void = () => undefined;
+    const stop = new Promise<void>((resolve) => {
+      stopped = resolve;
+      this.signal.addEventListener('abort', stopped, { once: true });
+    });
+    const outcome = await Promise.race([this.spooled.ended, stop]);
+    this.signal.removeEventListener('abort', stopped);
+    this.signal.throwIfAborted();
+    return outcome as Outcome;
+  }
+
+  async #sendOutcome({ what, body }: Outcome): Promise<void> {
+    const { job_id, attempt, lease_token } = this.spooled.key;
+    this.#telling = true;
+    const backoff = new Backoff();
+    let json: object = body;
+    for (;;) {
+      try {
+        const method = what === 'complete' ? 'PATCH' : 'POST';
+        await this.#call({ method, path: `/${what}`, json: { attempt, lease_token, ...json } });
+        return;
+      } catch (error) {
+        this.signal.throwIfAborted();
+        if (isFinal(error)) {
+          if (meansLost(error) || what === 'release' || json !== body) throw error;
+          this.notify(`job ${job_id}, attempt ${attempt}: its result was refused: ${error.message}`);
+          // A result that cannot be told is a failure that can.
+          json = {
+            exit_code: -1,
+            error_message: `the result could not be reported: ${error.message}`.slice(0, REASON_MAX),
+          };
+          continue;
+        }
+      }
+      await backoff.pause(this.signal);
+    }
+  }
+
+  async #call(call: Call): Promise<void> {
+    const { job_id, traceparent } = this.spooled.key;
+    await this.gateway.call({
+      ...call,
+      path: `/api/queue/jobs/${encodeURIComponent(job_id)}${call.path}`,
+      headers: { ...call.headers, ...(traceparent && { traceparent }) },
+      signal: this.signal,
+    });
+  }
+}
+
+/** Another try would be answered alike. A credential that is unknown ends the registration, and this with it. */
+function isFinal(error: unknown): error is GatewayRefusal {
+  if (error instanceof GatewayRefusal) return error.status !== 401;
+  if (error instanceof GatewayAway) return false;
+  throw error;
+}
+
+function meansLost({ status }: GatewayRefusal): boolean {
+  return status === 409 || status === 404;
+}

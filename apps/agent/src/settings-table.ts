@@ -1,0 +1,247 @@
+/** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+import type { HealthAddress } from './settings.js';
+import { SettingsError } from './settings-error.js';
+
+export type Setting = {
+  flag: string;
+  /** Another name of the flag and of the key. */
+  alias?: string;
+  /** What stands after the flag; yes-or-no settings have nothing. */
+  takes?: string;
+  env: string;
+  about: string;
+  initial?: () => unknown;
+} & (
+  | { list?: undefined; /** Throws SettingsError. */ parse: (text: string) => unknown }
+  | {
+      /** Repeatable as a flag, comma-separated elsewhere. */ list: true;
+      parse: (texts: string[]) => unknown;
+    }
+);
+
+export const SETTINGS = {
+  config: {
+    flag: 'config',
+    takes: 'file',
+    env: 'HYBRID_AGENT_CONFIG',
+    about: 'settings file: YAML, its keys are these flags',
+    parse: text,
+  },
+  url: { flag: 'url', takes: 'url', env: 'HYBRID_URL', about: 'address of the gateway', parse: gatewayUrl },
+  name: {
+    flag: 'name',
+    takes: 'name',
+    env: 'HYBRID_AGENT_NAME',
+    about: 'name for people',
+    initial: machineName,
+    parse: text,
+  },
+  pool: {
+    flag: 'pool',
+    takes: 'pool',
+    env: 'HYBRID_AGENT_POOL',
+    about: 'pool whose jobs it takes',
+    initial: () => 'default',
+    parse: text,
+  },
+  label: {
+    flag: 'label',
+    alias: 'tags',
+    takes: 'key=value,…',
+    env: 'HYBRID_AGENT_LABELS',
+    about: 'labels that jobs may ask for',
+    initial: () => ({}),
+    list: true,
+    parse: labels,
+  },
+  capability: {
+    flag: 'capability',
+    takes: 'name,…',
+    env: 'HYBRID_AGENT_CAPABILITIES',
+    about: 'capabilities that jobs may ask for, beside that of the executor',
+    initial: () => [],
+    list: true,
+    parse: (texts) => texts.map((one) => one.trim()).filter((one) => one !== ''),
+  },
+  region: {
+    flag: 'region',
+    takes: 'region',
+    env: 'HYBRID_AGENT_REGION',
+    about: 'where it is, for people',
+    parse: text,
+  },
+  capacity: {
+    flag: 'capacity',
+    takes: 'n',
+    env: 'HYBRID_AGENT_CAPACITY',
+    about: 'jobs at a time',
+    initial: () => 1,
+    parse: whole(1, 1000),
+  },
+  data: {
+    flag: 'data',
+    takes: 'directory',
+    env: 'HYBRID_AGENT_DATA',
+    about: 'identity, workspaces, and results that are not sent yet',
+    initial: () => join(homedir(), '.hybrid-agent'),
+    parse: text,
+  },
+  joinTokenFile: {
+    flag: 'join-token-file',
+    takes: 'file',
+    env: 'HYBRID_JOIN_TOKEN_FILE',
+    about: 'token for the first start; the variable HYBRID_JOIN_TOKEN may hold it instead',
+    parse: text,
+  },
+  secretsFile: {
+    flag: 'secrets-file',
+    takes: 'file',
+    env: 'HYBRID_SECRETS_FILE',
+    about: 'lines NAME=value, mode 0600; variables HYBRID_SECRET_<NAME> may hold them instead',
+    parse: text,
+  },
+  executor: {
+    flag: 'executor',
+    takes: 'kind',
+    env: 'HYBRID_EXECUTOR',
+    about: 'docker, process, or auto: docker where an engine answers',
+    initial: () => 'auto',
+    parse: oneOf('auto', 'docker', 'process'),
+  },
+  allowHost: {
+    flag: 'allow-host',
+    env: 'HYBRID_ALLOW_HOST',
+    about: 'allow steps to run on this machine without a sandbox',
+    initial: () => false,
+    parse: yesOrNo,
+  },
+  defaultImage: {
+    flag: 'default-image',
+    takes: 'image',
+    env: 'HYBRID_DEFAULT_IMAGE',
+    about: 'image of steps that name none',
+    initial: () => 'node:20-slim',
+    parse: text,
+  },
+  onStop: {
+    flag: 'on-stop',
+    takes: 'what',
+    env: 'HYBRID_ON_STOP',
+    about: 'what SIGTERM does with running jobs: finish within the drain timeout, or hand-back at once',
+    initial: () => 'finish',
+    parse: oneOf('finish', 'hand-back'),
+  },
+  drainTimeout: {
+    flag: 'drain-timeout',
+    takes: 'seconds',
+    env: 'HYBRID_DRAIN_TIMEOUT',
+    about: 'time for running jobs to finish when it is stopped',
+    initial: () => 30,
+    parse: whole(0, 86_400),
+  },
+  disconnectAfterJob: {
+    flag: 'disconnect-after-job',
+    env: 'HYBRID_DISCONNECT_AFTER_JOB',
+    about: 'take one job, then deregister and end',
+    initial: () => false,
+    parse: yesOrNo,
+  },
+  disconnectAfterIdle: {
+    flag: 'disconnect-after-idle',
+    takes: 'seconds',
+    env: 'HYBRID_DISCONNECT_AFTER_IDLE',
+    about: 'deregister and end when there was no job for so long',
+    parse: whole(1, 31_536_000),
+  },
+  spoolLimitMb: {
+    flag: 'spool-limit-mb',
+    takes: 'MB',
+    env: 'HYBRID_SPOOL_LIMIT_MB',
+    about: 'log lines kept on disk while the gateway is away; past that steps that write wait',
+    initial: () => 512,
+    parse: whole(1, 1_000_000),
+  },
+  minFreeDiskMb: {
+    flag: 'min-free-disk-mb',
+    takes: 'MB',
+    env: 'HYBRID_MIN_FREE_DISK_MB',
+    about: 'take no job while less is free on the disk of the data directory; 0: never mind',
+    initial: () => 500,
+    parse: whole(0, 1_000_000_000),
+  },
+  healthAddress: {
+    flag: 'health-address',
+    takes: 'host:port',
+    env: 'HYBRID_HEALTH_ADDRESS',
+    about: 'serve /health/live, /health/ready and /metrics here; a port alone is on loopback',
+    parse: healthAddress,
+  },
+} satisfies Record<string, Setting>;
+
+/** Of a list every part. */
+export function split(setting: Setting, given: string): string[] {
+  return setting.list ? given.split(',') : [given];
+}
+
+function text(given: string): string {
+  if (given !== '') return given;
+  throw new SettingsError('it must not be empty');
+}
+
+function gatewayUrl(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new SettingsError('it must be like https://hybrid.example.com');
+  if (url.username || url.search || url.hash)
+    throw new SettingsError('it must hold no user, query or fragment');
+  return url.href.replace(/\/+$/, '');
+}
+
+function labels(texts: string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const label of texts) {
+    const equals = label.indexOf('=');
+    if (equals < 1) throw new SettingsError('it must be like key=value');
+    found[label.slice(0, equals).trim()] = label.slice(equals + 1).trim();
+  }
+  return found;
+}
+
+function whole(min: number, max: number): (given: string) => number {
+  return (given) => {
+    if (/^\d+$/.test(given) && Number(given) >= min && Number(given) <= max) return Number(given);
+    throw new SettingsError(`it must be a whole number from ${min} to ${max}`);
+  };
+}
+
+function oneOf(...allowed: string[]): (given: string) => string {
+  return (given) => {
+    if (allowed.includes(given)) return given;
+    throw new SettingsError(`it must be ${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`);
+  };
+}
+
+function yesOrNo(given: string): boolean {
+  if (/^(yes|true|1)$/i.test(given)) return true;
+  if (/^(no|false|0)$/i.test(given)) return false;
+  throw new SettingsError('it must be yes or no');
+}
+
+function healthAddress(given: string): HealthAddress {
+  const [, host, port = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(given) ?? [];
+  if (port === '' || Number(port) > 65_535)
+    throw new SettingsError('it must be like 127.0.0.1:8085, or a port');
+  return { host: host ? host.replace(/^\[|\]$/g, '') : '127.0.0.1', port: Number(port) };
+}
+
+/** The machine's name, in the characters that names may have. */
+function machineName(): string {
+  return (
+    hostname()
+      .replace(/[^A-Za-z0-9._-]/g, '-')
+      .replace(/^[^A-Za-z0-9]+/, '')
+      .slice(0, 100) || 'agent'
+  );
+}

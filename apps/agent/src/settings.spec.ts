@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readSettings, type ReadSettings } from './settings.js';
+import { SETTINGS, type Setting } from './settings-table.js';
+
+const page = resolve(dirname(fileURLToPath(import.meta.url)), '../../../docs/agent.md');
+const URL_GIVEN = ['--url', 'https://hybrid.example.com/'];
+
+describe('settings', () => {
+  let home: string;
+  beforeAll(() => {
+    home = mkdtempSync(join(tmpdir(), 'hybrid-settings-'));
+  });
+  afterAll(() => rmSync(home, { recursive: true }));
+
+  function read(flags: string[], env: Record<string, string> = {}, file?: string): ReadSettings {
+    const path = join(home, 'agent.yaml');
+    if (file !== undefined) writeFileSync(path, file);
+    return readSettings(
+      ['node', 'agent', ...flags, ...(file === undefined ? [] : ['--config', path])],
+      env,
+      '1',
+    );
+  }
+
+  it('have defaults where nothing is given', () => {
+    expect(read(URL_GIVEN).settings).toMatchObject({
+      url: 'https://hybrid.example.com',
+      pool: 'default',
+      label: {},
+      capability: [],
+      capacity: 1,
+      executor: 'auto',
+      allowHost: false,
+      onStop: 'finish',
+      drainTimeout: 30,
+      disconnectAfterJob: false,
+      disconnectAfterIdle: undefined,
+      spoolLimitMb: 512,
+      minFreeDiskMb: 500,
+      healthAddress: undefined,
+    });
+  });
+
+  it('come from the flag before the environment before the file', () => {
+    const file = 'url: http://file\ncapacity: 2\npool: file\nlabel: {from: file}\n';
+    const env = { HYBRID_AGENT_CAPACITY: '3', HYBRID_AGENT_LABELS: 'from=env,more=1' };
+    expect(read(['--label', 'from=flag', '--tags', 'a=b,c=d'], env, file).settings).toMatchObject({
+      url: 'http://file',
+      pool: 'file',
+      capacity: 3,
+      label: { from: 'flag', a: 'b', c: 'd' },
+    });
+    expect(read([], env, file).settings.label).toEqual({ from: 'env', more: '1' });
+    expect(read([], {}, file).settings).toMatchObject({ capacity: 2, label: { from: 'file' } });
+  });
+
+  it('are read alike from a flag, a variable and a line of the file', () => {
+    const examples: Record<keyof typeof SETTINGS, [text: string, value: unknown]> = {
+      config: [join(home, 'other.yaml'), join(home, 'other.yaml')],
+      url: ['http://127.0.0.1:8080', 'http://127.0.0.1:8080'],
+      name: ['builder', 'builder'],
+      pool: ['linux', 'linux'],
+      label: ['a=1,b=2', { a: '1', b: '2' }],
+      capability: ['gpu,kvm', ['gpu', 'kvm']],
+      region: ['eu-1', 'eu-1'],
+      capacity: ['7', 7],
+      data: ['/srv/agent', '/srv/agent'],
+      joinTokenFile: ['/run/join', '/run/join'],
+      secretsFile: ['/run/secrets', '/run/secrets'],
+      executor: ['docker', 'docker'],
+      allowHost: ['yes', true],
+      defaultImage: ['alpine:3', 'alpine:3'],
+      onStop: ['hand-back', 'hand-back'],
+      drainTimeout: ['0', 0],
+      disconnectAfterJob: ['true', true],
+      disconnectAfterIdle: ['60', 60],
+      spoolLimitMb: ['10', 10],
+      minFreeDiskMb: ['0', 0],
+      healthAddress: ['[::1]:8085', { host: '::1', port: 8085 }],
+    };
+    writeFileSync(join(home, 'other.yaml'), '');
+    for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+      const [text, value] = examples[name as keyof typeof examples];
+      const flag = setting.takes ? [`--${setting.flag}`, text] : [`--${setting.flag}`];
+      const url = name === 'url' ? [] : URL_GIVEN;
+      expect(read([...url, ...flag]).settings).toHaveProperty(name, value);
+      expect(read(url, { [setting.env]: text }).settings).toHaveProperty(name, value);
+      if (name === 'config') continue;
+      expect(read(url, {}, `${setting.flag}: "${text}"\n`).settings).toHaveProperty(name, value);
+    }
+  });
+
+  it('may be lists and maps in the file, where numbers stay as they are written', () => {
+    const file = 'tags:\n  version: 1.10\n  text: "x,y"\ncapability: [gpu, kvm]\n';
+    expect(read(URL_GIVEN, {}, file).settings).toMatchObject({
+      label: { version: '1.10', text: 'x,y' },
+      capability: ['gpu', 'kvm'],
+    });
+  });
+
+  it('a variable can say no', () => {
+    expect(read(URL_GIVEN, { HYBRID_ALLOW_HOST: 'false' }).settings.allowHost).toBe(false);
+  });
+
+  it('a port alone is on loopback', () => {
+    expect(read([...URL_GIVEN, '--health-address', '8085']).settings.healthAddress).toEqual({
+      host: '127.0.0.1',
+      port: 8085,
+    });
+  });
+
+  it.each<[string[], Record<string, string>, string | undefined, RegExp]>([
+    [[], {}, undefined, /address of the gateway is missing: .*--url, HYBRID_URL or url/],
+    [['--url', 'ftp://x'], {}, undefined, /^--url: it must be like https/],
+    [['--url', 'https://user@x'], {}, undefined, /^--url: it must hold no user/],
+    [URL_GIVEN, { HYBRID_AGENT_CAPACITY: 'two' }, undefined, /^HYBRID_AGENT_CAPACITY: .* from 1 to 1000/],
+    [[...URL_GIVEN, '--capacity', '1e2'], {}, undefined, /^--capacity: it must be a whole number/],
+    [[...URL_GIVEN, '--label', 'gpu'], {}, undefined, /^--label: it must be like key=value/],
+    [[...URL_GIVEN, '--on-stop', 'run'], {}, undefined, /^--on-stop: it must be finish or hand-back/],
+    [URL_GIVEN, { HYBRID_ALLOW_HOST: 'maybe' }, undefined, /^HYBRID_ALLOW_HOST: it must be yes or no/],
+    [[...URL_GIVEN, '--health-address', 'x:99999'], {}, undefined, /^--health-address: it must be like 127/],
+    [URL_GIVEN, {}, 'pool: a\n\ncolour: red\n', /agent\.yaml:3: colour: there is no such setting/],
+    [URL_GIVEN, {}, 'pool: a\ncapacity: 0\n', /agent\.yaml:2: capacity: it must be a whole number/],
+    [URL_GIVEN, {}, 'label: {a: 1}\ntags: {b: 2}\n', /agent\.yaml:2: tags: this setting is given twice/],
+    [URL_GIVEN, {}, 'pool: a\npool: b\n', /agent\.yaml:2: this is not YAML: .*unique/],
+    [URL_GIVEN, {}, 'pool: [a, b]\n', /agent\.yaml:1: pool: it must be one value/],
+    [URL_GIVEN, {}, 'label: {a: [1]}\n', /agent\.yaml:1: label: it must be a list, a map or one value/],
+    [URL_GIVEN, {}, 'pool:\n', /agent\.yaml:1: pool: it must be one value/],
+    [URL_GIVEN, {}, 'a: "\n', /agent\.yaml:\d: this is not YAML/],
+    [URL_GIVEN, {}, '- a\n', /agent\.yaml: it must hold lines like/],
+    [URL_GIVEN, {}, 'config: other\n', /agent\.yaml:1: config: there is no such setting/],
+    [[...URL_GIVEN, '--config', '/nowhere'], {}, undefined, /\/nowhere cannot be read .*--config/],
+  ])('%j %j %j: says what is wrong, and where', (flags, env, file, message) => {
+    expect(() => read(flags, env, file)).toThrow(message);
+  });
+
+  it('are shown with where they come from', () => {
+    const { shown, printOnly } = read(
+      [...URL_GIVEN, '--print-config'],
+      { HYBRID_JOIN_TOKEN: 'x-token' },
+      'pool: p\n',
+    );
+    expect(printOnly).toBe(true);
+    expect(shown).toContain('url: "https://hybrid.example.com" # --url\n');
+    expect(shown).toMatch(/pool: "p" # .*agent\.yaml:1: pool\n/);
+    expect(shown).toContain('capacity: 1 # default\n');
+    expect(shown).not.toContain('x-token');
+  });
+
+  it('stand in the documentation, each of them', () => {
+    const text = readFileSync(page, 'utf8');
+    for (const { flag, env } of Object.values<Setting>(SETTINGS))
+      expect(text).toMatch(new RegExp(`\\| \`${flag}\`.*\`${env}\``));
+  });
+});
