@@ -4,15 +4,23 @@ import type {
   ConsumerReplay,
   ConsumerView,
   FieldError,
+  JobExplanation,
   JobView,
   LogLine,
   PipelineView,
+  PoolView,
+  Priority,
   Problem,
   ProjectionView,
+  QueueStats,
   RebuildView,
   ReplayedProjection,
+  RequeuedJobs,
+  RequeueJobs,
   RunSummary,
   RunView,
+  ScalePool,
+  ScaleSignal,
   StartRun,
   ValidationReport,
 } from '@hybrid/contracts';
@@ -103,9 +111,28 @@ export function connectApi({ url, token }: Connection) {
     cancelRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/cancel`, {}),
     listAgents: (query: Query) =>
       json<ListPage & { agents: AgentView[] }>('GET', `/api/agents${queryString(query)}`),
+    getAgent: (id: string) => json<AgentView>('GET', `/api/agents/${at(id)}`),
+    drainAgent: (id: string) => json<AgentView>('POST', `/api/agents/${at(id)}/drain`, {}),
+    resumeAgent: (id: string) => json<AgentView>('POST', `/api/agents/${at(id)}/resume`, {}),
+    deregisterAgent: (id: string) => json<AgentView>('POST', `/api/agents/${at(id)}/deregister`, {}),
+    listPools: () => json<{ pools: PoolView[] }>('GET', '/api/agents/pools'),
+    getPool: (name: string) => json<PoolView>('GET', `/api/agents/pools/${at(name)}`),
+    pausePool: (name: string, reason: string) =>
+      json<unknown>('POST', `/api/agents/pools/${at(name)}/pause`, { reason }),
+    resumePool: (name: string) => json<unknown>('POST', `/api/agents/pools/${at(name)}/resume`, {}),
+    scalePool: (name: string, settings: ScalePool) =>
+      json<unknown>('POST', `/api/agents/pools/${at(name)}/scale`, settings),
+    poolScale: (name: string) => json<ScaleSignal>('GET', `/api/agents/pools/${at(name)}/scale`),
     listJobs: (query: Query) =>
       json<ListPage & { jobs: JobView[] }>('GET', `/api/queue/jobs${queryString(query)}`),
     getJob: (id: string) => json<JobView>('GET', `/api/queue/jobs/${at(id)}`),
+    cancelJob: (id: string) => json<JobView>('DELETE', `/api/queue/jobs/${at(id)}`),
+    requeueJob: (id: string) => json<JobView>('POST', `/api/queue/jobs/${at(id)}/requeue`, {}),
+    requeueJobs: (filter: RequeueJobs) => json<RequeuedJobs>('POST', '/api/queue/jobs/requeue', filter),
+    setJobPriority: (id: string, priority: Priority) =>
+      json<JobView>('PATCH', `/api/queue/jobs/${at(id)}/priority`, { priority }),
+    explainJob: (id: string) => json<JobExplanation>('GET', `/api/queue/jobs/${at(id)}/explain`),
+    queueStats: (query: Query) => json<QueueStats>('GET', `/api/queue/stats${queryString(query)}`),
     jobLogs: (id: string, query: Query) =>
       json<{ lines: AttemptLogLine[]; next_cursor: string | null }>(
         'GET',

@@ -8,6 +8,12 @@ export interface CommandContext {
   out: Output;
 }
 
+/** Of every command that lists. */
+export interface PageOptions {
+  limit?: string;
+  cursor?: string;
+}
+
 interface GlobalOptions {
   url?: string;
   tokenFile?: string;

@@ -1,10 +1,25 @@
 /** The command line: names, options and help. What a command does is in the `*.command.ts` files. */
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  deregisterAgent,
+  drainAgent,
+  getAgent,
+  getPool,
+  listAgents,
+  listPools,
+  pausePool,
+  resumeAgent,
+  resumePool,
+  scalePool,
+} from './agent.command.js';
 import { listConsumers, replayConsumer } from './consumer.command.js';
 import { contextOf, type CommandContext } from './context.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
-import { listAgents, listJobs, listPipelines, validatePipeline, viewJob } from './resources.command.js';
+import { explainJob } from './explain.command.js';
+import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
+import { listPipelines, validatePipeline } from './pipeline.command.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
+import { queueStats, verifyQueue } from './queue.command.js';
 import { cancelRun, listRuns, runLogs, viewRun } from './run-queries.command.js';
 import { collectInput, startRun, type StartRunOptions } from './start-run.command.js';
 import { storeCommands } from './store.command.js';
@@ -24,15 +39,10 @@ export function buildProgram(): Command {
     .showHelpAfterError('(--help shows what there is)');
   runCommands(program);
   pipelineCommands(program);
-  const agent = program.command('agent').description('the machines that run steps');
-  paged(agent.command('list').description('all agents')).action(does(listAgents));
-  const job = program.command('job').description('the queue');
-  paged(job.command('list').description('jobs, newest first'))
-    .option('--status <status>', 'such as RUNNING')
-    .option('--pool <pool>')
-    .option('--run-id <id>', 'of one run')
-    .action(does(listJobs));
-  job.command('view <id>').description('one job').action(does(viewJob));
+  jobCommands(program);
+  queueCommands(program);
+  agentCommands(program);
+  poolCommands(program);
   storeCommands(program);
   projectionCommands(program);
   consumerCommands(program);
@@ -81,6 +91,92 @@ function pipelineCommands(program: Command): void {
   paged(pipeline.command('list').description('stored pipelines')).action(does(listPipelines));
 }
 
+function jobCommands(program: Command): void {
+  const job = program.command('job').description('jobs of the queue');
+  paged(job.command('list').description('jobs, newest first'))
+    .option('--status <status>', 'such as RUNNING')
+    .option('--pool <pool>')
+    .option('--priority <priority>', 'such as HIGH')
+    .option('--agent <id>', 'of one agent')
+    .option('--run-id <id>', 'of one run')
+    .option('--group <group>', 'of one concurrency group')
+    .action(does(listJobs));
+  job.command('get <id>').alias('view').description('one job').action(does(getJob, 1));
+  job
+    .command('logs <id>')
+    .description('what it wrote')
+    .option('-f, --follow', 'go on until the job is over')
+    .action(does(jobLogs));
+  job
+    .command('explain <id>')
+    .description('why it waits or waited, and who was given what instead')
+    .action(does(explainJob, 1));
+  job.command('cancel <id>').description('stop it, waiting or running').action(does(cancelJob, 1));
+  job
+    .command('priority <id> <priority>')
+    .description('CRITICAL, HIGH, NORMAL or LOW')
+    .action(does(setJobPriority, 2));
+  job
+    .command('requeue [id]')
+    .description('queue it again: one job, or all that fit')
+    .option('--dead-letters', 'all that were given up')
+    .option('--failed', 'all that have failed')
+    .option('--pool <pool>', 'only of this pool')
+    .option('--priority <priority>', 'only of this priority')
+    .option('--run-id <id>', 'only of this run')
+    .option('--pipeline-id <id>', 'only of this pipeline')
+    .option('--limit <n>', 'oldest first; 1000 unless told', whole)
+    .action(does(requeueJobs));
+}
+
+function queueCommands(program: Command): void {
+  const queue = program.command('queue').description('the queue as a whole');
+  queue
+    .command('stats')
+    .description('what waits and runs, and how what ended has fared')
+    .option('--window <window>', '5m, 1h or 24h; 24h unless told')
+    .action(does(queueStats));
+  queue
+    .command('verify')
+    .description('derive every past claim from the log again; ends with 1 at any divergence')
+    .action(does(verifyQueue, 0));
+}
+
+function agentCommands(program: Command): void {
+  const agent = program.command('agent').description('the machines that run steps');
+  paged(agent.command('list').description('all agents'))
+    .option('--status <status>', 'such as OFFLINE')
+    .option('--pool <pool>')
+    .action(does(listAgents));
+  agent.command('get <id>').description('one agent').action(does(getAgent, 1));
+  agent.command('drain <id>').description('give it no new jobs').action(does(drainAgent, 1));
+  agent.command('resume <id>').description('give it jobs again').action(does(resumeAgent, 1));
+  agent
+    .command('deregister <id>')
+    .description('for good; its jobs are queued again')
+    .action(does(deregisterAgent, 1));
+}
+
+function poolCommands(program: Command): void {
+  const pool = program.command('pool').description('agents that share jobs');
+  pool.command('list').description('all pools').action(does(listPools, 0));
+  pool.command('get <pool>').description('one pool').action(does(getPool, 1));
+  pool
+    .command('pause <pool>')
+    .description('give its jobs to no agent; what runs goes on')
+    .requiredOption('--reason <text>', 'told to whoever asks why a job waits')
+    .action(does(pausePool, 2));
+  pool.command('resume <pool>').description('give out its jobs again').action(does(resumePool, 1));
+  pool
+    .command('scale <pool>')
+    .description('how many agents it should have, and why; with options: within which limits')
+    .option('--min <n>', 'agents at least', whole)
+    .option('--max <n>', 'agents at most', whole)
+    .option('--target-wait <seconds>', 'a job should wait no longer', whole)
+    .option('--agent-capacity <n>', 'jobs at a time of a new agent', whole)
+    .action(does(scalePool, 2));
+}
+
 function projectionCommands(program: Command): void {
   const projection = program.command('projection').description('read models: what lists are answered from');
   projection.command('list').description('how each one fares').action(does(listProjections));
@@ -107,6 +203,11 @@ function paged(command: Command): Command {
   return command
     .option('--limit <n>', 'at most 200; 50 unless told')
     .option('--cursor <cursor>', 'the next page');
+}
+
+function whole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It is no whole number.');
+  return Number(text);
 }
 
 /** Commander hands over the arguments, the options and the command: `take` says how many of them the action wants. */

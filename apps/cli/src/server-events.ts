@@ -21,7 +21,7 @@ export async function* serverEvents(
   while (!signal.aborted) {
     try {
       const response = await api.openEvents(path, lastEventId, signal);
-      for await (const event of messages(response)) {
+      for await (const event of readServerEvents(response)) {
         wait = FIRST_PAUSE_MS;
         if (event.id !== undefined) lastEventId = event.id;
         yield event;
@@ -36,7 +36,8 @@ export async function* serverEvents(
   }
 }
 
-async function* messages(response: Response): AsyncGenerator<EventSourceMessage> {
+/** What one open stream says, until it ends. */
+export async function* readServerEvents(response: Response): AsyncGenerator<EventSourceMessage> {
   if (!response.body) return;
   const complete: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (event) => complete.push(event) });

@@ -49,6 +49,8 @@ export class FakeGateway {
   run: RunView;
   /** Answers of other routes: `'GET /api/agents': {status, body}`. */
   readonly answers = new Map<string, { status: number; body: unknown }>();
+  /** Server-sent events of other routes, by their path: sent at once, then the stream ends. */
+  readonly streams = new Map<string, { event: string; data: unknown }[]>();
   /** While true every request is answered with 503. */
   away = false;
   /** Runs whenever a run is started. */
@@ -156,6 +158,11 @@ export class FakeGateway {
       return json(401, { code: 'unauthenticated', detail: 'no' });
     const scripted = this.answers.get(`${method} ${path}`);
     if (scripted) return json(scripted.status, scripted.body);
+    const stream = this.streams.get(path);
+    if (stream) {
+      const frames = stream.map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+      return void response.writeHead(200, { 'content-type': 'text/event-stream' }).end(frames.join(''));
+    }
     if (method === 'PUT' && path.startsWith('/api/pipelines/'))
       return json(200, { id: path.split('/')[3], version: 3 });
     if (method === 'POST' && path === '/api/pipelines/demo/runs') {
