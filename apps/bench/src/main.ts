@@ -1,8 +1,14 @@
-/** `npm run bench` measures the queue beside a peer; `npm run bench:store` the event store beside its limits. */
+/** `npm run bench:queue` measures the queue beside its peers; `npm run bench:store` the event store beside its limits. */
 const [what = 'queue', ...options] = process.argv.slice(2);
 switch (what) {
   case 'queue':
-    await import('./queue-bench.js');
+    await (await import('./queue/queue-bench.js')).benchQueue(options);
+    break;
+  case 'load':
+    await (await import('./queue/load.js')).serveLoad();
+    break;
+  case 'peer-front':
+    await (await import('./queue/peers/peer-front.js')).servePeer(options);
     break;
   case 'store':
     await (await import('./store/store-bench.js')).benchStore(options);
