@@ -1,15 +1,6 @@
-import {
-  EVENTS_STREAM,
-  queueRequests,
-  serviceCall,
-  type ClaimedJob,
-  type ConsumerView,
-  type EnqueueJobCommand,
-  type RunView,
-} from '@hybrid/contracts';
-import { bundleOf, startProcess, type RunningProcess } from '@hybrid/servers';
-import { startPlatform, type Platform } from '@hybrid/test-platform';
-import { breakableLine, eventually, type BrokenLine } from '@hybrid/testing';
+import { EVENTS_STREAM, type ConsumerView, type RunView } from '@hybrid/contracts';
+import type { Platform } from '@hybrid/test-platform';
+import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { randomUUID } from 'node:crypto';
@@ -138,83 +129,4 @@ describe('runs whose messages are lost', () => {
       body: { code: 'consumer_not_found' },
     });
   }, 60_000);
-});
-
-describe('a queue replica that is cut off from the event store', () => {
-  const JOBS = 8;
-  let platform: Platform;
-  let line: BrokenLine;
-  const replicas: RunningProcess[] = [];
-
-  beforeAll(async () => {
-    platform = await startPlatform();
-    line = await breakableLine(platform.eventStore.port);
-  });
-  afterAll(async () => {
-    for (const replica of replicas) await replica.kill();
-    await line?.close();
-    await platform?.stop();
-  });
-
-  const startQueue = async (eventStorePort: number) => {
-    const settings = {
-      ...platform.settings,
-      EVENTSTORE_URL: platform.settings.EVENTSTORE_URL.replace(/:\d+\?/, `:${eventStorePort}?`),
-    };
-    const replica = await startProcess({
-      name: 'queue',
-      command: process.execPath,
-      args: [bundleOf('queue')],
-      env: { ...process.env, ...settings },
-    });
-    replicas.push(replica);
-    await replica.ready;
-    return replica;
-  };
-  const call = serviceCall('spec', 'default', randomUUID());
-  const enqueue = (job_id: string) => {
-    const job: EnqueueJobCommand = {
-      job_id,
-      spec: { step: { id: 's', name: 's', type: 'step.shell_exec', config: { commands: ['true'] } } },
-    };
-    return platform.connections.requests.send(queueRequests.enqueue, job, call);
-  };
-  const claim = (): Promise<ClaimedJob | null> =>
-    platform.connections.requests.send(queueRequests.claim, { agent_id: 'agent', wait_seconds: 0 }, call);
-
-  it('serves no claims while others do, and heals by itself', async () => {
-    await startQueue(line.port);
-    const whole = await startQueue(platform.eventStore.port);
-    const jobs = Array.from({ length: JOBS }, () => randomUUID());
-    const half = jobs.splice(JOBS / 2);
-    // Those that the replica knows of, and those that it never hears of.
-    for (const id of half) await enqueue(id);
-    line.freeze();
-    await Promise.all(jobs.map((id) => eventually(() => enqueue(id), 30_000)));
-
-    const claimed: string[] = [];
-    await eventually(async () => {
-      // It takes seconds to find out that the event store is away; whoever asked is refused, and asks again.
-      const answers = await Promise.all(Array.from({ length: JOBS }, () => claim().catch(() => null)));
-      for (const job of answers) if (job) claimed.push(job.id);
-      expect(new Set(claimed).size).toBe(JOBS);
-    }, 60_000);
-    expect(claimed).toHaveLength(JOBS);
-    for (const id of [...jobs, ...half])
-      expect((await typesOf(platform, `job-${id}`)).filter((type) => type === 'JobClaimed')).toHaveLength(1);
-
-    // Nobody else is there: what it knows of is taken, and it must not say that it gave any of it.
-    await whole.kill();
-    const refused = await Promise.all(Array.from({ length: 3 }, () => claim().catch(() => null)));
-    expect(refused).toEqual([null, null, null]);
-    line.cut();
-    const late = randomUUID();
-    await eventually(() => enqueue(late), 30_000);
-    const job = await eventually(async () => {
-      const one = await claim();
-      expect(one).not.toBeNull();
-      return one!;
-    }, 30_000);
-    expect(job.id).toBe(late);
-  }, 120_000);
 });

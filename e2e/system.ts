@@ -3,13 +3,17 @@ import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { frontDoor } from './front-door.js';
 
 export interface System {
   platform: Platform;
+  /** Of the gateway; of several of them: of a door that leads to any that listens. */
   url: string;
   adminToken: string;
+  joinToken: string;
   /** By name: `standalone`, or `gateway`, `queue-1`, `queue-2` …; and `agent-1` … */
   processes: Map<string, Part>;
+  part(name: string): Part;
   startAgent(name: string, options?: AgentOptions): Promise<Part>;
   api<T>(
     method: string,
@@ -26,6 +30,11 @@ export interface Part {
   ready: Record<string, unknown>;
   /** SIGKILL, then the same again. */
   killAndRestart(): Promise<void>;
+  /** SIGTERM, then again, as the program unless told otherwise. */
+  restart(program?: string): Promise<void>;
+  /** Stands still (SIGSTOP) until it is resumed. */
+  suspend(): void;
+  resume(): void;
 }
 
 interface AgentOptions {
@@ -34,23 +43,46 @@ interface AgentOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+/** What runs as a process of its own. */
+const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'gateway'] as const;
+type Service = (typeof SERVICES)[number];
+
 interface SystemOptions {
   /** Every service as a process of its own, two of `queue`; else standalone. */
   separate?: boolean;
+  /** How many processes of a service, where they are separate; several are called `agents-1`, `agents-2` … */
+  replicas?: Partial<Record<Service, number>>;
   env?: NodeJS.ProcessEnv;
+  /** For single parts, by name. A function is given the platform: the way to a server may lead through the spec. */
+  partEnv?:
+    Record<string, NodeJS.ProcessEnv> | ((platform: Platform) => Promise<Record<string, NodeJS.ProcessEnv>>);
+  /** Other programs than the app's bundle, by the part's name: paths for `node`. */
+  programs?: Record<string, string>;
 }
 
-export async function startSystem({ separate = false, env = {} }: SystemOptions = {}): Promise<System> {
+export async function startSystem({
+  separate = false,
+  replicas = {},
+  env = {},
+  partEnv = {},
+  programs = {},
+}: SystemOptions = {}): Promise<System> {
   const platform = await startPlatform();
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const ownEnv = typeof partEnv === 'function' ? await partEnv(platform) : partEnv;
+  const services: [name: string, app: string][] = separate
+    ? separateServices(replicas)
+    : [['standalone', 'standalone']];
+  const ports = new Map<string, number>();
+  for (const [name, app] of services)
+    if (app === 'gateway' || app === 'standalone') ports.set(name, await freePort());
+  const door = ports.size > 1 ? await frontDoor([...ports.values()]) : undefined;
+  const url = `http://127.0.0.1:${door?.port ?? [...ports.values()][0]}`;
   const directory = platform.directory;
   const processes = new Map<string, Part>();
   const settings = {
     ...process.env,
     ...platform.settings,
     HYBRID_HOST: '127.0.0.1',
-    HYBRID_PORT: String(port),
     HYBRID_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
     HYBRID_JOIN_TOKEN_FILE: join(directory, 'join-token'),
     HYBRID_ARTIFACTS: join(directory, 'artifacts'),
@@ -62,12 +94,13 @@ export async function startSystem({ separate = false, env = {} }: SystemOptions 
     args: string[] = [],
     more: NodeJS.ProcessEnv = {},
   ): Promise<Part> => {
+    let program = programs[name] ?? bundleOf(app);
     const launch = () =>
       startProcess({
         name,
         command: process.execPath,
-        args: [bundleOf(app), ...args],
-        env: { ...settings, ...more },
+        args: [program, ...args],
+        env: { ...settings, HYBRID_PORT: String(ports.get(name) ?? 0), ...ownEnv[name], ...more },
         log: join(directory, `${name}.log`),
       });
     const first = await launch();
@@ -79,27 +112,44 @@ export async function startSystem({ separate = false, env = {} }: SystemOptions 
         part.process = await launch();
         part.ready = await part.process.ready;
       },
+      async restart(other) {
+        await part.process.stop();
+        program = other ?? program;
+        part.process = await launch();
+        part.ready = await part.process.ready;
+      },
+      suspend: () => void process.kill(part.process.pid, 'SIGSTOP'),
+      resume: () => void process.kill(part.process.pid, 'SIGCONT'),
     };
     processes.set(name, part);
     return part;
   };
-  const services = separate
-    ? [
-        ['queue-1', 'queue'],
-        ['queue-2', 'queue'],
-        ['pipelines', 'pipelines'],
-        ['agents', 'agents'],
-        ['registry', 'registry'],
-        ['gateway', 'gateway'],
-      ]
-    : [['standalone', 'standalone']];
-  await Promise.all(services.map(([name, app]) => start(name!, app!)));
-  const adminToken = (await readFile(settings.HYBRID_ADMIN_TOKEN_FILE, 'utf8')).trim();
+  const stop = async () => {
+    const agents = [...processes].filter(([name]) => name.startsWith('agent-'));
+    await Promise.all(agents.map(([, part]) => part.process.stop()));
+    await Promise.all([...processes.values()].map((part) => part.process.stop()));
+    await door?.close();
+    await platform.stop();
+  };
+  const started = await Promise.allSettled(services.map(([name, app]) => start(name, app)));
+  const failed = started.find((outcome) => outcome.status === 'rejected');
+  if (failed) {
+    await stop();
+    throw failed.reason;
+  }
+  const tokenIn = async (file: string) => (await readFile(file, 'utf8')).trim();
+  const adminToken = await tokenIn(settings.HYBRID_ADMIN_TOKEN_FILE);
   return {
     platform,
     url,
     adminToken,
+    joinToken: await tokenIn(settings.HYBRID_JOIN_TOKEN_FILE),
     processes,
+    part(name) {
+      const part = processes.get(name);
+      if (!part) throw new Error(`there is no ${name}; there are ${[...processes.keys()].join(', ')}`);
+      return part;
+    },
     async startAgent(name, { capacity = 2, args = [], env: more } = {}) {
       const data = join(directory, name);
       await mkdir(data, { recursive: true });
@@ -130,11 +180,17 @@ export async function startSystem({ separate = false, env = {} }: SystemOptions 
       const json = /json/.test(response.headers.get('content-type') ?? '');
       return { status: response.status, body: (json ? JSON.parse(text) : text) as T };
     },
-    async stop() {
-      const agents = [...processes].filter(([name]) => name.startsWith('agent-'));
-      await Promise.all(agents.map(([, part]) => part.process.stop()));
-      await Promise.all([...processes.values()].map((part) => part.process.stop()));
-      await platform.stop();
-    },
+    stop,
   };
+}
+
+function separateServices(replicas: Partial<Record<Service, number>>): [name: string, app: Service][] {
+  return SERVICES.flatMap((app) => {
+    const count = replicas[app] ?? (app === 'queue' ? 2 : 1);
+    const numbered = count > 1 || app === 'queue';
+    return Array.from({ length: count }, (_, index): [string, Service] => [
+      numbered ? `${app}-${index + 1}` : app,
+      app,
+    ]);
+  });
 }

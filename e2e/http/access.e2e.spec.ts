@@ -4,65 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
 import { ask, HandAgent, jobOf, type Answer } from './client.js';
+import { ROUTES, type Role } from './routes.js';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
-
-type Role = 'admin' | 'joiner' | 'agent';
-/** What each role that may use the route gets for an empty or unknown thing; all others get 401 or 403. */
-type Row = 'everybody' | Partial<Record<Role, number>>;
-
-/** Every route. An agent asks for its own `agent_id`, the administrator for one that does not exist. */
-const ROUTES: Record<string, Row> = {
-  'GET /health': 'everybody',
-  'GET /health/live': 'everybody',
-  'GET /health/ready': 'everybody',
-  'GET /info': 'everybody',
-  'GET /metrics': 'everybody',
-  'POST /api/queue/jobs': { admin: 422 },
-  'GET /api/queue/jobs': { admin: 200 },
-  'GET /api/queue/stats': { admin: 200 },
-  'GET /api/queue/jobs/{job_id}': { admin: 404 },
-  'DELETE /api/queue/jobs/{job_id}': { admin: 404 },
-  'POST /api/queue/jobs/{job_id}/requeue': { admin: 404 },
-  'POST /api/queue/maintenance/requeue-expired': { admin: 200 },
-  'POST /api/queue/claim': { agent: 422 },
-  'PATCH /api/queue/jobs/{job_id}/start': { agent: 422 },
-  'PATCH /api/queue/jobs/{job_id}/complete': { agent: 422 },
-  'POST /api/queue/jobs/{job_id}/logs': { agent: 422 },
-  'GET /api/queue/jobs/{job_id}/logs': { admin: 404 },
-  'POST /api/agents/register': { admin: 422, joiner: 422 },
-  'GET /api/agents': { admin: 200 },
-  'GET /api/agents/healthy': { admin: 200 },
-  'GET /api/agents/{agent_id}': { admin: 404, agent: 200 },
-  'POST /api/agents/{agent_id}/heartbeat': { agent: 422 },
-  'PATCH /api/agents/{agent_id}/status': { admin: 422, agent: 422 },
-  'POST /api/agents/{agent_id}/drain': { admin: 404, agent: 200 },
-  'POST /api/agents/{agent_id}/resume': { admin: 404, agent: 200 },
-  'POST /api/agents/{agent_id}/deregister': { admin: 404, agent: 200 },
-  'POST /api/pipelines': { admin: 422 },
-  'POST /api/pipelines/validate': { admin: 422 },
-  'GET /api/pipelines/schema': { admin: 200 },
-  'GET /api/v1/module-schemas': { admin: 200 },
-  'GET /api/pipelines': { admin: 200 },
-  'GET /api/pipelines/{pipeline_id}': { admin: 404 },
-  'PUT /api/pipelines/{pipeline_id}': { admin: 422 },
-  'DELETE /api/pipelines/{pipeline_id}': { admin: 404 },
-  'POST /api/pipelines/{pipeline_id}/runs': { admin: 404 },
-  'GET /api/runs': { admin: 200 },
-  'GET /api/runs/{run_id}': { admin: 404 },
-  'GET /api/runs/{run_id}/graph': { admin: 404 },
-  'POST /api/runs/{run_id}/cancel': { admin: 404 },
-  'PUT /api/artifacts/{execution_id}/{key}': { admin: 422, agent: 422 },
-  'GET /api/artifacts/{execution_id}/{key}': { admin: 404, agent: 404 },
-  'GET /api/artifacts/{execution_id}': { admin: 200 },
-  'DELETE /api/artifacts/{execution_id}/{key}': { admin: 404 },
-  'GET /api/dashboard/events': { admin: 200 },
-  'GET /api/operations/projections': { admin: 200 },
-  'POST /api/operations/projections/{service}/{name}/rebuild': { admin: 404 },
-  'POST /api/operations/projections/{service}/{name}/replay': { admin: 404 },
-  'GET /api/operations/consumers': { admin: 200 },
-  'POST /api/operations/consumers/{durable}/replay': { admin: 404 },
-};
 
 describe('who may use which route', () => {
   let system: System;
@@ -255,6 +199,10 @@ describe('who may use which route', () => {
       ['an unknown method', 'PUT /api/runs', { json: {} }, 404, 'not_found'],
       ['an unknown job', `GET /api/queue/jobs/${NOBODY}`, {}, 404, 'job_not_found'],
       ['the log of an unknown job', `GET /api/queue/jobs/${NOBODY}/logs`, {}, 404, 'job_not_found'],
+      ['why an unknown job waits', `GET /api/queue/jobs/${NOBODY}/explain`, {}, 404, 'job_not_found'],
+      ['a change of nothing', `PATCH /api/dashboard/jobs/${NOBODY}`, { json: {} }, 422, 'invalid_input'],
+      ['figures of another window', 'GET /api/queue/stats?window=2h', {}, 422, 'invalid_input'],
+      ['a batch that is no list', 'POST /api/queue/jobs/batch', { json: { jobs: {} } }, 422, 'invalid_input'],
       ['an unknown run', `GET /api/runs/${NOBODY}`, {}, 404, 'run_not_found'],
       ['an unknown agent', `GET /api/agents/${NOBODY}`, {}, 404, 'agent_not_found'],
       ['an unknown pipeline', 'GET /api/pipelines/nothing', {}, 404, 'pipeline_not_found'],
@@ -312,16 +260,28 @@ describe('who may use which route', () => {
     const names = bodied.map(([route]) => route).sort();
     expect(names).toEqual([
       'PATCH /api/agents/{agent_id}/status',
+      'PATCH /api/dashboard/jobs/{job_id}',
+      'PATCH /api/dashboard/jobs/{job_id}/complete',
       'PATCH /api/queue/jobs/{job_id}/complete',
+      'PATCH /api/queue/jobs/{job_id}/priority',
+      'PATCH /api/queue/jobs/{job_id}/progress',
       'PATCH /api/queue/jobs/{job_id}/start',
+      'POST /api/agents/pools/{pool_name}/pause',
+      'POST /api/agents/pools/{pool_name}/scale',
       'POST /api/agents/register',
       'POST /api/agents/{agent_id}/heartbeat',
+      'POST /api/dashboard/jobs',
       'POST /api/pipelines',
       'POST /api/pipelines/validate',
       'POST /api/pipelines/{pipeline_id}/runs',
       'POST /api/queue/claim',
       'POST /api/queue/jobs',
+      'POST /api/queue/jobs/batch',
+      'POST /api/queue/jobs/requeue',
+      'POST /api/queue/jobs/{job_id}/close',
       'POST /api/queue/jobs/{job_id}/logs',
+      'POST /api/queue/jobs/{job_id}/release',
+      'PUT /api/agents/pools/{pool_name}',
       'PUT /api/artifacts/{execution_id}/{key}',
       'PUT /api/pipelines/{pipeline_id}',
     ]);

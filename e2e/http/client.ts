@@ -19,6 +19,11 @@ export interface Ask {
   signal?: AbortSignal;
 }
 
+export interface Claimed {
+  job: ClaimedJob;
+  jobs: ClaimedJob[];
+}
+
 /** Sends `GET /path`; a body that is JSON is parsed, all else is text. */
 export async function ask<T = Record<string, unknown>>(
   url: string,
@@ -80,9 +85,10 @@ export class HandAgent {
     return ask<T>(this.url, request, { token: this.token, ...options });
   }
 
-  claim(wait_seconds = 0, options: Ask = {}): Promise<Answer<{ job: ClaimedJob }>> {
-    const json = { agent_id: this.id, pool: this.pool, labels: {}, capabilities: [], wait_seconds };
-    return this.ask<{ job: ClaimedJob }>('POST /api/queue/claim', { json, ...options });
+  claim(wait_seconds = 0, options: Ask & { count?: number } = {}): Promise<Answer<Claimed>> {
+    const { count } = options;
+    const json = { agent_id: this.id, pool: this.pool, labels: {}, capabilities: [], wait_seconds, count };
+    return this.ask<Claimed>('POST /api/queue/claim', { json, ...options });
   }
 
   /** Claims the next job and starts it. */

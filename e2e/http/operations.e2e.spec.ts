@@ -47,6 +47,7 @@ describe('read models, operated', () => {
       });
       expect(projections.map(({ service, name, status }) => `${service}.${name} ${status}`).sort()).toEqual([
         'agents.agents LIVE',
+        'agents.pools LIVE',
         'pipelines.pipelines LIVE',
         'pipelines.runs LIVE',
         'queue.jobs LIVE',

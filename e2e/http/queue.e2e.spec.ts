@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CLAIM_ABANDONED_SUBJECT, queueRequests, type JobView, type LogLine } from '@hybrid/contracts';
+import {
+  CLAIM_ABANDONED_SUBJECT,
+  DEFAULT_ORG,
+  partitionClaim,
+  type JobView,
+  type LogLine,
+} from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -160,7 +166,7 @@ describe('the queue over HTTP', () => {
     it('gets a job that comes while it waits; the job goes to its end; the figures follow', async () => {
       const agent = await agentOf('wait');
       const before = (await admin('GET /api/queue/stats')).body as Record<string, number>;
-      const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+      const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'wait').subject);
       const claim = agent.claim(20);
       await asked.seen;
       const [good, bad] = [
@@ -227,7 +233,7 @@ describe('the queue over HTTP', () => {
     it('whose agent hung up takes no job', async () => {
       const [gone, here] = [await agentOf('gone'), await agentOf('gone')];
       const hangUp = new AbortController();
-      const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+      const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'gone').subject);
       const abandoned = await nextMessage(system.platform, CLAIM_ABANDONED_SUBJECT);
       const claim = gone.claim(40, { signal: hangUp.signal }).catch(() => 'hung up');
       await asked.seen;

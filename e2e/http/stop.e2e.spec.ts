@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { queueRequests, type JobView } from '@hybrid/contracts';
+import { DEFAULT_ORG, partitionClaim, type JobView } from '@hybrid/contracts';
 import { bundleOf, startProcess } from '@hybrid/servers';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ describe('a stop', () => {
       },
     });
     const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;
-    const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+    const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'stop').subject);
     const claim = ask(url, 'POST /api/queue/claim', {
       token: agent.token,
       json: { agent_id: agent.id, wait_seconds: 40 },
@@ -65,7 +65,7 @@ describe('a stop', () => {
 
   it('of standalone too', async () => {
     const agent = await HandAgent.register(system.url, joinToken, 'stop');
-    const asked = await nextMessage(system.platform, queueRequests.claim.subject);
+    const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'stop').subject);
     const claim = agent.claim(40);
     const stream = await openEvents(`${system.url}/api/dashboard/events`, system.adminToken);
     await asked.seen;

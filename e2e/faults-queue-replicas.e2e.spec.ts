@@ -1,0 +1,276 @@
+import { LEASE_SECONDS, type ClaimedJob, type JobView } from '@hybrid/contracts';
+import {
+  breakableLine,
+  bundleProgram,
+  eventually,
+  seededRandom,
+  type BrokenLine,
+  type BundledProgram,
+} from '@hybrid/testing';
+import { bundleOf } from '@hybrid/servers';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { HandAgent, jobOf } from './http/client.js';
+import { checkJobLog, readJobLog } from './job-log.js';
+import { heartbeat, insist, startLoad, type Acknowledgements } from './queue-load.js';
+import { expectSoundLog } from './sound-log.js';
+import { startSystem, type System } from './system.js';
+
+const HOUR_MS = 3_600_000;
+const JOBS_OF_A_POOL = 5;
+const DELAY_SECONDS = 3;
+/** A waiting agent has a new job in milliseconds; the machine may be busy. */
+const AT_ONCE_MS = 2_000;
+/** Two looks of a second and the pauses between them, and what was under way. */
+const NOTICING_MS = 8_000;
+/** One lease and one sweep are 31 s. */
+const CLAIMED_AGAIN_MS = 35_000;
+/** Pools are shared out among the replicas: of so many each replica has some. */
+const POOLS = Array.from({ length: 12 }, (_, index) => `pool-${index}`);
+
+/** A process whose wall clock is wrong; its monotonic clock is not. */
+function clockOffBy(ms: number): NodeJS.ProcessEnv {
+  const shift = `
+    const Real = Date;
+    globalThis.Date = class Date extends Real {
+      constructor(...given) { if (given.length) super(...given); else super(Real.now() + ${ms}); }
+      static now() { return Real.now() + ${ms}; }
+    };`;
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shift)}` };
+}
+
+describe('replicas of the queue, one with a clock an hour ahead, one an hour behind', () => {
+  let system: System;
+  const acknowledged: Acknowledgements = { enqueued: [], completed: [], cancelled: [] };
+
+  beforeAll(async () => {
+    system = await startSystem({
+      separate: true,
+      replicas: { queue: 3 },
+      partEnv: { 'queue-1': clockOffBy(HOUR_MS), 'queue-2': clockOffBy(-HOUR_MS) },
+    });
+  });
+  afterAll(() => system?.stop());
+
+  const agentOf = (pool: string) => HandAgent.register(system.url, system.joinToken, pool);
+  /** The next job of the pool, however long it takes. */
+  const claimOne = async (agent: HandAgent): Promise<ClaimedJob> => {
+    for (;;) {
+      const { status, body } = await agent.claim(20);
+      if (status === 200) return body.job;
+      expect(status).toBe(404);
+    }
+  };
+
+  it('a job can be had at once, whichever replica took it in and whichever gives it out', async () => {
+    const waits = await Promise.all(
+      POOLS.map(async (pool) => {
+        const agent = await agentOf(pool);
+        const waits: number[] = [];
+        for (let n = 0; n < JOBS_OF_A_POOL; n++) {
+          acknowledged.enqueued.push(await enqueue(system, pool));
+          const since = performance.now();
+          const { status, body } = await agent.claim(10);
+          expect({ pool, n, status }).toEqual({ pool, n, status: 200 });
+          waits.push(performance.now() - since);
+          expect((await agent.finish(body.job)).status).toBe(200);
+          acknowledged.completed.push({ id: body.job.id, attempt: 1 });
+        }
+        return Math.max(...waits);
+      }),
+    );
+    expect(Math.max(...waits)).toBeLessThan(AT_ONCE_MS);
+  }, 30_000);
+
+  it('a job that is to wait waits so long and no longer, though nothing else happens', async () => {
+    const waits = await Promise.all(
+      POOLS.map(async (pool) => {
+        const agent = await agentOf(pool);
+        const before = performance.now();
+        acknowledged.enqueued.push(await enqueue(system, pool, { delay_seconds: DELAY_SECONDS }));
+        const job = await claimOne(agent);
+        const wait = performance.now() - before;
+        expect((await agent.finish(job)).status).toBe(200);
+        acknowledged.completed.push({ id: job.id, attempt: 1 });
+        return wait;
+      }),
+    );
+    // What is left of the second is for the way of an event to a replica, by which its clock is late at most.
+    expect(Math.min(...waits)).toBeGreaterThan(DELAY_SECONDS * 1000 - 1_000);
+    expect(Math.max(...waits)).toBeLessThan(DELAY_SECONDS * 1000 + AT_ONCE_MS);
+  }, 30_000);
+
+  it('a silent agent keeps its job for the lease and no longer; one that is heard of keeps it', async () => {
+    const took = await Promise.all(
+      POOLS.map(async (pool, index) => {
+        const [holder, next] = await Promise.all([agentOf(pool), agentOf(pool)]);
+        acknowledged.enqueued.push(await enqueue(system, pool));
+        const before = performance.now();
+        const first = await claimOne(holder);
+        const after = performance.now();
+        if (index % 2 === 0) {
+          const second = await claimOne(next);
+          const now = performance.now();
+          expect([second.id, second.attempt]).toEqual([first.id, 2]);
+          expect(now - before).toBeGreaterThan(LEASE_SECONDS * 1000);
+          expect((await holder.finish(first)).status).toBe(409);
+          expect((await next.finish(second)).status).toBe(200);
+          acknowledged.completed.push({ id: first.id, attempt: 2 });
+          return now - after;
+        }
+        await eventually(async () => {
+          expect(await heartbeat(holder, [first])).toEqual([]);
+          expect(performance.now() - after).toBeGreaterThan(CLAIMED_AGAIN_MS);
+        }, CLAIMED_AGAIN_MS + 5_000);
+        expect((await holder.finish(first)).status).toBe(200);
+        acknowledged.completed.push({ id: first.id, attempt: 1 });
+        return 0;
+      }),
+    );
+    const longest = Math.max(...took);
+    process.stderr.write(`with wrong clocks, claimed again after ${Math.round(longest)} ms at most\n`);
+    expect(longest).toBeLessThan(CLAIMED_AGAIN_MS);
+  }, 60_000);
+
+  it('the log agrees', async () => {
+    expect((await expectSoundLog(system, acknowledged)).live).toEqual([]);
+  });
+});
+
+describe('a replica of the queue that is cut off from the event store', () => {
+  let system: System;
+  let line: BrokenLine;
+  const agents = new Map<string, HandAgent>();
+  const taken: { agent: HandAgent; job: ClaimedJob }[] = [];
+
+  beforeAll(async () => {
+    system = await startSystem({
+      separate: true,
+      replicas: { queue: 3 },
+      partEnv: async (platform) => {
+        line = await breakableLine(platform.eventStore.port);
+        const url = platform.settings.EVENTSTORE_URL.replace(/:\d+\?/, `:${line.port}?`);
+        return { 'queue-1': { EVENTSTORE_URL: url } };
+      },
+    });
+    for (const pool of POOLS) agents.set(pool, await HandAgent.register(system.url, system.joinToken, pool));
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await line?.close();
+  });
+
+  /** A job for every pool, each with its agent waiting; answers how long after the enqueue the last one had its job. */
+  async function giveEveryPoolAJob(): Promise<number> {
+    const claiming = [...agents].map(async ([pool, agent]) => {
+      const { status, body } = await agent.claim(30);
+      const at = performance.now();
+      expect({ pool, status }).toEqual({ pool, status: 200 });
+      return { agent, job: body.job, at };
+    });
+    const headers = { 'idempotency-key': randomUUID() };
+    const json = { jobs: POOLS.map((pool) => jobOf('job', pool)) };
+    const admin = { token: system.adminToken, headers, json };
+    // The replica that is cut off may be the one to be asked, and refuses all: then again.
+    const since = await eventually(async () => {
+      const before = performance.now();
+      const batch = 'POST /api/queue/jobs/batch';
+      const { body } = await insist<{ accepted: number }>(system.url, batch, admin, [200]);
+      expect(body.accepted).toBe(POOLS.length);
+      return before;
+    }, 20_000);
+    const claimed = await Promise.all(claiming);
+    taken.push(...claimed);
+    return Math.max(...claimed.map(({ at }) => at - since));
+  }
+
+  it('serves no claims, so that agents have their jobs from the others; it heals by itself', async () => {
+    await giveEveryPoolAJob();
+    line.freeze();
+    const noticing = await giveEveryPoolAJob();
+    const noticed = await giveEveryPoolAJob();
+    process.stderr.write(
+      `cut off: jobs had within ${Math.round(noticing)} ms, then within ${Math.round(noticed)} ms\n`,
+    );
+    expect(noticing).toBeLessThan(NOTICING_MS);
+    expect(noticed).toBeLessThan(AT_ONCE_MS);
+    // Where nobody else is there, it does not say that it gave what it cannot give.
+    await Promise.all(['queue-2', 'queue-3'].map((name) => system.part(name).process.kill()));
+    const refused = await Promise.all([...agents.values()].map((agent) => agent.claim()));
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([503]));
+    line.cut();
+    await giveEveryPoolAJob();
+    const acknowledged = {
+      enqueued: taken.map(({ job }) => job.id),
+      completed: taken.map(({ job: { id, attempt } }) => ({ id, attempt })),
+    };
+    for (const { agent, job } of taken) expect((await agent.finish(job)).status).toBe(200);
+    expect((await expectSoundLog(system, acknowledged)).claims).toBe(taken.length);
+  }, 90_000);
+});
+
+describe('a rolling restart of the queue, with an earlier and a later version among its replicas', () => {
+  let system: System;
+  let older: BundledProgram;
+  let newer: BundledProgram;
+
+  beforeAll(async () => {
+    [older, newer] = await Promise.all([
+      bundleProgram('apps/queue/test/older-version.ts'),
+      bundleProgram('apps/queue/test/newer-version.ts'),
+    ]);
+    const programs = { 'queue-3': older.path };
+    system = await startSystem({ separate: true, replicas: { queue: 3 }, programs });
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await Promise.all([older?.remove(), newer?.remove()]);
+  });
+
+  it('reads old and new events alike, and no job is lost, stuck or run twice', async () => {
+    const random = seededRandom();
+    const load = await startLoad(system, { enqueuers: 3, agents: 6, pools: POOLS.slice(0, 6), random });
+    const { acknowledged } = load;
+    const goOn = async () => {
+      const before = acknowledged.completed.length;
+      await eventually(() => expect(acknowledged.completed.length).toBeGreaterThan(before + 40), 20_000);
+    };
+    const output = (name: string) => system.part(name).process.tail().join('\n');
+    await goOn();
+    await system.part('queue-1').restart(newer.path);
+    await goOn();
+    expect(output('queue-3')).toMatch(/JobAdmired.* is of a type that this version does not know/);
+    expect(output('queue-3')).toMatch(/JobReleased.* is of a type that this version does not know/);
+    await system.part('queue-2').restart(newer.path);
+    await goOn();
+    await system.part('queue-3').restart(bundleOf('queue'));
+    await goOn();
+    await system.part('queue-1').restart(bundleOf('queue'));
+    await goOn();
+    await load.stopEnqueuing();
+    const { eventStore } = system.platform.connections;
+    const log = await eventually(async () => {
+      const log = await readJobLog(eventStore);
+      expect(checkJobLog(log).live).toEqual([]);
+      return log;
+    }, 60_000);
+    await load.stop();
+    const count = (type: string) => log.filter((event) => event.type === type).length;
+    process.stderr.write(
+      `${acknowledged.enqueued.length} jobs, ${count('JobAdmired')} events of a later version, ${count('JobLeaseExpired')} leases expired\n`,
+    );
+    expect(count('JobAdmired')).toBeGreaterThan(0);
+    // Each replica stopped in order: nobody was given a job that he was not told of.
+    expect(count('JobLeaseExpired')).toBe(0);
+    await expectSoundLog(system, acknowledged);
+  }, 120_000);
+});
+
+async function enqueue(system: System, pool: string, more: object = {}): Promise<string> {
+  const options = {
+    token: system.adminToken,
+    headers: { 'idempotency-key': randomUUID() },
+    json: jobOf('job', pool, more),
+  };
+  return (await insist<JobView>(system.url, 'POST /api/queue/jobs', options, [201])).body.id;
+}
