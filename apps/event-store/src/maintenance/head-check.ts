@@ -15,6 +15,7 @@ export const RESTORING = 'restoring';
 /** A power cut while the store is made can leave a file without its first pages; no event is in one so small. */
 const NEW_STORE_BYTES = 16 * 1024;
 const TABLES = ['log', 'index', 'ids', 'streams', 'counters'];
+const ATTEMPTS = 10_000;
 
 /**
  * Entries by table, as recorded, or undefined when there is no store yet. Reads a handful of pages.
@@ -42,8 +43,30 @@ export function checkHead(directory: string): Map<string, number> | undefined {
   }
 }
 
+/**
+ * What looks bad counts only if nothing was committed while it was looked at: a server may have used the pages again.
+ * LMDB leaves those of the newest snapshot alone until it has committed another.
+ */
 function headOf(file: PageFile, directory: string): Map<string, number> | undefined {
-  const [meta, older] = file.metas();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const metas = file.metas();
+    try {
+      return headAt(file, directory, metas);
+    } catch (error) {
+      if (!(error instanceof DamagedStoreError)) throw error;
+      if (file.metas()[0].transaction === metas[0].transaction) throw error;
+    }
+  }
+  throw new Error(
+    `Found no moment without a commit in ${ATTEMPTS} attempts; try again when less is written.`,
+  );
+}
+
+function headAt(
+  file: PageFile,
+  directory: string,
+  [meta, older]: [Meta, Meta],
+): Map<string, number> | undefined {
   const findings = new Findings();
   // A compacted copy starts with one empty meta.
   if (older.transaction !== 0 && older.transaction !== meta.transaction - 1)

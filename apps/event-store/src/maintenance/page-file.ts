@@ -18,6 +18,8 @@ const NO_ROOT = 2 ** 64;
 const MAGIC = 0xbeefc0de;
 const VERSION = 2;
 const META_BYTES = PAGE_HEADER + 144;
+/** A server writes one in a fraction of a millisecond at most every other. */
+const META_ATTEMPTS = 10_000;
 
 /** The file is no store of ours, or its first pages are damaged; the message says what is wrong. */
 export class PageFileError extends Error {
@@ -92,9 +94,16 @@ export class PageFile {
     return fstatSync(this.handle).size;
   }
 
-  /** Both metas, the one that counts first. Throws PageFileError. */
+  /** Both metas as they were at one moment, the one that counts first. Throws PageFileError. */
   metas(): [Meta, Meta] {
-    const [zero, one] = [this.meta(0), this.meta(1)];
+    let pages = this.metaPages();
+    for (let attempt = 0; attempt < META_ATTEMPTS; attempt++) {
+      const again = this.metaPages();
+      if (again.equals(pages)) break;
+      pages = again;
+    }
+    const zero = this.meta(0, pages.subarray(0, this.pageSize));
+    const one = this.meta(1, pages.subarray(this.pageSize));
     return zero.transaction > one.transaction ? [zero, one] : [one, zero];
   }
 
@@ -107,10 +116,15 @@ export class PageFile {
     closeSync(this.handle);
   }
 
-  private meta(number: 0 | 1): Meta {
-    const bytes = Buffer.alloc(this.pageSize);
+  /** Fewer bytes than two pages if the file ends before. */
+  private metaPages(): Buffer {
+    const pages = Buffer.alloc(2 * this.pageSize);
+    return pages.subarray(0, readSync(this.handle, pages, 0, pages.length, 0));
+  }
+
+  private meta(number: 0 | 1, bytes: Buffer): Meta {
     const say = (what: string) => new PageFileError(`${this.path}: meta page ${number} ${what}`);
-    if (!this.read(number, bytes)) throw say('is cut off');
+    if (bytes.length < this.pageSize) throw say('is cut off');
     const field = (offset: number) => PAGE_HEADER + offset;
     if (readNumber(bytes, 0) !== number || bytes.readUInt16LE(18) !== PAGE.meta) throw say('is none');
     if (bytes.readUInt32LE(field(0)) !== MAGIC) throw say('does not begin as one of LMDB');

@@ -22,6 +22,8 @@ const MAX_DEPTH = 32;
 export interface TreeReport {
   /** By the name of the table. */
   entries: Map<string, number>;
+  /** The record in the table 'counters', if it is there. */
+  counters: Buffer | undefined;
   pages: number;
 }
 
@@ -70,10 +72,15 @@ class TreeCheck {
   run(): TreeReport {
     const { meta } = this;
     const trees = this.tables();
-    for (const [name, tree] of trees) this.walk(`table '${name}'`, tree, Buffer.compare, () => undefined);
+    let counters: Buffer | undefined;
+    for (const [name, tree] of trees)
+      this.walk(`table '${name}'`, tree, Buffer.compare, ({ page, at, size }) => {
+        if (name === 'counters') counters = Buffer.from(page.subarray(at, at + size));
+      });
     this.walk('the free pages', meta.free, compareNumbers, (node) => this.claimFree(node));
     return {
       entries: new Map([...trees].map(([name, tree]) => [name, tree.entries])),
+      counters,
       pages: meta.lastPage + 1,
     };
   }

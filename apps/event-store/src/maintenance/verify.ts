@@ -6,13 +6,14 @@
  * last when it began, without holding on to anything.
  */
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { holderOf } from '../data-directory.js';
 import { readCleanStop } from '../store/clean-stop.js';
 import { eventFaults } from '../store/event-faults.js';
 import { DamagedRecordError, DamagedStoreError } from '../store/store-errors.js';
 import type { StreamState } from '../store/stream-state.js';
 import { decodeState } from '../store/stream-state.js';
-import { readU64, Tables, type Entry, type WalkedTable } from '../store/tables.js';
+import { decodeCounters, readU64, Tables, type Entry, type WalkedTable } from '../store/tables.js';
 import { Findings } from './findings.js';
 import { checkHead, DATA_FILE } from './head-check.js';
 import { PageFile, type Meta } from './page-file.js';
@@ -25,7 +26,8 @@ const PROGRESS_EVERY_MS = 5_000;
 const CACHED_STATES = 100_000;
 /** Address space; the file of a running server may grow to any part of it meanwhile. */
 const MAP_SIZE = 64 * 1024 ** 3;
-const SNAPSHOT_ATTEMPTS = 10_000;
+/** The disk may be slow, but a commit that takes longer has failed with its server. */
+const COMMIT_MS = 60_000;
 
 export interface VerifyReport {
   lastPosition: number;
@@ -67,10 +69,11 @@ export async function verifyStore(
     const tables = Tables.openReadOnly(directory, Math.max(MAP_SIZE, 2 * file.size));
     try {
       const walked = before && { meta: still, report: before };
-      const { lastPosition, streams, sound } = snapshotOf(tables, file, findings, walked);
+      const { lastPosition, streams, sound } = checkSnapshot(tables, file, findings, walked);
       const stopped = readCleanStop(directory);
       if (before && stopped !== undefined && stopped !== lastPosition)
         findings.add(`the store was stopped at position ${stopped}, but ends at ${lastPosition}`);
+      if (sound) await seen(tables, lastPosition);
       if (sound) await new TableWalk(tables, lastPosition, findings, say).run();
       return report(lastPosition, streams, file.size);
     } catch (error) {
@@ -85,37 +88,43 @@ export async function verifyStore(
   }
 }
 
-/** Reads the counters and walks the trees of one and the same snapshot; `sound` if the trees can be read. */
-function snapshotOf(
+/**
+ * Walks the trees of one snapshot and holds them against the counters in it; `sound` if the trees can be read. The
+ * snapshot is the file's, not LMDB's: a server writes a meta page and syncs it before LMDB's readers see the commit.
+ */
+function checkSnapshot(
   tables: Tables,
   file: PageFile,
   findings: Findings,
   walked: { meta: Meta; report: TreeReport } | undefined,
 ): { lastPosition: number; streams: number; sound: boolean } {
-  for (let attempt = 0; attempt < SNAPSHOT_ATTEMPTS; attempt++) {
-    const [before] = file.metas();
-    const release = tables.pin();
-    try {
-      const { lastPosition, nextStreamId } = tables.counters();
-      const [meta] = file.metas();
-      // Otherwise a commit came in between, and it is unknown which snapshot is pinned.
-      if (before.transaction !== meta.transaction) continue;
-      const { entries } =
-        walked?.meta.transaction === meta.transaction ? walked.report : checkTrees(file, meta, findings);
-      const streams = nextStreamId - 1;
-      const sound = findings.count === 0;
-      if (entries.get('log') !== lastPosition)
-        findings.add(`${entries.get('log')} events are in the log, but the last position is ${lastPosition}`);
-      if (entries.get('streams') !== streams)
-        findings.add(`${entries.get('streams')} streams are known, but ${streams} were made`);
-      return { lastPosition, streams, sound };
-    } finally {
-      release();
-    }
+  // What is read of the file from here on stays: a writer leaves alone what any snapshot since the pinned one uses.
+  const release = tables.pin();
+  try {
+    const [meta] = file.metas();
+    const { entries, counters } =
+      walked?.meta.transaction === meta.transaction ? walked.report : checkTrees(file, meta, findings);
+    const sound = findings.count === 0;
+    const { lastPosition, nextStreamId } = decodeCounters(counters);
+    const streams = nextStreamId - 1;
+    if (entries.get('log') !== lastPosition)
+      findings.add(`${entries.get('log')} events are in the log, but the last position is ${lastPosition}`);
+    if (entries.get('streams') !== streams)
+      findings.add(`${entries.get('streams')} streams are known, but ${streams} were made`);
+    return { lastPosition, streams, sound };
+  } finally {
+    release();
   }
-  throw new Error(
-    `Found no moment without a commit in ${SNAPSHOT_ATTEMPTS} attempts; try again when less is written.`,
-  );
+}
+
+/** Until LMDB's readers see the position, too; a commit is being synced meanwhile. */
+async function seen(tables: Tables, lastPosition: number): Promise<void> {
+  for (const end = performance.now() + COMMIT_MS; tables.counters().lastPosition < lastPosition;) {
+    if (performance.now() > end)
+      throw new Error(`The commit of position ${lastPosition} took over ${COMMIT_MS / 1000} s; try again.`);
+    await setTimeout(1);
+    tables.refresh();
+  }
 }
 
 class TableWalk {

@@ -74,8 +74,7 @@ export class Tables {
   }
 
   counters(): Counters {
-    const record = this.counterTable.get(COUNTERS);
-    return record ? decodeState<Counters>(record, 'the counters') : { lastPosition: 0, nextStreamId: 1 };
+    return decodeCounters(this.counterTable.get(COUNTERS));
   }
 
   putCounters(counters: Counters): void {
@@ -183,6 +182,11 @@ export class Tables {
   async close(): Promise<void> {
     await this.root.close();
   }
+}
+
+/** The counters of a record, or of a store without events. Throws DamagedRecordError. */
+export function decodeCounters(record: Buffer | undefined): Counters {
+  return record ? decodeState<Counters>(record, 'the counters') : { lastPosition: 0, nextStreamId: 1 };
 }
 
 function u64(...values: number[]): Buffer {
