@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Fact } from './decider.js';
-import { understand, understoodTypes, type EventTypes } from './event-types.js';
+import { downcast, understand, understoodTypes, type EventTypes } from './event-types.js';
 
 type Measured = { type: 'Measured.v3'; data: { celsius: number; by: string } };
 
@@ -51,6 +51,21 @@ describe('a stored event', () => {
       },
     };
     for (const type of ['there', 'back', 'away']) expect(understand(lost, { type, data: {} })).toBeNull();
+  });
+
+  it('of a type that came later says what it is to versions before, where they need to know', () => {
+    const later: EventTypes<Measured> = {
+      today: { 'Measured.v3': true },
+      downcasts: {
+        'Measured.v3': ({ celsius }: Measured['data']) =>
+          celsius > 0 ? { type: 'Measured', data: { fahrenheit: celsius * 1.8 + 32 } } : null,
+      },
+    };
+    const at = (celsius: number): Measured => ({ type: 'Measured.v3', data: { celsius, by: 'me' } });
+    expect(downcast(later, at(20))).toEqual({ type: 'Measured', data: { fahrenheit: 68 } });
+    expect(downcast(later, at(-1))).toBeNull();
+    expect(downcast(types, at(20))).toBeNull();
+    expect(downcast(later, { type: 'constructor', data: {} })).toBeNull();
   });
 
   it('is of a type of today or of before', () => {

@@ -1,6 +1,7 @@
 /**
  * The event types of a noun. What is stored is never rewritten: a breaking change is a new type (`JobClaimed.v2`), and
- * an upcaster reads the old one as the new one, so that `evolve` knows today's types only.
+ * an upcaster reads the old one as the new one, so that `evolve` knows today's types only. For versions that still run
+ * and do not know a new type, its downcast says in their words what happened.
  */
 import type { Fact } from './decider.js';
 
@@ -12,6 +13,18 @@ export interface EventTypes<E extends Fact> {
    * and total over what was stored: a default for what the old form did not say.
    */
   readonly upcasts?: Readonly<Record<string, (data: never) => Fact>>;
+  /**
+   * A type of today that came after the first release → the fact that versions before it read in its place, of a type
+   * of the first release; null: nothing that they need to know. Stored with the event, as they cannot ask today's code.
+   * Pure. The fact must be one that may stand there, and leave to them a thing that they can go on with.
+   */
+  readonly downcasts?: Readonly<Record<string, (data: never) => Fact | null>>;
+}
+
+/** What versions before this one read in place of the fact, to be stored with it; null: they know it, or need not. */
+export function downcast(types: EventTypes<Fact>, { type, data }: Fact): Fact | null {
+  const { downcasts } = types;
+  return downcasts && Object.hasOwn(downcasts, type) ? downcasts[type]!(data as never) : null;
 }
 
 /** The fact as today's code knows it; null where its type is unknown here: a newer version wrote it, or a hand. */

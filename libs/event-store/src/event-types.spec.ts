@@ -4,8 +4,8 @@ import { foldVersion, tellOnce, understood } from './event-types.js';
 import { toStoredEvent, type StoredEvent } from './stored-event.js';
 
 const types: EventTypes<Fact> = { today: { Added: true } };
-const at = (type: string, revision: bigint) =>
-  ({ event: { type, data: {} }, streamId: 'counter-1', revision }) as StoredEvent;
+const at = (type: string, revision: bigint, downcast?: unknown) =>
+  ({ event: { type, data: {} }, metadata: { downcast }, streamId: 'counter-1', revision }) as StoredEvent;
 
 describe('a stored event that cannot be read', () => {
   it('is skipped, and its type told of once, with its stream', () => {
@@ -20,6 +20,33 @@ describe('a stored event that cannot be read', () => {
       expect.stringContaining('event Other at counter-1/3 '),
     ]);
   });
+
+  it('is read as the version that wrote it says, and told of once', () => {
+    const heard: string[] = [];
+    const tell = tellOnce((message) => heard.push(message));
+    const readAs = { type: 'Added', data: { by: 1 } };
+    for (const revision of [1n, 2n])
+      expect(understood(types, at('Unheard', revision, readAs), tell)).toMatchObject({
+        event: readAs,
+        revision,
+      });
+    expect(heard).toEqual([expect.stringMatching(/^event Unheard at counter-1\/1 .* read as Added/)]);
+    // What it knows by itself, it knows better.
+    expect(understood(types, at('Added', 3n, { type: 'Added', data: { by: 9 } }), tell)?.event.data).toEqual(
+      {},
+    );
+    expect(heard).toHaveLength(1);
+  });
+
+  it.each([null, 'Added', { type: 'Added' }, { type: 'Added', data: 1 }, { type: 'Other', data: {} }])(
+    'is skipped where it says of itself %j',
+    (downcast) => {
+      const heard: string[] = [];
+      const tell = tellOnce((message) => heard.push(message));
+      expect(understood(types, at('Unheard', 1n, downcast), tell)).toBeNull();
+      expect(heard).toEqual([expect.stringContaining('kept and skipped')]);
+    },
+  );
 
   it.each([
     ['Added', { isJson: false }, 'is no JSON object'],

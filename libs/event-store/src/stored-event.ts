@@ -10,6 +10,8 @@ export interface EventMetadata {
   $correlationId: string;
   $causationId?: string;
   traceparent?: string;
+  /** What versions that do not know the event's type read in its place. */
+  downcast?: Fact;
   /** Of this metadata's own form: 1 so far. The form of an event's data is in its type: `JobClaimed.v2`. */
   version: number;
 }

@@ -1,6 +1,6 @@
 /** Binds a decider to its streams: read, fold, decide, append at the revision read. */
 import { ProblemError, problem, type CallContext } from '@hybrid/contracts';
-import { isRejection, type Decider, type Fact } from '@hybrid/decider';
+import { downcast, isRejection, type Decider, type Fact } from '@hybrid/decider';
 import { activeTraceparent, withSpan } from '@hybrid/telemetry';
 import type { EventStoreDBClient, Position } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
@@ -120,7 +120,11 @@ export class Things<State, Command, E extends Fact> {
         // Ids that nobody else has: the store takes two appends with the same ids for one, and tells both that they won.
         const ids = events.map(() => randomUUID());
         const stream = streamName(this.category, id);
-        const batch = events.map(({ type, data }, index) => ({ id: ids[index]!, type, data, metadata }));
+        const batch = events.map((event, index) => {
+          const { type, data } = event;
+          const older = downcast(this.decider.events, event);
+          return { id: ids[index]!, type, data, metadata: older ? { ...metadata, downcast: older } : metadata };
+        });
         const appended = await whileUnavailable((deadline) =>
           append(this.client, { stream, expected, events: batch, deadline }),
         );

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { fold, understand, understoodTypes, type Decider, type Fact } from '@hybrid/decider';
+import { downcast, fold, understand, understoodTypes, type Decider, type Fact } from '@hybrid/decider';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,6 +42,16 @@ export function goldenEvents<State, E extends Fact>(
   for (const type of others)
     it(`${type} without ${begin} changes nothing`, () => {
       expect(fold(decider, [read(type)!])).toEqual(decider.initial);
+    });
+
+  const later = Object.keys(decider.events.downcasts ?? {});
+  for (const type of later)
+    it(`${type} says to versions before what they know`, () => {
+      expect(Object.keys(decider.events.today)).toContain(type);
+      const told = downcast(decider.events, read(type)!);
+      if (!told) return;
+      expect(types.filter((known) => !later.includes(known))).toContain(told.type);
+      expect(fold(decider, [understand(decider.events, told)!])).toBeDefined();
     });
 
   it('are folded as ever', () => {

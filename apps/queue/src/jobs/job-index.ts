@@ -181,9 +181,10 @@ export class JobIndex implements OnModuleInit {
       this.setClock(stored.created);
       if (stored.category === 'jobPool') this.takePause(stored);
       else {
+        const understandable = understood(jobEvents, stored);
         let known = this.live.get(stored.thingId);
-        if (!known && stored.event.type === 'JobRequeued') known = await this.recall(stored);
-        this.takeEvent(stored, known);
+        if (!known && understandable?.event.type === 'JobRequeued') known = await this.recall(stored);
+        this.takeEvent(stored, understandable, known);
       }
       this.lastEvent = commit;
       if (commit > this.applied) this.applied = commit;
@@ -199,12 +200,15 @@ export class JobIndex implements OnModuleInit {
     this.hasHeard ||= this.follows;
   }
 
-  private takeEvent(stored: StoredEvent, known: LiveJob | undefined): void {
+  private takeEvent(
+    stored: StoredEvent,
+    understandable: StoredEvent<JobEvent> | null,
+    known: LiveJob | undefined,
+  ): void {
     const { thingId: id, metadata, revision } = stored;
     if (known && (known.thing.revision ?? -1n) >= revision) return;
-    const understandable = understood(jobEvents, stored);
     if (!understandable) {
-      // Of a newer version: nothing is known of it but that the next event stands after it.
+      // Of a newer version, which says that nobody needs to know it here: but the next event stands after it.
       if (known) this.put(Object.assign(known, { thing: { ...known.thing, revision } }));
       return;
     }

@@ -35,7 +35,10 @@ export function breachOf(job: JobState | 'over', event: JobEvent): Breach | null
       return ofAttempt(data, job) ? null : anotherAttempt(type, data.attempt, job);
     case 'JobRequeued':
       if (job.final && data.reason !== 'requested') return endedTwice(type);
-      return job.status === 'FAILED' || job.final ? null : anotherAttempt(type, null, job);
+      // One that waits may be put back: so a newer version's event that delays it reads.
+      return job.status === 'FAILED' || job.status === 'QUEUED' || job.final
+        ? null
+        : anotherAttempt(type, null, job);
     case 'JobDeadLettered':
       if (job.final) return endedTwice(type);
       return job.status === 'FAILED' ? null : anotherAttempt(type, null, job);
