@@ -25,6 +25,11 @@ const AT_ONCE_MS = 2_000;
 const NOTICING_MS = 8_000;
 /** One lease and one sweep are 31 s. */
 const CLAIMED_AGAIN_MS = 35_000;
+/** What only the later version writes, and what the earlier one reads in its place. */
+const DOWNCASTS = [
+  ['JobArchived', 'JobCancelled'],
+  ['JobReturned', 'JobRequeued'],
+];
 /** Pools are shared out among the replicas: of so many each replica has some. */
 const POOLS = Array.from({ length: 12 }, (_, index) => `pool-${index}`);
 
@@ -243,6 +248,10 @@ describe('a rolling restart of the queue, with an earlier and a later version am
     expect(output('queue-3')).toMatch(/JobReleased.* is of a type that this version does not know/);
     await system.part('queue-2').restart(newer.path);
     await goOn();
+    await eventually(() => {
+      for (const [type, older] of DOWNCASTS)
+        expect(output('queue-3')).toMatch(new RegExp(`${type}.* read as ${older}, as the version`));
+    }, 20_000);
     await system.part('queue-3').restart(bundleOf('queue'));
     await goOn();
     await system.part('queue-1').restart(bundleOf('queue'));

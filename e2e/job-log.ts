@@ -55,12 +55,15 @@ export async function readJobLog(client: EventStoreDBClient): Promise<JobLogEven
   const found: JobLogEvent[] = [];
   for await (const { event } of client.readAll({ fromPosition: START })) {
     if (!event?.streamId.startsWith('job-')) continue;
+    // What only a newer version knows says itself what it is to the others.
+    const { downcast } = (event.metadata ?? {}) as { downcast?: { type: string; data: object } };
+    const { type, data } = downcast ?? event;
     found.push({
       position: event.position.commit,
       jobId: event.streamId.slice('job-'.length),
       revision: event.revision,
-      type: event.type,
-      data: event.data as Record<string, unknown>,
+      type,
+      data: data as Record<string, unknown>,
     });
   }
   return found;

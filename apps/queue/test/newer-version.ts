@@ -4,7 +4,6 @@
  */
 import { downcast, isRejection, type Fact } from '@hybrid/decider';
 import { runService } from '@hybrid/service';
-import { QueueModule } from '../src/app.module.js';
 import { jobDecider } from '../src/jobs/job.decider.js';
 import { jobEvents, type JobEvent } from '../src/jobs/job.events.js';
 import { jobPublisher } from '../src/jobs/job.publisher.js';
@@ -74,4 +73,6 @@ jobPublisher.publish = (stored) => {
   return event && publish({ ...stored, event });
 };
 
+// Only now: versions of read models, and what the relay knows, are made of the types when their modules are loaded.
+const { QueueModule } = await import('../src/app.module.js');
 await runService('queue', QueueModule);
