@@ -35,22 +35,20 @@ describe('runs whose messages are lost', () => {
   beforeAll(async () => {
     system = await startSystem({ separate: true });
     await system.startAgent('agent-1', { capacity: 4 });
-    await system.api('PUT', '/api/pipelines/busy', { definition });
+    await system.admin('PUT /api/pipelines/busy', { json: { definition } });
   });
   afterAll(() => system?.stop());
 
   const startRun = async () => {
-    const { status, body } = await system.api<RunView>(
-      'POST',
-      '/api/pipelines/busy/runs',
-      {},
-      { 'idempotency-key': randomUUID() },
-    );
+    const { status, body } = await system.admin<RunView>('POST /api/pipelines/busy/runs', {
+      json: {},
+      headers: { 'idempotency-key': randomUUID() },
+    });
     expect(status).toBe(201);
     return body.id;
   };
   const viewOf = async (id: string) => {
-    const { status, body } = await system.api<RunView>('GET', `/api/runs/${id}`);
+    const { status, body } = await system.admin<RunView>(`GET /api/runs/${id}`);
     expect(status).toBe(200);
     return body;
   };
@@ -107,9 +105,8 @@ describe('runs whose messages are lost', () => {
     const poison = 'evt.default.queue.job.completed.poison';
     system.platform.connections.nats.publish(poison, 'not JSON');
     const parked = async () => {
-      const { status, body } = await system.api<{ consumers: ConsumerView[] }>(
-        'GET',
-        '/api/operations/consumers',
+      const { status, body } = await system.admin<{ consumers: ConsumerView[] }>(
+        'GET /api/operations/consumers',
       );
       expect(status).toBe(200);
       return body.consumers.find(({ durable }) => durable === 'pipelines-jobs')?.parked;
@@ -119,12 +116,14 @@ describe('runs whose messages are lost', () => {
     const run = await startRun();
     await eventually(async () => expect((await viewOf(run)).status).toBe('SUCCEEDED'), 30_000);
 
-    const replay = await system.api('POST', '/api/operations/consumers/pipelines-jobs/replay', {});
+    const replay = await system.admin('POST /api/operations/consumers/pipelines-jobs/replay', { json: {} });
     expect(replay).toMatchObject({
       status: 200,
       body: { durable: 'pipelines-jobs', replayed: 0, parked: 1, failed: [{ reason: expect.any(String) }] },
     });
-    expect(await system.api('POST', '/api/operations/consumers/nobody-jobs/replay', {})).toMatchObject({
+    expect(
+      await system.admin('POST /api/operations/consumers/nobody-jobs/replay', { json: {} }),
+    ).toMatchObject({
       status: 404,
       body: { code: 'consumer_not_found' },
     });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ask, HandAgent, jobOf } from './http/client.js';
+import { jobOf } from './http/client.js';
 import { heartbeat } from './queue-load.js';
 import { expectSoundLog } from './sound-log.js';
 import { startSystem, type Part, type System } from './system.js';
@@ -64,16 +64,16 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
     for (const pid of await stepPids()) signal(pid, 'SIGKILL');
   });
 
-  const admin = <T>(request: string, json?: object) =>
-    ask<T>(system.url, request, { token: system.adminToken, json });
   const enqueue = async (name: string, commands: string[], more: object = {}): Promise<string> => {
     const step = { id: name, name, type: 'step.shell_exec', config: { commands } };
-    const { status, body } = await admin<JobView>('POST /api/queue/jobs', { ...more, name, spec: { step } });
+    const { status, body } = await system.admin<JobView>('POST /api/queue/jobs', {
+      json: { ...more, name, spec: { step } },
+    });
     expect(status).toBe(201);
     acknowledged.enqueued.push(body.id);
     return body.id;
   };
-  const job = async (id: string) => (await admin<JobView>(`GET /api/queue/jobs/${id}`)).body;
+  const job = async (id: string) => (await system.admin<JobView>(`GET /api/queue/jobs/${id}`)).body;
   /** The first attempt takes so long and fails; a second one succeeds at once. */
   const once = (name: string, seconds: number) => [
     `[ ! -e ${scratch}/${name}.begun ] || exit 0; touch ${scratch}/${name}.begun`,
@@ -164,7 +164,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
     }, 20_000);
     const since = performance.now();
     for (const id of jobs) {
-      expect((await admin(`DELETE /api/queue/jobs/${id}`)).status).toBe(200);
+      expect((await system.admin(`DELETE /api/queue/jobs/${id}`)).status).toBe(200);
       acknowledged.cancelled.push(id);
     }
     await eventually(() => expect(pids.map((pid) => signal(pid, 0))).toEqual([false, false]), GONE_MS);
@@ -174,9 +174,9 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
 
   it(`${RACES} cancellations against completions: each job has one end, and the agent is told`, async () => {
     const pool = 'races';
-    const agent = await HandAgent.register(system.url, system.joinToken, pool);
+    const agent = await system.handAgent(pool);
     const jobs = Array.from({ length: RACES }, (_, n) => jobOf(`race-${n}`, pool));
-    expect((await admin('POST /api/queue/jobs/batch', { jobs })).status).toBe(200);
+    expect((await system.admin('POST /api/queue/jobs/batch', { json: { jobs } })).status).toBe(200);
     const taken: ClaimedJob[] = [];
     while (taken.length < RACES) {
       const { status, body } = await agent.claim(5, { count: RACES - taken.length });
@@ -192,7 +192,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
           const { id, attempt } = job;
           const late = (random() - 0.5) * RACE_MS;
           const [cancel, complete] = await Promise.all([
-            pause(Math.max(0, late)).then(() => admin(`DELETE /api/queue/jobs/${id}`)),
+            pause(Math.max(0, late)).then(() => system.admin(`DELETE /api/queue/jobs/${id}`)),
             pause(Math.max(0, -late)).then(() => agent.finish(job)),
           ]);
           expect([cancel.status, complete.status].sort()).toEqual([200, 409]);

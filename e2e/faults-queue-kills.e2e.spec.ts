@@ -44,7 +44,7 @@ describe(`${REPLICAS} replicas of every service, each of them killed with SIGKIL
     const replicas = Object.fromEntries(SERVICES.map((service) => [service, REPLICAS]));
     system = await startSystem({ separate: true, replicas });
     await Promise.all(['agent-1', 'agent-2'].map((name) => system.startAgent(name)));
-    await system.api('PUT', '/api/pipelines/in-storm', { definition });
+    await system.admin('PUT /api/pipelines/in-storm', { json: { definition } });
   });
   afterAll(() => system?.stop());
 

@@ -31,7 +31,7 @@ describe('a pipeline in whose middle something is killed with SIGKILL', () => {
   beforeAll(async () => {
     system = await startSystem({ separate: true });
     await system.startAgent('agent-1');
-    await system.api('PUT', '/api/pipelines/killed', { definition });
+    await system.admin('PUT /api/pipelines/killed', { json: { definition } });
   });
   afterAll(() => system?.stop());
 
@@ -58,19 +58,17 @@ describe('a pipeline in whose middle something is killed with SIGKILL', () => {
   ])(
     '%s: it ends well, with every result accepted once',
     async (_, kill) => {
-      const { body: started } = await system.api<RunView>(
-        'POST',
-        '/api/pipelines/killed/runs',
-        {},
-        { 'idempotency-key': randomUUID() },
-      );
+      const { body: started } = await system.admin<RunView>('POST /api/pipelines/killed/runs', {
+        json: {},
+        headers: { 'idempotency-key': randomUUID() },
+      });
       await eventually(async () => {
-        const { body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+        const { body } = await system.admin<RunView>(`GET /api/runs/${started.id}`);
         expect(body.steps.map(({ status }) => status)).toContain('RUNNING');
       }, 30_000);
       await kill();
       const run = await eventually(async () => {
-        const { status, body } = await system.api<RunView>('GET', `/api/runs/${started.id}`);
+        const { status, body } = await system.admin<RunView>(`GET /api/runs/${started.id}`);
         expect(status).toBe(200);
         expect(body.status).not.toBe('RUNNING');
         return body;

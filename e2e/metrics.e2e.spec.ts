@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ask, HandAgent, jobOf } from './http/client.js';
+import { ask, jobOf } from './http/client.js';
 import { startSystem, type System } from './system.js';
 
 const infra = resolve(import.meta.dirname, '../infra');
@@ -12,13 +12,11 @@ describe('metrics', () => {
 
   beforeAll(async () => {
     system = await startSystem();
-    const joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
-    const admin = { token: system.adminToken };
-    const agent = await HandAgent.register(system.url, joinToken, 'secret-pool');
-    await ask(system.url, 'POST /api/queue/jobs', { ...admin, json: jobOf('secret-job', 'secret-pool') });
+    const agent = await system.handAgent('secret-pool');
+    await system.admin('POST /api/queue/jobs', { json: jobOf('secret-job', 'secret-pool') });
     await agent.finish(await agent.take());
-    await ask(system.url, 'GET /api/runs/secret-run', admin);
-    await ask(system.url, 'GET /no/such/route', admin);
+    await system.admin('GET /api/runs/secret-run');
+    await system.admin('GET /no/such/route');
   });
   afterAll(() => system?.stop());
 

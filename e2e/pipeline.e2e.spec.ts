@@ -77,17 +77,15 @@ describe.each(
   });
 
   it('runs to success through control plane and agent', async () => {
-    const put = await system.api<PipelineView>('PUT', '/api/pipelines/demo', { definition });
+    const put = await system.admin<PipelineView>('PUT /api/pipelines/demo', { json: { definition } });
     expect(put).toMatchObject({ status: 200, body: { id: 'demo', version: 1 } });
-    const started = await system.api<RunView>(
-      'POST',
-      '/api/pipelines/demo/runs',
-      { source },
-      { 'idempotency-key': randomUUID() },
-    );
+    const started = await system.admin<RunView>('POST /api/pipelines/demo/runs', {
+      json: { source },
+      headers: { 'idempotency-key': randomUUID() },
+    });
     expect(started).toMatchObject({ status: 201, body: { status: 'RUNNING', steps_total: 5 } });
     const run = await eventually(async () => {
-      const { body } = await system.api<RunView>('GET', `/api/runs/${started.body.id}`);
+      const { body } = await system.admin<RunView>(`GET /api/runs/${started.body.id}`);
       expect(body).not.toMatchObject({ status: 'RUNNING' });
       return body;
     }, 60_000);
@@ -102,13 +100,13 @@ describe.each(
     const build = run.steps.find(({ id }) => id === 'build')!;
     expect(build).toMatchObject({ outputs: { version: '1.2.3' }, artifacts: [{ key: 'dist' }] });
     const use = run.steps.find(({ id }) => id === 'use')!;
-    const logs = await system.api<{ lines: { text: string }[] }>('GET', `/api/queue/jobs/${use.job_id}/logs`);
+    const logs = await system.admin<{ lines: { text: string }[] }>(`GET /api/queue/jobs/${use.job_id}/logs`);
     const lines = logs.body.lines.map(({ text }) => text);
     expect(lines).toContain('1.2.3');
     const onTheHost = 'running on the host, without a sandbox (process executor)';
     expect(lines.includes(onTheHost)).toBe(!inContainers);
     await eventually(async () => {
-      const { body } = await system.api('GET', '/api/runs');
+      const { body } = await system.admin('GET /api/runs');
       expect(body).toMatchObject({
         total: 1,
         runs: [{ id: run.id, status: 'SUCCEEDED', steps_succeeded: 5 }],

@@ -5,7 +5,7 @@
 import type { ClaimedJob, HeartbeatReply, JobView } from '@hybrid/contracts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ask, HandAgent, jobOf, leaseOf, type Answer, type Ask } from './http/client.js';
+import { ask, jobOf, leaseOf, type Answer, type Ask, type HandAgent } from './http/client.js';
 import type { System } from './system.js';
 
 export interface Acknowledgements {
@@ -43,9 +43,7 @@ export async function startLoad(system: System, options: LoadOptions): Promise<L
   const { enqueuers, agents, pools, random } = options;
   const acknowledged: Acknowledgements = { enqueued: [], completed: [], cancelled: [] };
   const poolOf = (index: number) => pools[index % pools.length]!;
-  const hands = await Promise.all(
-    Array.from({ length: agents }, (_, n) => HandAgent.register(system.url, system.joinToken, poolOf(n))),
-  );
+  const hands = await Promise.all(Array.from({ length: agents }, (_, n) => system.handAgent(poolOf(n))));
   let enqueuing = true;
   let working = true;
 

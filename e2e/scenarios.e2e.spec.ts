@@ -36,10 +36,12 @@ describe('scenarios', () => {
   it.each(readdirSync(folder).sort())('%s', async (name) => {
     const definition = await readFile(join(folder, name, 'pipeline.yaml'), 'utf8');
     const scenario = JSON.parse(await readFile(join(folder, name, 'scenario.json'), 'utf8')) as Scenario;
-    const put = await system.api<PipelineView>('POST', '/api/pipelines', { definition });
+    const put = await system.admin<PipelineView>('POST /api/pipelines', { json: { definition } });
     expect(put).toMatchObject({ status: 201 });
-    const { body: started } = await system.api<RunView>('POST', `/api/pipelines/${put.body.id}/runs`, {});
-    const read = async () => (await system.api<RunView>('GET', `/api/runs/${started.id}`)).body;
+    const { body: started } = await system.admin<RunView>(`POST /api/pipelines/${put.body.id}/runs`, {
+      json: {},
+    });
+    const read = async () => (await system.admin<RunView>(`GET /api/runs/${started.id}`)).body;
     if (scenario.cancel_when_running) await cancel(started.id, scenario.cancel_when_running, read);
     const run = await eventually(async () => {
       const now = await read();
@@ -60,7 +62,7 @@ describe('scenarios', () => {
     if (scenario.nowhere) await isNowhere(scenario.nowhere);
     if (scenario.agent_idle_within_seconds)
       await eventually(async () => {
-        const { body } = await system.api<{ agents: AgentView[] }>('GET', '/api/agents');
+        const { body } = await system.admin<{ agents: AgentView[] }>('GET /api/agents');
         expect(body.agents[0]?.jobs_running).toBe(0);
       }, scenario.agent_idle_within_seconds * 1000);
   });
@@ -68,14 +70,14 @@ describe('scenarios', () => {
   async function cancel(runId: string, stepId: string, read: () => Promise<RunView>): Promise<void> {
     await eventually(async () => {
       expect((await read()).steps.find(({ id }) => id === stepId)?.status).toBe('RUNNING');
-      const { body } = await system.api<{ agents: AgentView[] }>('GET', '/api/agents');
+      const { body } = await system.admin<{ agents: AgentView[] }>('GET /api/agents');
       expect(body.agents[0]?.jobs_running).toBe(1);
     }, 30_000);
-    expect(await system.api('POST', `/api/runs/${runId}/cancel`)).toMatchObject({ status: 200 });
+    expect(await system.admin(`POST /api/runs/${runId}/cancel`)).toMatchObject({ status: 200 });
   }
 
   async function logOf(jobId: string): Promise<string[]> {
-    const { body } = await system.api<{ lines: { text: string }[] }>('GET', `/api/queue/jobs/${jobId}/logs`);
+    const { body } = await system.admin<{ lines: { text: string }[] }>(`GET /api/queue/jobs/${jobId}/logs`);
     return body.lines.map(({ text }) => text);
   }
 
@@ -84,7 +86,7 @@ describe('scenarios', () => {
     let kept = '';
     for await (const { event } of system.platform.connections.eventStore.readAll())
       kept += event?.isJson ? JSON.stringify([event.data, event.metadata]) : '';
-    const { body } = await system.api<{ jobs: { id: string }[] }>('GET', '/api/queue/jobs?limit=200');
+    const { body } = await system.admin<{ jobs: { id: string }[] }>('GET /api/queue/jobs?limit=200');
     for (const { id } of body.jobs) kept += (await logOf(id)).join('\n');
     for (const part of system.processes.values()) kept += part.process.tail().join('\n');
     expect(kept).toContain('it is there');

@@ -8,7 +8,7 @@ import type { System } from './system.js';
 export async function expectSoundLog(system: System, acknowledged: Acknowledged): Promise<JobLogVerdict> {
   const verdict = checkJobLog(await readJobLog(system.platform.connections.eventStore), acknowledged);
   expect(verdict.violations).toEqual([]);
-  const { status, body } = await system.api<QueueVerification>('GET', '/api/queue/verification');
+  const { status, body } = await system.admin<QueueVerification>('GET /api/queue/verification');
   expect({ status, divergences: body.divergences }).toEqual({ status: 200, divergences: [] });
   expect(body).toMatchObject({ jobs: verdict.jobs, claims: verdict.claims, divergences_total: 0 });
   return verdict;

@@ -1,9 +1,11 @@
 /** The whole system as real processes: servers, services (in one process or each in its own) and agents. */
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
+import { execFile } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { frontDoor } from './front-door.js';
+import { ask, HandAgent, type Answer, type Ask } from './http/client.js';
 
 export interface System {
   platform: Platform;
@@ -15,12 +17,12 @@ export interface System {
   processes: Map<string, Part>;
   part(name: string): Part;
   startAgent(name: string, options?: AgentOptions): Promise<Part>;
-  api<T>(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<{ status: number; body: T }>;
+  /** Registers an agent that the spec plays itself. */
+  handAgent(pool?: string): Promise<HandAgent>;
+  /** Sends `GET /path` with the administrator's token. */
+  admin<T = Record<string, unknown>>(request: string, options?: Ask): Promise<Answer<T>>;
+  /** The command line, with the administrator's token. */
+  cli(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   stop(): Promise<void>;
 }
 
@@ -139,11 +141,12 @@ export async function startSystem({
   }
   const tokenIn = async (file: string) => (await readFile(file, 'utf8')).trim();
   const adminToken = await tokenIn(settings.HYBRID_ADMIN_TOKEN_FILE);
+  const joinToken = await tokenIn(settings.HYBRID_JOIN_TOKEN_FILE);
   return {
     platform,
     url,
     adminToken,
-    joinToken: await tokenIn(settings.HYBRID_JOIN_TOKEN_FILE),
+    joinToken,
     processes,
     part(name) {
       const part = processes.get(name);
@@ -166,20 +169,15 @@ export async function startSystem({
       const executor = ['--executor', 'process', '--allow-host', '--capacity', String(capacity)];
       return start(name, 'agent', [...flags, ...executor, ...args], more);
     },
-    async api<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-      const response = await fetch(url + path, {
-        method,
-        headers: {
-          authorization: `Bearer ${adminToken}`,
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-      const text = await response.text();
-      const json = /json/.test(response.headers.get('content-type') ?? '');
-      return { status: response.status, body: (json ? JSON.parse(text) : text) as T };
-    },
+    handAgent: (pool) => HandAgent.register(url, joinToken, pool),
+    admin: (request, options) => ask(url, request, { token: adminToken, ...options }),
+    cli: (...args) =>
+      new Promise((done) => {
+        const env = { PATH: process.env['PATH'], HYBRID_URL: url, HYBRID_TOKEN: adminToken };
+        const child = execFile(process.execPath, [bundleOf('cli'), ...args], { env }, (_, stdout, stderr) =>
+          done({ code: child.exitCode ?? -1, stdout, stderr }),
+        );
+      }),
     stop,
   };
 }

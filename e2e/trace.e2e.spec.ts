@@ -65,19 +65,17 @@ describe('one trace', () => {
   });
 
   it('goes from the HTTP request through NATS, the append and the consumer to the step on the agent', async () => {
-    await system.api('PUT', '/api/pipelines/traced', { definition });
+    await system.admin('PUT /api/pipelines/traced', { json: { definition } });
     const traceId = 'abcdef0123456789abcdef0123456789';
-    const { body, status } = await system.api<RunView>(
-      'POST',
-      '/api/pipelines/traced/runs',
-      {},
-      {
+    const { body, status } = await system.admin<RunView>('POST /api/pipelines/traced/runs', {
+      json: {},
+      headers: {
         traceparent: `00-${traceId}-1234567890abcdef-01`,
       },
-    );
+    });
     expect(status).toBe(201);
     await eventually(async () => {
-      expect((await system.api<RunView>('GET', `/api/runs/${body.id}`)).body.status).toBe('SUCCEEDED');
+      expect((await system.admin<RunView>(`GET /api/runs/${body.id}`)).body.status).toBe('SUCCEEDED');
     }, 30_000);
 
     const path = await eventually(() => {

@@ -3,34 +3,30 @@ import { eventually } from '@hybrid/testing';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, type Answer } from './client.js';
+import { ask, jobOf, type Answer, type HandAgent } from './client.js';
 import { ROUTES, type Role } from './routes.js';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 describe('who may use which route', () => {
   let system: System;
-  let joinToken: string;
   let agent: HandAgent;
   const credentials: string[] = [];
 
   const newAgent = async () => {
-    const made = await HandAgent.register(system.url, joinToken);
+    const made = await system.handAgent();
     credentials.push(made.token);
     return made;
   };
-  const admin = <T = Record<string, unknown>>(request: string, options = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
 
   beforeAll(async () => {
     system = await startSystem();
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
     agent = await newAgent();
   });
   afterAll(() => system?.stop());
 
   it('is written down here for each route of the document', async () => {
-    const { body } = await admin<OpenApi>('GET /api/openapi.json');
+    const { body } = await system.admin<OpenApi>('GET /api/openapi.json');
     const documented = Object.entries(body.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
@@ -44,7 +40,7 @@ describe('who may use which route', () => {
         case 'admin':
           return { token: system.adminToken, agentId: NOBODY };
         case 'joiner':
-          return { token: joinToken, agentId: NOBODY };
+          return { token: system.joinToken, agentId: NOBODY };
         case 'agent':
           return { token: fresh.token, agentId: fresh.id };
         case 'wrong':
@@ -89,9 +85,9 @@ describe('who may use which route', () => {
   });
 
   it('an agent claims from its own pool only, and for itself only', async () => {
-    const fast = await HandAgent.register(system.url, joinToken, 'fast');
+    const fast = await system.handAgent('fast');
     credentials.push(fast.token);
-    const { body: slow } = await admin('POST /api/queue/jobs', { json: jobOf('slow-work', 'slow') });
+    const { body: slow } = await system.admin('POST /api/queue/jobs', { json: jobOf('slow-work', 'slow') });
     const request = 'POST /api/queue/claim';
     expectProblem(
       await fast.ask(request, { json: { agent_id: fast.id, pool: 'slow' } }),
@@ -99,10 +95,10 @@ describe('who may use which route', () => {
       'no_jobs_available',
     );
     expectProblem(await fast.ask(request, { json: { agent_id: agent.id } }), 403, 'not_your_agent');
-    expect((await admin(`GET /api/queue/jobs/${slow['id'] as string}`)).body).toMatchObject({
+    expect((await system.admin(`GET /api/queue/jobs/${slow['id'] as string}`)).body).toMatchObject({
       status: 'QUEUED',
     });
-    const { body: own } = await admin('POST /api/queue/jobs', { json: jobOf('fast-work', 'fast') });
+    const { body: own } = await system.admin('POST /api/queue/jobs', { json: jobOf('fast-work', 'fast') });
     expect(await fast.claim(10)).toMatchObject({ status: 200, body: { job: { id: own['id'] } } });
   });
 
@@ -120,7 +116,7 @@ describe('who may use which route', () => {
   describe('refusals', () => {
     it('name unknown fields by their path, nested ones too', async () => {
       const job = jobOf('typo');
-      const answer = await admin('POST /api/queue/jobs', {
+      const answer = await system.admin('POST /api/queue/jobs', {
         json: { ...job, nope: 1, spec: { ...job.spec, step: { ...job.spec.step, nope: 1 } } },
       });
       expectProblem(answer, 422, 'invalid_input');
@@ -132,7 +128,7 @@ describe('who may use which route', () => {
 
     it('name wrong values in lists by their place', async () => {
       const job = jobOf('wrong');
-      const answer = await admin('POST /api/queue/jobs', {
+      const answer = await system.admin('POST /api/queue/jobs', {
         json: { ...job, spec: { ...job.spec, artifacts_out: [{ key: 'a', path: 'a' }, { key: 'b' }] } },
       });
       expectProblem(answer, 422, 'invalid_input');
@@ -142,15 +138,16 @@ describe('who may use which route', () => {
     it('cover what is nested deeper than anybody needs', async () => {
       const body = JSON.stringify(jobOf('deep')).replace('["true"]', '['.repeat(50_000) + ']'.repeat(50_000));
       const headers = { 'content-type': 'application/json' };
-      expectProblem(await admin('POST /api/queue/jobs', { body, headers }), 422, 'invalid_input');
+      expectProblem(await system.admin('POST /api/queue/jobs', { body, headers }), 422, 'invalid_input');
     });
 
     it('spare text that no database keeps, which stops no list', async () => {
       for (const name of ['nul\u0000', 'half\ud800'])
-        expect((await admin('POST /api/queue/jobs', { json: jobOf(name, 'odd') })).status).toBe(201);
-      await admin('POST /api/queue/jobs', { json: jobOf('plain', 'odd') });
+        expect((await system.admin('POST /api/queue/jobs', { json: jobOf(name, 'odd') })).status).toBe(201);
+      await system.admin('POST /api/queue/jobs', { json: jobOf('plain', 'odd') });
       await eventually(async () => {
-        const { jobs } = (await admin<{ jobs: { name: string }[] }>('GET /api/queue/jobs?pool=odd')).body;
+        const { jobs } = (await system.admin<{ jobs: { name: string }[] }>('GET /api/queue/jobs?pool=odd'))
+          .body;
         expect(jobs.map(({ name }) => name)).toEqual(['plain', 'half\ufffd', 'nul\ufffd']);
       });
     });
@@ -222,7 +219,7 @@ describe('who may use which route', () => {
         'invalid_pipeline',
       ],
     ])('%s', async (_, request, options, status, code) => {
-      expectProblem(await admin(request, options), status, code);
+      expectProblem(await system.admin(request, options), status, code);
     });
 
     it('a message too large for the transport is too large, not a passing trouble', async () => {
@@ -231,7 +228,7 @@ describe('who may use which route', () => {
       const config = { commands: ['€'.repeat(200_000)], more: '€'.repeat(200_000) };
       const spec = { ...job.spec, env, step: { ...job.spec.step, config } };
       expectProblem(
-        await admin('POST /api/queue/jobs', { json: { ...job, spec } }),
+        await system.admin('POST /api/queue/jobs', { json: { ...job, spec } }),
         413,
         'message_too_large',
       );
@@ -251,7 +248,7 @@ describe('who may use which route', () => {
   });
 
   it('documents the body of each route that takes one', async () => {
-    const { paths, components } = (await admin<OpenApi>('GET /api/openapi.json')).body;
+    const { paths, components } = (await system.admin<OpenApi>('GET /api/openapi.json')).body;
     const bodied = Object.entries(paths).flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([, { requestBody }]) => requestBody)
@@ -297,7 +294,7 @@ describe('who may use which route', () => {
   });
 
   it('documents each header once, and none of its own making', async () => {
-    const { paths } = (await admin<OpenApi>('GET /api/openapi.json')).body;
+    const { paths } = (await system.admin<OpenApi>('GET /api/openapi.json')).body;
     const headersOf = (path: string, method: string) =>
       (paths[path]?.[method]?.parameters ?? []).filter((one) => one.in === 'header').map(({ name }) => name);
     expect(headersOf('/api/artifacts/{execution_id}/{key}', 'put')).toEqual(['x-content-sha256']);
@@ -317,7 +314,8 @@ describe('who may use which route', () => {
     const logs = (await readdir(directory)).filter((name) => /\.log(\.1)?$/.test(name));
     const text = (await Promise.all(logs.map((name) => readFile(join(directory, name), 'utf8')))).join('\n');
     expect(text).toContain('"ready":true');
-    for (const secret of [system.adminToken, joinToken, ...credentials]) expect(text).not.toContain(secret);
+    for (const secret of [system.adminToken, system.joinToken, ...credentials])
+      expect(text).not.toContain(secret);
   });
 });
 

@@ -6,7 +6,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, type Ask } from './client.js';
 import { openEvents, readUntil } from './event-stream.js';
 
 const MIB = 1024 * 1024;
@@ -19,12 +18,9 @@ describe('artifacts and events over HTTP', () => {
   });
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
-
   describe('an artifact', () => {
     const put = (address: string, bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
-      admin<ArtifactView>(`PUT /api/artifacts/${address}`, {
+      system.admin<ArtifactView>(`PUT /api/artifacts/${address}`, {
         body: bytes,
         headers: {
           'content-type': 'application/octet-stream',
@@ -66,7 +62,7 @@ describe('artifacts and events over HTTP', () => {
         'content-disposition': 'attachment',
       });
       await eventually(async () =>
-        expect((await admin('GET /api/artifacts/e1')).body).toMatchObject({
+        expect((await system.admin('GET /api/artifacts/e1')).body).toMatchObject({
           artifacts: [view],
           total: 1,
           next_cursor: null,
@@ -130,7 +126,7 @@ describe('artifacts and events over HTTP', () => {
     it('may have no byte and no type', async () => {
       const empty = new Uint8Array();
       const headers = { 'x-content-sha256': sha256(empty) };
-      expect(await admin('PUT /api/artifacts/e6/empty', { headers })).toMatchObject({
+      expect(await system.admin('PUT /api/artifacts/e6/empty', { headers })).toMatchObject({
         status: 200,
         body: { size: 0 },
       });
@@ -159,7 +155,7 @@ describe('artifacts and events over HTTP', () => {
         const bytes = new Uint8Array(Buffer.from('x'));
         expect((await put(`${execution}/key`, bytes)).status).toBe(422);
         expect((await get(`${execution}/key`)).response.status).toBe(422);
-        expect((await admin(`GET /api/artifacts/${execution}`)).status).toBe(422);
+        expect((await system.admin(`GET /api/artifacts/${execution}`)).status).toBe(422);
       },
     );
 
@@ -170,9 +166,9 @@ describe('artifacts and events over HTTP', () => {
     it('is gone after DELETE, and its address is free', async () => {
       const bytes = new Uint8Array(randomBytes(100));
       await put('e9/gone', bytes);
-      expect((await admin('DELETE /api/artifacts/e9/gone')).status).toBe(200);
+      expect((await system.admin('DELETE /api/artifacts/e9/gone')).status).toBe(200);
       expect((await get('e9/gone')).response.status).toBe(404);
-      expect(await admin('DELETE /api/artifacts/e9/gone')).toMatchObject({
+      expect(await system.admin('DELETE /api/artifacts/e9/gone')).toMatchObject({
         status: 404,
         body: { code: 'artifact_not_found' },
       });
@@ -196,7 +192,7 @@ describe('artifacts and events over HTTP', () => {
         50,
       );
       try {
-        const answer = await admin('PUT /api/artifacts/e10/large', {
+        const answer = await system.admin('PUT /api/artifacts/e10/large', {
           body,
           headers: { 'content-type': 'application/octet-stream', 'x-content-sha256': digest },
         });
@@ -212,7 +208,7 @@ describe('artifacts and events over HTTP', () => {
     const definition = (name: string) =>
       `name: ${name}\nsteps: [{ name: a, type: step.gate, config: { type: automatic, conditions: ["true"] } }]`;
     const run = async () => {
-      const { status, body } = await admin<RunView>('POST /api/pipelines/live/runs', { json: {} });
+      const { status, body } = await system.admin<RunView>('POST /api/pipelines/live/runs', { json: {} });
       expect(status).toBe(201);
       return body.id;
     };
@@ -220,7 +216,7 @@ describe('artifacts and events over HTTP', () => {
       openEvents<PublicEvent>(`${system.url}/api/dashboard/events${query}`, system.adminToken, lastEventId);
 
     beforeAll(async () => {
-      await admin('PUT /api/pipelines/live', { json: { definition: definition('live') } });
+      await system.admin('PUT /api/pipelines/live', { json: { definition: definition('live') } });
     });
 
     it('tell the story of a run, and of that run only where asked', async () => {
@@ -270,7 +266,9 @@ describe('artifacts and events over HTTP', () => {
 
   it('is ready while every server answers, and names the one that does not', async () => {
     const ready = () =>
-      admin<{ services: Record<string, { status: string; dependencies: object }> }>('GET /health/ready');
+      system.admin<{ services: Record<string, { status: string; dependencies: object }> }>(
+        'GET /health/ready',
+      );
     const up = { nats: 'up', event_store: 'up', postgres: 'up' };
     const healthy = { status: 'healthy', dependencies: up };
     expect(await ready()).toMatchObject({
@@ -291,12 +289,12 @@ describe('artifacts and events over HTTP', () => {
         },
       }),
     );
-    expect((await admin('GET /health')).status).toBe(200);
-    const refused = await admin('GET /api/runs/1');
+    expect((await system.admin('GET /health')).status).toBe(200);
+    const refused = await system.admin('GET /api/runs/1');
     expect(refused).toMatchObject({ status: 503, body: { code: 'event_store_unavailable' } });
     await eventStore.restart();
     await eventually(async () => expect((await ready()).status).toBe(200), 20_000);
-    expect((await admin('GET /api/runs/1')).status).toBe(404);
+    expect((await system.admin('GET /api/runs/1')).status).toBe(404);
   });
 });
 

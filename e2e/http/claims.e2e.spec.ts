@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEFAULT_ORG, partitionClaim, type JobView } from '@hybrid/contracts';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, nextMessage } from './client.js';
+import { jobOf, nextMessage, type HandAgent } from './client.js';
 
 const POOLS = Array.from({ length: 16 }, (_, n) => `pool-${n}`);
 /** A slice of the wait at the dead replica, its grace, and the time until the other one serves its pools; twice. */
@@ -15,14 +13,12 @@ describe('claims at two replicas of the queue', () => {
 
   beforeAll(async () => {
     system = await startSystem({ separate: true });
-    const joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
-    agents = await Promise.all(POOLS.map((pool) => HandAgent.register(system.url, joinToken, pool)));
+    agents = await Promise.all(POOLS.map((pool) => system.handAgent(pool)));
   }, 120_000);
   afterAll(() => system?.stop());
 
   const enqueue = async (pool: string): Promise<string> => {
-    const { status, body } = await ask<JobView>(system.url, 'POST /api/queue/jobs', {
-      token: system.adminToken,
+    const { status, body } = await system.admin<JobView>('POST /api/queue/jobs', {
       json: jobOf(`job-of-${pool}`, pool),
     });
     expect(status).toBe(201);

@@ -2,10 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { DashboardJob } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, type Ask } from './client.js';
+import { jobOf } from './client.js';
 
 const FIELDS = [
   ...[
@@ -25,25 +23,20 @@ const FIELDS = [
 
 describe('jobs of the dashboard', () => {
   let system: System;
-  let joinToken: string;
 
   beforeAll(async () => {
     system = await startSystem();
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
   });
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
   const create = async (json: object, headers: Record<string, string> = {}): Promise<DashboardJob> => {
-    const { status, body } = await admin<DashboardJob>('POST /api/dashboard/jobs', { json, headers });
+    const { status, body } = await system.admin<DashboardJob>('POST /api/dashboard/jobs', { json, headers });
     expect(status).toBe(201);
     return body;
   };
-  const agentOf = (pool: string) => HandAgent.register(system.url, joinToken, pool);
   const listed = (query: string) =>
     eventually(async () => {
-      const { body } = await admin<{ jobs: DashboardJob[]; total: number }>(
+      const { body } = await system.admin<{ jobs: DashboardJob[]; total: number }>(
         `GET /api/dashboard/jobs${query}`,
       );
       expect(body.total).toBe(1);
@@ -51,7 +44,7 @@ describe('jobs of the dashboard', () => {
     });
 
   it('goes through its life under the same names', async () => {
-    const agent = await agentOf('life');
+    const agent = await system.handAgent('life');
     const job = jobOf('life', 'life', { priority: 'HIGH', max_attempts: 1 });
     const spec = { ...job.spec, source: { repository: '/demo', ref: 'main' } };
     const made = await create({ ...job, spec });
@@ -63,7 +56,7 @@ describe('jobs of the dashboard', () => {
     expect(running).toMatchObject({ job_id: made.job_id, status: 'RUNNING', agent_id: agent.id });
     await agent.finish(claimed, 3, { error_message: 'no' });
     const path = `/api/dashboard/jobs/${made.job_id}`;
-    expect(await admin(`GET ${path}`)).toMatchObject({
+    expect(await system.admin(`GET ${path}`)).toMatchObject({
       status: 200,
       body: {
         status: 'DEAD_LETTERED',
@@ -73,18 +66,27 @@ describe('jobs of the dashboard', () => {
       },
     });
     expect(await listed('?pool=life&status=DEAD_LETTERED')).toMatchObject({ job_id: made.job_id });
-    expect(await admin(`POST ${path}/retry`)).toMatchObject({ status: 200, body: { status: 'QUEUED' } });
-    expect(await admin(`PATCH ${path}`, { json: { priority: 'LOW' } })).toMatchObject({
+    expect(await system.admin(`POST ${path}/retry`)).toMatchObject({
+      status: 200,
+      body: { status: 'QUEUED' },
+    });
+    expect(await system.admin(`PATCH ${path}`, { json: { priority: 'LOW' } })).toMatchObject({
       status: 200,
       body: { priority: 'LOW' },
     });
-    expect(await admin(`POST ${path}/cancel`)).toMatchObject({ status: 200, body: { status: 'CANCELLED' } });
-    expect(await admin(`POST ${path}/cancel`)).toMatchObject({ status: 200, body: { status: 'CANCELLED' } });
+    expect(await system.admin(`POST ${path}/cancel`)).toMatchObject({
+      status: 200,
+      body: { status: 'CANCELLED' },
+    });
+    expect(await system.admin(`POST ${path}/cancel`)).toMatchObject({
+      status: 200,
+      body: { status: 'CANCELLED' },
+    });
   });
 
   it('is cancelled by its status, which can be set to nothing else', async () => {
     const { job_id } = await create(jobOf('status', 'status'));
-    const change = (json: object) => admin(`PATCH /api/dashboard/jobs/${job_id}`, { json });
+    const change = (json: object) => system.admin(`PATCH /api/dashboard/jobs/${job_id}`, { json });
     expect(await change({ status: 'COMPLETED' })).toMatchObject({
       status: 422,
       body: { errors: [{ path: 'status' }] },
@@ -100,11 +102,11 @@ describe('jobs of the dashboard', () => {
   });
 
   it('is completed by hand', async () => {
-    const agent = await agentOf('hand');
+    const agent = await system.handAgent('hand');
     const { job_id } = await create(jobOf('hand', 'hand'));
     await agent.take();
     expect(
-      await admin(`PATCH /api/dashboard/jobs/${job_id}/complete`, { json: { exit_code: 0 } }),
+      await system.admin(`PATCH /api/dashboard/jobs/${job_id}/complete`, { json: { exit_code: 0 } }),
     ).toMatchObject({
       status: 200,
       body: { status: 'COMPLETED', exit_code: 0 },
@@ -115,8 +117,10 @@ describe('jobs of the dashboard', () => {
     const headers = { 'idempotency-key': randomUUID() };
     const first = await create(jobOf('once', 'once'), headers);
     expect((await create(jobOf('once', 'once'), headers)).job_id).toBe(first.job_id);
-    expect((await admin(`GET /api/queue/jobs/${first.job_id}`)).body).toMatchObject({ id: first.job_id });
-    expect(await admin('GET /api/dashboard/jobs/running?status=FAILED')).toMatchObject({
+    expect((await system.admin(`GET /api/queue/jobs/${first.job_id}`)).body).toMatchObject({
+      id: first.job_id,
+    });
+    expect(await system.admin('GET /api/dashboard/jobs/running?status=FAILED')).toMatchObject({
       status: 422,
       body: { errors: [{ path: 'status' }] },
     });

@@ -1,26 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, jobOf, type Ask } from './client.js';
+import { ask, jobOf } from './client.js';
 
 const ROUNDS = 20;
 const sha256 = createHash('sha256').update('content').digest('hex');
 
 describe('reads after commands', () => {
   let system: System;
-  let joinToken: string;
 
   beforeAll(async () => {
     // Two queues, of which one projects: the other must find out in PostgreSQL.
     system = await startSystem({ separate: true });
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
   });
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
   const after = (position: string | null) => ({ headers: { 'x-event-position': position ?? '' } });
   const definition = (name: string) =>
     `name: ${name}\nsteps:\n  - { name: hello, type: step.shell_exec, config: { commands: ['true'] } }\n`;
@@ -28,17 +22,17 @@ describe('reads after commands', () => {
   it('find in every list what was just created', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const name = `fresh-${round}`;
-      const job = await admin('POST /api/queue/jobs', { json: jobOf(name, name) });
+      const job = await system.admin('POST /api/queue/jobs', { json: jobOf(name, name) });
       const agent = await ask(system.url, 'POST /api/agents/register', {
-        token: joinToken,
+        token: system.joinToken,
         json: { name, pool: name },
       });
-      const pipeline = await admin('POST /api/pipelines', { json: { definition: definition(name) } });
-      const artifact = await admin(`PUT /api/artifacts/${name}/file`, {
+      const pipeline = await system.admin('POST /api/pipelines', { json: { definition: definition(name) } });
+      const artifact = await system.admin(`PUT /api/artifacts/${name}/file`, {
         body: 'content',
         headers: { 'content-type': 'text/plain', 'x-content-sha256': sha256 },
       });
-      const run = await admin(`POST /api/pipelines/${name}/runs`, { json: {} });
+      const run = await system.admin(`POST /api/pipelines/${name}/runs`, { json: {} });
       const created = [job, agent, pipeline, artifact, run];
       expect(created.map(({ status }) => Math.floor(status / 100))).toEqual(created.map(() => 2));
       const positions = created.map(({ headers }) => headers.get('x-event-position'));
@@ -51,7 +45,7 @@ describe('reads after commands', () => {
           `/api/artifacts/${name}`,
           `/api/runs?pipeline=${name}`,
         ].map((path, index) =>
-          admin<Record<string, unknown>>(`GET ${path}`, after(positions[index] ?? null)),
+          system.admin<Record<string, unknown>>(`GET ${path}`, after(positions[index] ?? null)),
         ),
       );
       expect(lists.map(({ status, body }) => [status, body['total']])).toEqual([
@@ -65,19 +59,24 @@ describe('reads after commands', () => {
   });
 
   it('hold also what stands in another service’s streams, without waiting for one of the list’s own', async () => {
-    const { headers } = await admin('POST /api/pipelines', { json: { definition: definition('elsewhere') } });
+    const { headers } = await system.admin('POST /api/pipelines', {
+      json: { definition: definition('elsewhere') },
+    });
     const begun = performance.now();
-    const { status } = await admin('GET /api/queue/jobs', after(headers.get('x-event-position')));
+    const { status } = await system.admin('GET /api/queue/jobs', after(headers.get('x-event-position')));
     expect(status).toBe(200);
     expect(performance.now() - begun).toBeLessThan(3_000);
   });
 
   it('count in the statistics what was just queued and cancelled', async () => {
     const figures = async (position: string | null) =>
-      (await admin<{ queued: number; cancelled: number }>('GET /api/queue/stats', after(position))).body;
-    const first = await admin<{ id: string }>('POST /api/queue/jobs', { json: jobOf('counted', 'counted') });
+      (await system.admin<{ queued: number; cancelled: number }>('GET /api/queue/stats', after(position)))
+        .body;
+    const first = await system.admin<{ id: string }>('POST /api/queue/jobs', {
+      json: jobOf('counted', 'counted'),
+    });
     const before = await figures(first.headers.get('x-event-position'));
-    const cancelled = await admin(`DELETE /api/queue/jobs/${first.body.id}`);
+    const cancelled = await system.admin(`DELETE /api/queue/jobs/${first.body.id}`);
     const now = await figures(cancelled.headers.get('x-event-position'));
     expect([now.queued - before.queued, now.cancelled - before.cancelled]).toEqual([-1, 1]);
   });
@@ -85,8 +84,8 @@ describe('reads after commands', () => {
   it('have no position to go by where the command found its work done', async () => {
     const headers = { 'idempotency-key': randomUUID() };
     const [first, again] = [
-      await admin('POST /api/queue/jobs', { json: jobOf('twice', 'twice'), headers }),
-      await admin('POST /api/queue/jobs', { json: jobOf('twice', 'twice'), headers }),
+      await system.admin('POST /api/queue/jobs', { json: jobOf('twice', 'twice'), headers }),
+      await system.admin('POST /api/queue/jobs', { json: jobOf('twice', 'twice'), headers }),
     ];
     expect(again.body).toEqual(first.body);
     expect(first.headers.get('x-event-position')).toMatch(/^\d+$/);
@@ -94,11 +93,11 @@ describe('reads after commands', () => {
   });
 
   it('are refused when the position does not come in time, and when it is none', async () => {
-    const { headers } = await admin('POST /api/queue/jobs', { json: jobOf('late', 'late') });
+    const { headers } = await system.admin('POST /api/queue/jobs', { json: jobOf('late', 'late') });
     const never = String(BigInt(headers.get('x-event-position') ?? 0) + 10n ** 12n);
     const [behind, single] = await Promise.all([
-      admin('GET /api/queue/jobs', after(never)),
-      admin(`GET /api/runs/${randomUUID()}`, after(never)),
+      system.admin('GET /api/queue/jobs', after(never)),
+      system.admin(`GET /api/runs/${randomUUID()}`, after(never)),
     ]);
     expect(behind).toMatchObject({ status: 503, body: { code: 'read_model_behind' } });
     expect(behind.headers.get('retry-after')).toBe('1');
@@ -108,7 +107,7 @@ describe('reads after commands', () => {
     );
     // Its stream says whether there is such a run: nothing to wait for.
     expect(single.status).toBe(404);
-    expect(await admin('GET /api/queue/jobs', after('soon'))).toMatchObject({
+    expect(await system.admin('GET /api/queue/jobs', after('soon'))).toMatchObject({
       status: 422,
       body: { code: 'invalid_input', errors: [{ path: 'X-Event-Position' }] },
     });

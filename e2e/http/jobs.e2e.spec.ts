@@ -1,13 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobExplanation, JobView, QueueStats, QueueVerification, RequeuedJobs } from '@hybrid/contracts';
-import { bundleOf } from '@hybrid/servers';
 import { eventually } from '@hybrid/testing';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, leaseOf, type Ask } from './client.js';
+import { jobOf, leaseOf, type HandAgent } from './client.js';
 import { openEvents, readUntil } from './event-stream.js';
 
 interface Batch {
@@ -23,22 +19,17 @@ interface Batch {
 
 describe('jobs over HTTP', () => {
   let system: System;
-  let joinToken: string;
 
   beforeAll(async () => {
     system = await startSystem();
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
   });
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
   const enqueue = async (json: object): Promise<JobView> => {
-    const { status, body } = await admin<JobView>('POST /api/queue/jobs', { json });
+    const { status, body } = await system.admin<JobView>('POST /api/queue/jobs', { json });
     expect({ status, body }).toMatchObject({ status: 201 });
     return body;
   };
-  const agentOf = (pool: string) => HandAgent.register(system.url, joinToken, pool);
   /** A job that its only attempt has failed. */
   const deadLetter = async (agent: HandAgent, name: string): Promise<JobView> => {
     const job = await enqueue(jobOf(name, agent.pool, { max_attempts: 1 }));
@@ -48,13 +39,6 @@ describe('jobs over HTTP', () => {
     });
     return job;
   };
-  const cli = (...args: string[]) =>
-    new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-      const env = { PATH: process.env['PATH'], HYBRID_URL: system.url, HYBRID_TOKEN: system.adminToken };
-      const child = execFile(process.execPath, [bundleOf('cli'), ...args], { env }, (_, stdout, stderr) =>
-        done({ code: child.exitCode ?? -1, stdout, stderr }),
-      );
-    });
 
   describe('a batch', () => {
     it('takes a thousand at once, each by itself, and again under the same key', async () => {
@@ -63,7 +47,7 @@ describe('jobs over HTTP', () => {
       jobs[500] = { pool: 'batch' };
       const headers = { 'idempotency-key': randomUUID() };
       const send = async () => {
-        const { status, body } = await admin<Batch>('POST /api/queue/jobs/batch', {
+        const { status, body } = await system.admin<Batch>('POST /api/queue/jobs/batch', {
           json: { jobs },
           headers,
         });
@@ -84,13 +68,15 @@ describe('jobs over HTTP', () => {
         error: { code: 'idempotency_key_reused' },
       });
       await eventually(async () =>
-        expect((await admin('GET /api/queue/jobs?pool=batch&limit=1')).body).toMatchObject({ total: 998 }),
+        expect((await system.admin('GET /api/queue/jobs?pool=batch&limit=1')).body).toMatchObject({
+          total: 998,
+        }),
       );
     });
   });
 
   it('a claim of several gets them by priority, first come first', async () => {
-    const agent = await agentOf('several');
+    const agent = await system.handAgent('several');
     const ids: Record<string, string> = {};
     for (const [name, priority] of [
       ['low', 'LOW'],
@@ -106,11 +92,11 @@ describe('jobs over HTTP', () => {
   });
 
   it('a raised priority goes first; a finished job has none to change', async () => {
-    const agent = await agentOf('raised');
+    const agent = await system.handAgent('raised');
     await enqueue(jobOf('before', 'raised'));
     const job = await enqueue(jobOf('raised', 'raised'));
     const priority = (value: string) =>
-      admin(`PATCH /api/queue/jobs/${job.id}/priority`, { json: { priority: value } });
+      system.admin(`PATCH /api/queue/jobs/${job.id}/priority`, { json: { priority: value } });
     expect(await priority('HIGH')).toMatchObject({ status: 200, body: { priority: 'HIGH' } });
     const taken = await agent.take();
     expect(taken.id).toBe(job.id);
@@ -120,7 +106,7 @@ describe('jobs over HTTP', () => {
   });
 
   it('a running job reports how far it is; handed back, it is queued at once and loses no attempt', async () => {
-    const [agent, other] = [await agentOf('progress'), await agentOf('progress')];
+    const [agent, other] = [await system.handAgent('progress'), await system.handAgent('progress')];
     const { id } = await enqueue(jobOf('slow', 'progress', { max_attempts: 1 }));
     const job = await agent.take();
     const path = `/api/queue/jobs/${id}`;
@@ -146,11 +132,11 @@ describe('jobs over HTTP', () => {
   });
 
   it('a job is closed by hand, and its agent has lost it', async () => {
-    const agent = await agentOf('closed');
+    const agent = await system.handAgent('closed');
     const { id } = await enqueue(jobOf('closed', 'closed'));
     const job = await agent.take();
     const json = { exit_code: 3, error_message: 'it hangs' };
-    expect(await admin(`POST /api/queue/jobs/${id}/close`, { json })).toMatchObject({
+    expect(await system.admin(`POST /api/queue/jobs/${id}/close`, { json })).toMatchObject({
       status: 200,
       body: { status: 'FAILED', ...json },
     });
@@ -158,7 +144,7 @@ describe('jobs over HTTP', () => {
   });
 
   it('dead letters are queued again, one by one or those that fit', async () => {
-    const [agent, other] = [await agentOf('dead'), await agentOf('dead-too')];
+    const [agent, other] = [await system.handAgent('dead'), await system.handAgent('dead-too')];
     const dead = [
       await deadLetter(agent, 'one'),
       await deadLetter(agent, 'two'),
@@ -166,47 +152,50 @@ describe('jobs over HTTP', () => {
     ];
     const apart = await deadLetter(other, 'apart');
     await eventually(async () =>
-      expect((await admin('GET /api/queue/jobs?pool=dead&status=DEAD_LETTERED')).body).toMatchObject({
+      expect((await system.admin('GET /api/queue/jobs?pool=dead&status=DEAD_LETTERED')).body).toMatchObject({
         total: 3,
       }),
     );
-    const requeue = (json: object) => admin<RequeuedJobs>('POST /api/queue/jobs/requeue', { json });
+    const requeue = (json: object) => system.admin<RequeuedJobs>('POST /api/queue/jobs/requeue', { json });
     const first = await requeue({ pool: 'dead', limit: 2 });
     expect(first).toMatchObject({ status: 200, body: { requeued: 2, remaining: 1 } });
     expect(new Set(first.body.job_ids)).toEqual(new Set(dead.slice(0, 2).map(({ id }) => id)));
     await eventually(async () =>
-      expect((await admin('GET /api/queue/jobs?pool=dead&status=DEAD_LETTERED')).body).toMatchObject({
+      expect((await system.admin('GET /api/queue/jobs?pool=dead&status=DEAD_LETTERED')).body).toMatchObject({
         total: 1,
       }),
     );
-    expect(await cli('job', 'requeue', '--dead-letters', '--pool', 'dead')).toMatchObject({
+    expect(await system.cli('job', 'requeue', '--dead-letters', '--pool', 'dead')).toMatchObject({
       code: 0,
       stdout: '1 jobs are queued again\n',
     });
-    expect((await admin(`GET /api/queue/jobs/${apart.id}`)).body).toMatchObject({ status: 'DEAD_LETTERED' });
-    expect((await cli('job', 'requeue', apart.id)).stdout).toBe(`job ${apart.id} is QUEUED\n`);
+    expect((await system.admin(`GET /api/queue/jobs/${apart.id}`)).body).toMatchObject({
+      status: 'DEAD_LETTERED',
+    });
+    expect((await system.cli('job', 'requeue', apart.id)).stdout).toBe(`job ${apart.id} is QUEUED\n`);
   });
 
   it('figures are those of the window that was asked for', async () => {
-    const agent = await agentOf('figures');
+    const agent = await system.handAgent('figures');
     await deadLetter(agent, 'figures');
     await eventually(async () => {
-      const { body } = await admin<QueueStats>('GET /api/queue/stats?window=5m');
+      const { body } = await system.admin<QueueStats>('GET /api/queue/stats?window=5m');
       expect(body).toMatchObject({ window: '5m', failure_rate: expect.any(Number) as unknown });
       expect(body.pools['figures']).toMatchObject({
         dead_lettered: 1,
         windows: { '5m': { ended: 1, failure_rate: 1 }, '24h': { ended: 1 } },
       });
     });
-    expect((await cli('queue', 'stats')).stdout).toMatch(/^figures +0 +0 +0 +0 +0 +1 /m);
+    expect((await system.cli('queue', 'stats')).stdout).toMatch(/^figures +0 +0 +0 +0 +0 +1 /m);
   });
 
   it('a job says why it waits, and what it waited for', async () => {
     const job = await enqueue(jobOf('lonely', 'lonely', { labels: { gpu: 'yes' } }));
-    const explain = async () => (await admin<JobExplanation>(`GET /api/queue/jobs/${job.id}/explain`)).body;
+    const explain = async () =>
+      (await system.admin<JobExplanation>(`GET /api/queue/jobs/${job.id}/explain`)).body;
     expect(await explain()).toMatchObject({ status: 'QUEUED', reasons: [{ code: 'no_agent_in_pool' }] });
-    expect((await cli('job', 'explain', job.id)).stdout).toMatch(/^ {2}1\. .*\(no_agent_in_pool\)$/m);
-    await agentOf('lonely');
+    expect((await system.cli('job', 'explain', job.id)).stdout).toMatch(/^ {2}1\. .*\(no_agent_in_pool\)$/m);
+    await system.handAgent('lonely');
     await eventually(async () => expect((await explain()).reasons[0]?.code).toBe('no_agent_fits'));
   });
 
@@ -217,7 +206,7 @@ describe('jobs over HTTP', () => {
     );
     expect(events.at(-1)).toMatchObject({ event: 'result', data: { divergences: [], divergences_total: 0 } });
     expect((events.at(-1)?.data as QueueVerification).claims).toBeGreaterThan(5);
-    const { code, stdout } = await cli('queue', 'verify');
+    const { code, stdout } = await system.cli('queue', 'verify');
     expect(stdout).toContain('every claim is what the scheduler decides, and no job was lost\n');
     expect(code).toBe(0);
   });

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ProjectionView } from '@hybrid/contracts';
-import { bundleOf } from '@hybrid/servers';
 import { eventually } from '@hybrid/testing';
-import { execFile } from 'node:child_process';
 import { startSystem, type System } from '../system.js';
-import { ask, jobOf, type Ask } from './client.js';
+import { jobOf } from './client.js';
 
 interface Projections {
   projections: ProjectionView[];
@@ -20,21 +18,10 @@ describe('read models, operated', () => {
   }, 120_000);
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
-  const list = async () => (await admin<Projections>('GET /api/operations/projections')).body;
+  const list = async () => (await system.admin<Projections>('GET /api/operations/projections')).body;
   const find = async (service: string, name: string) =>
     (await list()).projections.find((one) => one.service === service && one.name === name);
-  const cli = (...args: string[]) =>
-    new Promise<{ code: number; stdout: string; stderr: string }>((done) => {
-      const child = execFile(
-        process.execPath,
-        [bundleOf('cli'), ...args],
-        { env: { PATH: process.env['PATH'], HYBRID_URL: system.url, HYBRID_TOKEN: system.adminToken } },
-        (_, stdout, stderr) => done({ code: child.exitCode ?? -1, stdout, stderr }),
-      );
-    });
-  const jobs = async () => (await admin<{ total: number }>('GET /api/queue/jobs')).body.total;
+  const jobs = async () => (await system.admin<{ total: number }>('GET /api/queue/jobs')).body.total;
 
   it('are listed, those of every service', async () => {
     await eventually(async () => {
@@ -57,21 +44,21 @@ describe('read models, operated', () => {
   });
 
   it('are rebuilt by the command line while jobs come in, and no list is ever short', async () => {
-    for (let n = 0; n < 30; n++) await admin('POST /api/queue/jobs', { json: jobOf(`before-${n}`) });
+    for (let n = 0; n < 30; n++) await system.admin('POST /api/queue/jobs', { json: jobOf(`before-${n}`) });
     await eventually(async () => expect(await jobs()).toBe(30));
     let enqueued = 30;
     let rebuilding = true;
     const totals: number[] = [];
     const writer = (async () => {
       while (rebuilding) {
-        await admin('POST /api/queue/jobs', { json: jobOf(`during-${enqueued}`) });
+        await system.admin('POST /api/queue/jobs', { json: jobOf(`during-${enqueued}`) });
         enqueued++;
       }
     })();
     const reader = (async () => {
       while (rebuilding) totals.push(await jobs());
     })();
-    const { code, stdout, stderr } = await cli('projection', 'rebuild', 'queue.jobs');
+    const { code, stdout, stderr } = await system.cli('projection', 'rebuild', 'queue.jobs');
     rebuilding = false;
     await Promise.all([writer, reader]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/100 %\n$/) });
@@ -82,23 +69,23 @@ describe('read models, operated', () => {
   });
 
   it('are rebuilt and replayed over HTTP, and unknown ones are not', async () => {
-    const rebuilt = await admin('POST /api/operations/projections/pipelines/runs/rebuild');
+    const rebuilt = await system.admin('POST /api/operations/projections/pipelines/runs/rebuild');
     expect(rebuilt).toMatchObject({
       status: 202,
       body: { service: 'pipelines', name: 'runs', rebuild: { status: 'RUNNING' } },
     });
-    const replayed = await admin('POST /api/operations/projections/queue/jobs/replay');
+    const replayed = await system.admin('POST /api/operations/projections/queue/jobs/replay');
     expect(replayed).toMatchObject({ status: 200, body: { replayed_events: 0, parked_events: 0 } });
-    const unknown = await admin('POST /api/operations/projections/queue/none/rebuild');
+    const unknown = await system.admin('POST /api/operations/projections/queue/none/rebuild');
     expect(unknown).toMatchObject({ status: 404, body: { code: 'projection_unknown' } });
-    const nobody = await admin('POST /api/operations/projections/nobody/jobs/replay');
+    const nobody = await system.admin('POST /api/operations/projections/nobody/jobs/replay');
     expect(nobody).toMatchObject({ status: 404, body: { code: 'service_unknown' } });
   });
 
   it('of a service that does not answer are shown as such', async () => {
     await system.processes.get('registry')!.process.kill();
     await eventually(async () => expect((await list()).services['registry']).toBe('unreachable'));
-    const { code, stdout, stderr } = await cli('projection', 'list');
+    const { code, stdout, stderr } = await system.cli('projection', 'list');
     expect(code).toBe(3);
     expect(stdout).toMatch(/^queue\.jobs +LIVE +\d+ +\d+ +none +0 +done$/m);
     expect(stderr).toBe('registry: unreachable\n');

@@ -8,10 +8,8 @@ import {
 } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, leaseOf, line, nextMessage, type Answer, type Ask } from './client.js';
+import { ask, jobOf, leaseOf, line, nextMessage, type Answer } from './client.js';
 import { openEvents, readUntil } from './event-stream.js';
 
 interface Page {
@@ -27,25 +25,20 @@ interface Lines {
 
 describe('the queue over HTTP', () => {
   let system: System;
-  let joinToken: string;
 
   beforeAll(async () => {
     system = await startSystem();
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
   });
   afterAll(() => system?.stop());
 
-  const admin = <T = Record<string, unknown>>(request: string, options: Ask = {}) =>
-    ask<T>(system.url, request, { token: system.adminToken, ...options });
   const enqueue = async (json: object, headers: Record<string, string> = {}): Promise<JobView> => {
-    const { status, body } = await admin<JobView>('POST /api/queue/jobs', { json, headers });
+    const { status, body } = await system.admin<JobView>('POST /api/queue/jobs', { json, headers });
     expect(status).toBe(201);
     return body;
   };
-  const agentOf = (pool: string) => HandAgent.register(system.url, joinToken, pool);
   const listed = (pool: string, count: number) =>
     eventually(async () => {
-      const { body } = await admin<Page>(`GET /api/queue/jobs?pool=${pool}`);
+      const { body } = await system.admin<Page>(`GET /api/queue/jobs?pool=${pool}`);
       expect(body.total).toBe(count);
       return body.jobs;
     });
@@ -63,7 +56,7 @@ describe('the queue over HTTP', () => {
       let cursor: string | null = null;
       do {
         const after: string = cursor ? `&cursor=${cursor}` : '';
-        const { body }: Answer<Page> = await admin<Page>(
+        const { body }: Answer<Page> = await system.admin<Page>(
           `GET /api/queue/jobs?pool=list&limit=${limit}${after}`,
         );
         expect(body.total).toBe(COUNT);
@@ -78,7 +71,7 @@ describe('the queue over HTTP', () => {
     it.each(['limit=0', 'limit=201', 'limit=ten', 'limit=1.5', 'status=LOST', 'nope=1'])(
       'refuse ?%s',
       async (query) => {
-        expect(await admin(`GET /api/queue/jobs?${query}`)).toMatchObject({
+        expect(await system.admin(`GET /api/queue/jobs?${query}`)).toMatchObject({
           status: 422,
           body: {
             code: 'invalid_input',
@@ -95,7 +88,7 @@ describe('the queue over HTTP', () => {
       Buffer.from('[1]').toString('base64url'),
       Buffer.from('["2026-01-01",{}]').toString('base64url'),
     ])('refuse the cursor %s', async (cursor) => {
-      expect(await admin(`GET /api/queue/jobs?cursor=${cursor}`)).toMatchObject({
+      expect(await system.admin(`GET /api/queue/jobs?cursor=${cursor}`)).toMatchObject({
         status: 422,
         body: { code: 'invalid_cursor' },
       });
@@ -116,16 +109,16 @@ describe('the queue over HTTP', () => {
     it('is refused with another body', async () => {
       const headers = { 'idempotency-key': randomUUID() };
       await enqueue(jobOf('this', 'reuse'), headers);
-      const other = await admin('POST /api/queue/jobs', { json: jobOf('that', 'reuse'), headers });
+      const other = await system.admin('POST /api/queue/jobs', { json: jobOf('that', 'reuse'), headers });
       expect(other).toMatchObject({ status: 409, body: { code: 'idempotency_key_reused' } });
     });
 
     it('starts one run, and is refused for another', async () => {
       const definition =
         'name: keyed\nsteps: [{ name: a, type: step.gate, config: { type: automatic, conditions: ["true"] } }]';
-      await admin('PUT /api/pipelines/keyed', { json: { definition } });
+      await system.admin('PUT /api/pipelines/keyed', { json: { definition } });
       const headers = { 'idempotency-key': randomUUID() };
-      const start = (json: object) => admin('POST /api/pipelines/keyed/runs', { json, headers });
+      const start = (json: object) => system.admin('POST /api/pipelines/keyed/runs', { json, headers });
       const first = await start({});
       expect(first.status).toBe(201);
       expect((await start({})).body['id']).toBe(first.body['id']);
@@ -139,7 +132,7 @@ describe('the queue over HTTP', () => {
       const headers = { 'idempotency-key': randomUUID() };
       const register = () =>
         ask<{ agent_id: string; credential: string }>(system.url, 'POST /api/agents/register', {
-          token: joinToken,
+          token: system.joinToken,
           json: { name: 'twice', pool: 'twice' },
           headers,
         });
@@ -150,22 +143,22 @@ describe('the queue over HTTP', () => {
       expect((await ask(system.url, own, { token: first.body.credential })).status).toBe(401);
       expect((await ask(system.url, own, { token: second.body.credential })).status).toBe(200);
       await eventually(async () =>
-        expect((await admin('GET /api/agents?pool=twice')).body).toMatchObject({ total: 1 }),
+        expect((await system.admin('GET /api/agents?pool=twice')).body).toMatchObject({ total: 1 }),
       );
     });
   });
 
   describe('a claim', () => {
     it('says after its wait that nothing came', async () => {
-      const agent = await agentOf('empty');
+      const agent = await system.handAgent('empty');
       const start = performance.now();
       expect(await agent.claim(1)).toMatchObject({ status: 404, body: { code: 'no_jobs_available' } });
       expect(performance.now() - start).toBeGreaterThanOrEqual(1_000);
     });
 
     it('gets a job that comes while it waits; the job goes to its end; the figures follow', async () => {
-      const agent = await agentOf('wait');
-      const before = (await admin('GET /api/queue/stats')).body as Record<string, number>;
+      const agent = await system.handAgent('wait');
+      const before = (await system.admin('GET /api/queue/stats')).body as Record<string, number>;
       const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'wait').subject);
       const claim = agent.claim(20);
       await asked.seen;
@@ -191,7 +184,7 @@ describe('the queue over HTTP', () => {
         error_message: 'no',
       });
       await eventually(async () => {
-        const { body: stats } = await admin('GET /api/queue/stats');
+        const { body: stats } = await system.admin('GET /api/queue/stats');
         expect(stats).toMatchObject({
           queued: before['queued'],
           running: 0,
@@ -200,19 +193,22 @@ describe('the queue over HTTP', () => {
           failure_rate: 0.5,
         });
       });
-      expect(await admin(`POST /api/queue/jobs/${bad.id}/requeue`)).toMatchObject({
+      expect(await system.admin(`POST /api/queue/jobs/${bad.id}/requeue`)).toMatchObject({
         status: 200,
         body: { status: 'QUEUED' },
       });
-      expect(await admin(`DELETE /api/queue/jobs/${bad.id}`)).toMatchObject({
+      expect(await system.admin(`DELETE /api/queue/jobs/${bad.id}`)).toMatchObject({
         status: 200,
         body: { status: 'CANCELLED' },
       });
-      expect(await admin(`DELETE ${path}`)).toMatchObject({ status: 409, body: { code: 'job_finished' } });
+      expect(await system.admin(`DELETE ${path}`)).toMatchObject({
+        status: 409,
+        body: { code: 'job_finished' },
+      });
     });
 
     it('is fenced: an old lease, or that of another agent, is lost', async () => {
-      const [agent, other] = [await agentOf('fence'), await agentOf('fence')];
+      const [agent, other] = [await system.handAgent('fence'), await system.handAgent('fence')];
       await enqueue(jobOf('fenced', 'fence', { backoff_seconds: 0 }));
       const first = await agent.take();
       await agent.finish(first, 1);
@@ -231,7 +227,7 @@ describe('the queue over HTTP', () => {
     });
 
     it('whose agent hung up takes no job', async () => {
-      const [gone, here] = [await agentOf('gone'), await agentOf('gone')];
+      const [gone, here] = [await system.handAgent('gone'), await system.handAgent('gone')];
       const hangUp = new AbortController();
       const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'gone').subject);
       const abandoned = await nextMessage(system.platform, CLAIM_ABANDONED_SUBJECT);
@@ -247,7 +243,7 @@ describe('the queue over HTTP', () => {
 
   describe('a log', () => {
     const started = async (pool: string) => {
-      const agent = await agentOf(pool);
+      const agent = await system.handAgent(pool);
       await enqueue(jobOf(pool, pool));
       return { agent, job: await agent.take() };
     };
@@ -264,12 +260,12 @@ describe('the queue over HTTP', () => {
         [0, 12],
       ])
         expect(await agent.log(job, all.slice(from, to))).toMatchObject({ status: 200 });
-      const whole = await admin<Lines>(`GET ${logOf(job)}`);
+      const whole = await system.admin<Lines>(`GET ${logOf(job)}`);
       expect(whole.body).toEqual({ lines: all.map((one) => ({ ...one, attempt: 1 })), next_cursor: null });
       const paged: Lines['lines'] = [];
       let cursor: string | null = '';
       while (cursor !== null) {
-        const { body }: Answer<Lines> = await admin<Lines>(
+        const { body }: Answer<Lines> = await system.admin<Lines>(
           `GET ${logOf(job)}?limit=4${cursor && `&cursor=${cursor}`}`,
         );
         expect(body.lines.length).toBeLessThanOrEqual(4);
@@ -323,7 +319,7 @@ describe('the queue over HTTP', () => {
         status: 422,
         body: { code: 'invalid_input', errors: [{ line: 2 }, { line: 3 }] },
       });
-      expect((await admin<Lines>(`GET ${logOf(job)}`)).body.lines).toEqual([]);
+      expect((await system.admin<Lines>(`GET ${logOf(job)}`)).body.lines).toEqual([]);
       const request = `POST ${logOf(job)}`;
       const lease = { 'x-attempt': '1', 'x-lease-token': job.lease_token };
       expect(await agent.ask(request, { json: line(0), headers: lease })).toMatchObject({ status: 415 });
@@ -336,7 +332,7 @@ describe('the queue over HTTP', () => {
 
     it.each(['?cursor=nonsense', '?limit=0', '?nope=1'])('refuses %s', async (query) => {
       const job = await enqueue(jobOf('unread', 'unread'));
-      expect(await admin(`GET ${logOf(job)}${query}`)).toMatchObject({ status: 422 });
+      expect(await system.admin(`GET ${logOf(job)}${query}`)).toMatchObject({ status: 422 });
     });
   });
 });

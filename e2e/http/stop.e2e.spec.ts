@@ -1,26 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEFAULT_ORG, partitionClaim, type JobView } from '@hybrid/contracts';
 import { bundleOf, startProcess } from '@hybrid/servers';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, HandAgent, jobOf, nextMessage } from './client.js';
+import { ask, jobOf, nextMessage } from './client.js';
 import { openEvents } from './event-stream.js';
 
 describe('a stop', () => {
   let system: System;
-  let joinToken: string;
 
   beforeAll(async () => {
     system = await startSystem();
-    joinToken = (await readFile(join(system.platform.directory, 'join-token'), 'utf8')).trim();
   });
   afterAll(() => system?.stop());
 
   it('of a gateway that stands alone ends within two seconds, with every open stream and claim', async () => {
-    const agent = await HandAgent.register(system.url, joinToken, 'stop');
-    const { body: job } = await ask<JobView>(system.url, 'POST /api/queue/jobs', {
-      token: system.adminToken,
+    const agent = await system.handAgent('stop');
+    const { body: job } = await system.admin<JobView>('POST /api/queue/jobs', {
       json: jobOf('tailed', 'tailed'),
     });
     const gateway = await startProcess({
@@ -33,7 +28,7 @@ describe('a stop', () => {
         HYBRID_HOST: '127.0.0.1',
         HYBRID_PORT: '0',
         HYBRID_ADMIN_TOKEN: system.adminToken,
-        HYBRID_JOIN_TOKEN: joinToken,
+        HYBRID_JOIN_TOKEN: system.joinToken,
       },
     });
     const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;
@@ -64,7 +59,7 @@ describe('a stop', () => {
   });
 
   it('of standalone too', async () => {
-    const agent = await HandAgent.register(system.url, joinToken, 'stop');
+    const agent = await system.handAgent('stop');
     const asked = await nextMessage(system.platform, partitionClaim(DEFAULT_ORG, 'stop').subject);
     const claim = agent.claim(40);
     const stream = await openEvents(`${system.url}/api/dashboard/events`, system.adminToken);
