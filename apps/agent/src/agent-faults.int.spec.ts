@@ -1,10 +1,10 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildAgent, startAgent } from '../test/agent-process.js';
+import { startAgent } from '../test/agent-process.js';
 import { logText, type RecordedJob } from '../test/fake-gateway.js';
-import { completed, ready, Workbench } from '../test/workbench.js';
+import { completed, ready, workbench } from '../test/workbench.js';
 import { signalReaches } from './process-identity.js';
 
 /** Process numbers that the job's commands printed as `pid=<n>`; fails while there are fewer than `count`. */
@@ -26,18 +26,12 @@ async function gone(pid: number): Promise<boolean> {
 const FOREVER = ["sh -c 'echo pid=$$; while :; do sleep 0.1; done' &", 'echo pid=$$', 'wait'];
 
 describe('agent, when things go wrong', () => {
-  let bench: Workbench;
-  beforeAll(buildAgent, 60_000);
-  beforeEach(async () => {
-    bench = new Workbench();
-    await bench.open();
-  });
-  afterEach(() => bench.close());
+  const bench = workbench();
 
   async function allGone(pids: number[]): Promise<void> {
     await eventually(async () => {
       for (const pid of pids) if (!(await gone(pid))) throw new Error(`process ${pid} still runs`);
-    }, 15_000);
+    });
   }
 
   it.each([
@@ -166,7 +160,7 @@ describe('agent, when things go wrong', () => {
     const pids = [...(await pidsOf(late, 1)), ...(await pidsOf(lost, 1))];
     bench.gateway.lost.add(lost.job.id);
     const since = performance.now();
-    expect(await completed(late, 20_000)).toMatchObject({ exit_code: 124 });
+    expect(await completed(late)).toMatchObject({ exit_code: 124 });
     await allGone(pids);
     expect(performance.now() - since).toBeGreaterThan(9_000);
     expect(lost.completed).toEqual([]);

@@ -1,21 +1,15 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { execFileSync } from 'node:child_process';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildAgent, type AgentProcess } from '../test/agent-process.js';
-import { completed, Workbench } from '../test/workbench.js';
+import type { AgentProcess } from '../test/agent-process.js';
+import { completed, workbench } from '../test/workbench.js';
 
 const GB = 1024 ** 3;
 
 describe('agent that is watched', () => {
-  let bench: Workbench;
-  beforeAll(buildAgent, 60_000);
-  beforeEach(async () => {
-    bench = new Workbench();
-    await bench.open();
-  });
-  afterEach(() => bench.close());
+  const bench = workbench();
 
   async function healthOf(
     agent: AgentProcess,

@@ -1,23 +1,16 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildAgent } from '../test/agent-process.js';
 import { logText, type RecordedJob } from '../test/fake-gateway.js';
-import { completed, Workbench } from '../test/workbench.js';
+import { completed, workbench } from '../test/workbench.js';
 
 /** Says `begun`; when it is asked to end it says `cleaned up`. */
 const POLITE = ['trap "echo cleaned up; exit 1" TERM', 'echo begun', 'while :; do sleep 0.1; done'];
 
 describe('agent that ends', () => {
-  let bench: Workbench;
-  beforeAll(buildAgent, 60_000);
-  beforeEach(async () => {
-    bench = new Workbench();
-    await bench.open();
-  });
-  afterEach(() => bench.close());
+  const bench = workbench();
 
   async function begun(job: RecordedJob): Promise<void> {
     await eventually(() => expect(logText(job)).toContain('begun'));
@@ -112,13 +105,7 @@ describe('agent that ends', () => {
 });
 
 describe('agent that takes jobs', () => {
-  let bench: Workbench;
-  beforeAll(buildAgent, 60_000);
-  beforeEach(async () => {
-    bench = new Workbench();
-    await bench.open();
-  });
-  afterEach(() => bench.close());
+  const bench = workbench();
 
   it('asks for all its free places at once, and never has more jobs than places', async () => {
     const jobs = Array.from({ length: 9 }, () => bench.shell(['sleep 0.3']));

@@ -1,19 +1,12 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buildAgent } from '../test/agent-process.js';
 import { JOIN_TOKEN, logText } from '../test/fake-gateway.js';
-import { completed, ready, Workbench } from '../test/workbench.js';
+import { completed, ready, workbench } from '../test/workbench.js';
 
 describe('agent', () => {
-  let bench: Workbench;
-  beforeAll(buildAgent, 60_000);
-  beforeEach(async () => {
-    bench = new Workbench();
-    await bench.open();
-  });
-  afterEach(() => bench.close());
+  const bench = workbench();
 
   it('registers once, keeps its credential to itself, and uses it again', async () => {
     const first = await bench.startReady([

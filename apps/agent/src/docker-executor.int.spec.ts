@@ -1,9 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
-import { buildAgent } from '../test/agent-process.js';
 import { engineForTests, importBusybox } from '../test/busybox-image.js';
 import { JOIN_TOKEN, logText } from '../test/fake-gateway.js';
-import { completed, ready, Workbench } from '../test/workbench.js';
+import { completed, ready, workbench } from '../test/workbench.js';
 
 const found = await engineForTests();
 const title = 'docker executor';
@@ -15,18 +14,12 @@ if ('reason' in found) {
 } else {
   const { engine } = found;
   describe(title, () => {
-    let bench: Workbench;
+    const bench = workbench();
     let image: string;
     beforeAll(async () => {
-      await buildAgent();
       image = await importBusybox(engine);
-    }, 60_000);
-    afterAll(() => engine.getImage(image).remove({ force: true }));
-    beforeEach(async () => {
-      bench = new Workbench();
-      await bench.open();
     });
-    afterEach(() => bench.close());
+    afterAll(() => engine.getImage(image).remove({ force: true }));
 
     async function start(args: string[] = []): Promise<string> {
       const agent = await bench.startReady(['--executor', 'docker', '--default-image', image, ...args], {
@@ -96,7 +89,7 @@ if ('reason' in found) {
     it('kills what uses too much memory, and says so', async () => {
       await start();
       const job = bench.shell(['exec tail -c 3000000000 /dev/zero']);
-      expect(await completed(job, 25_000)).toMatchObject({
+      expect(await completed(job)).toMatchObject({
         exit_code: 137,
         error_message: expect.stringContaining('2 GiB of memory'),
       });
@@ -107,7 +100,7 @@ if ('reason' in found) {
       const job = bench.shell([
         'i=0; while [ $i -lt 600 ]; do i=$((i+1)); sleep 30 & done; echo all started',
       ]);
-      await completed(job, 25_000);
+      await completed(job);
       expect(logText(job)).toContain("can't fork");
     });
 
@@ -142,14 +135,14 @@ if ('reason' in found) {
       await eventually(() => expect(logText(job)).toContain('\nbegun'));
       const since = performance.now();
       bench.gateway.lost.add(job.job.id);
-      await eventually(async () => expect(await leftovers(agentId)).toBe(0), 20_000);
+      await eventually(async () => expect(await leftovers(agentId)).toBe(0));
       expect(performance.now() - since).toBeGreaterThan(9_000);
     });
 
     it('sends the whole of a long output', async () => {
       await start();
       const job = bench.shell(['seq 1 20000']);
-      expect(await completed(job, 25_000)).toMatchObject({ exit_code: 0 });
+      expect(await completed(job)).toMatchObject({ exit_code: 0 });
       const lines = [...job.lines.values()].filter(({ stream }) => stream === 'stdout');
       expect(lines.map(({ text }) => text).join()).toBe(
         Array.from({ length: 20_000 }, (_, index) => index + 1).join(),

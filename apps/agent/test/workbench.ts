@@ -1,6 +1,7 @@
 /** What each spec of the running agent needs: a gateway, folders, a git repository, and a way to leave nothing behind. */
 import type { ClaimedJob, JobSpec } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
+import { afterEach, beforeEach } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,12 +9,22 @@ import { join } from 'node:path';
 import { startAgent, type AgentProcess } from './agent-process.js';
 import { FakeGateway, JOIN_TOKEN, logText, type RecordedJob } from './fake-gateway.js';
 
+/** One workbench for the tests of a file, laid out anew for each. */
+export function workbench(): Workbench {
+  const bench = new Workbench();
+  beforeEach(() => bench.open());
+  afterEach(() => bench.close());
+  return bench;
+}
+
 export class Workbench {
-  readonly gateway = new FakeGateway();
-  readonly agents: AgentProcess[] = [];
+  gateway = new FakeGateway();
+  agents: AgentProcess[] = [];
   home = '';
 
   async open(): Promise<void> {
+    this.gateway = new FakeGateway();
+    this.agents = [];
     this.home = await mkdtemp(join(tmpdir(), 'hybrid-agent-'));
     await this.gateway.start();
   }
@@ -83,23 +94,25 @@ export class Workbench {
   }
 }
 
+/** An agent starts in a second, and many start side by side. */
+const READY_MS = 60_000;
+/** A step takes a second, or ten until it is killed, and is then told of. */
+const COMPLETED_MS = 60_000;
+
 export async function ready(agent: AgentProcess): Promise<{ agent_id: string; executor: string }> {
   return eventually(() => {
     const line = agent.stdout.split('\n')[0] ?? '';
     if (!line.startsWith('{')) throw new Error(`not ready; it said: ${agent.stderr}`);
     return JSON.parse(line) as { agent_id: string; executor: string };
-  });
+  }, READY_MS);
 }
 
 /** The job's accepted result; the failure shows its log. */
-export async function completed(
-  record: RecordedJob,
-  timeoutMs = 15_000,
-): Promise<RecordedJob['completed'][0]> {
+export async function completed(record: RecordedJob): Promise<RecordedJob['completed'][0]> {
   return eventually(() => {
     const [result] = record.completed;
     if (!result)
       throw new Error(`not completed; started ${record.started} time(s); its log:\n${logText(record)}`);
     return result;
-  }, timeoutMs);
+  }, COMPLETED_MS);
 }
