@@ -11,6 +11,8 @@ export default {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e'],
   testMatch,
   testEnvironment: 'node',
+  // End-to-end one file after the other, unless told: each starts a whole system, and some measure the time.
+  maxWorkers: kind === 'e2e' ? 1 : 2,
   // Not the machine's temporary directory: tests leave nothing behind there.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   extensionsToTreatAsEsm: ['.ts'],
@@ -32,5 +34,7 @@ export default {
       },
     ],
   },
-  testTimeout: kind === 'unit' ? 5_000 : kind === 'int' ? 30_000 : 120_000,
+  // For what hangs. Far above what a test takes, so that a slow or busy machine fails none; and above the patience
+  // of `eventually`, which says what it waited for.
+  testTimeout: { unit: 30_000, int: 180_000, e2e: 300_000 }[kind],
 };

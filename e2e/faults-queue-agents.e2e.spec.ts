@@ -97,7 +97,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
     );
     const frozen = agents.pop()!;
     const theirs = await enqueue('frozen', once('frozen', 12), { labels: { frozen: 'yes' } });
-    await eventually(async () => expect((await job(theirs)).status).toBe('RUNNING'), 30_000);
+    await eventually(async () => expect((await job(theirs)).status).toBe('RUNNING'));
     const jobs = await Promise.all(names.map((name) => enqueue(name, once(name, 90))));
     const holders = new Map<string, string>();
     await eventually(async () => {
@@ -106,7 +106,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
         expect(status).toBe('RUNNING');
         holders.set(agent_id!, id);
       }
-    }, 30_000);
+    });
     expect(holders.size).toBe(KILLS);
     await system.startAgent('agent-spare', { capacity: KILLS + 10, args: ['--label', 'frozen=yes'] });
 
@@ -135,9 +135,9 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
 
     await eventually(async () => {
       for (const id of lost.keys()) expect((await job(id)).status).toBe('COMPLETED');
-    }, 20_000);
+    });
     frozen.resume();
-    await eventually(() => expect(frozen.process.tail().join('\n')).toMatch(/result is dropped/), 20_000);
+    await eventually(() => expect(frozen.process.tail().join('\n')).toMatch(/result is dropped/));
     const events = await typesOf(theirs);
     expect(events.filter((type) => type === 'JobCompleted')).toHaveLength(1);
     expect(events).not.toContain('JobFailed');
@@ -146,9 +146,9 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
       const view = await job(next);
       expect(view.status).toBe('COMPLETED');
       return view;
-    }, 20_000);
+    });
     expect(ended.agent_id).toBe(agentIdOf(frozen));
-  }, 150_000);
+  });
 
   it('what a cancelled job has started is gone within a heartbeat and the grace of 10 s, whatever it does about it', async () => {
     const forEver = 'while :; do sleep 1; done';
@@ -161,7 +161,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
       const found = (await Promise.all(texts)).map(Number);
       for (const pid of found) expect(signal(pid, 0)).toBe(true);
       return found;
-    }, 20_000);
+    });
     const since = performance.now();
     for (const id of jobs) {
       expect((await system.admin(`DELETE /api/queue/jobs/${id}`)).status).toBe(200);
@@ -170,7 +170,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
     await eventually(() => expect(pids.map((pid) => signal(pid, 0))).toEqual([false, false]), GONE_MS);
     process.stderr.write(`cancelled, and gone after ${Math.round(performance.now() - since)} ms\n`);
     expect(performance.now() - since).toBeLessThan(GONE_MS);
-  }, 60_000);
+  });
 
   it(`${RACES} cancellations against completions: each job has one end, and the agent is told`, async () => {
     const pool = 'races';
@@ -209,7 +209,7 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
     expect(cancelled.length).toBeLessThan(RACES);
     expect(await heartbeat(agent, taken)).toEqual(expect.arrayContaining(cancelled));
     acknowledged.cancelled.push(...cancelled);
-  }, 60_000);
+  });
 
   it('the log agrees', () => expectSoundLog(system, acknowledged));
 

@@ -64,7 +64,7 @@ describe(`${REPLICAS} replicas of every service, each of them killed with SIGKIL
       `${kills.join(' + ')} kills; acknowledged: ${acknowledged.enqueued.length} jobs, ${acknowledged.completed.length} results, ${acknowledged.cancelled.length} cancellations\n`,
     );
     await expectSoundLog(system, acknowledged);
-  }, 150_000);
+  });
 
   /** Every replica stands in one killer's list, in an order of chance. */
   function victims(killer: number): string[] {

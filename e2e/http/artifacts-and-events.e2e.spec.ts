@@ -293,7 +293,7 @@ describe('artifacts and events over HTTP', () => {
     const refused = await system.admin('GET /api/runs/1');
     expect(refused).toMatchObject({ status: 503, body: { code: 'event_store_unavailable' } });
     await eventStore.restart();
-    await eventually(async () => expect((await ready()).status).toBe(200), 20_000);
+    await eventually(async () => expect((await ready()).status).toBe(200));
     expect((await system.admin('GET /api/runs/1')).status).toBe(404);
   });
 });

@@ -14,7 +14,7 @@ describe('claims at two replicas of the queue', () => {
   beforeAll(async () => {
     system = await startSystem({ separate: true });
     agents = await Promise.all(POOLS.map((pool) => system.handAgent(pool)));
-  }, 120_000);
+  });
   afterAll(() => system?.stop());
 
   const enqueue = async (pool: string): Promise<string> => {

@@ -93,7 +93,7 @@ export class HandAgent {
 
   /** Claims the next job and starts it. */
   async take(): Promise<ClaimedJob> {
-    const { status, body } = await this.claim(10);
+    const { status, body } = await this.claim(30);
     if (status !== 200) throw new Error(`claim: ${status} ${JSON.stringify(body)}`);
     await this.ask(`PATCH /api/queue/jobs/${body.job.id}/start`, { json: leaseOf(body.job) });
     return body.job;

@@ -42,7 +42,7 @@ export async function openEvents<T = Record<string, unknown>>(
 export async function readUntil<T>(
   stream: EventStream<T>,
   enough: (events: ServerEvent<T>[]) => boolean,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<ServerEvent<T>[]> {
   const events: ServerEvent<T>[] = [];
   const timer = setTimeout(() => stream.close(), timeoutMs);

@@ -65,7 +65,8 @@ describe('reads after commands', () => {
     const begun = performance.now();
     const { status } = await system.admin('GET /api/queue/jobs', after(headers.get('x-event-position')));
     expect(status).toBe(200);
-    expect(performance.now() - begun).toBeLessThan(3_000);
+    // To wait in vain would take five seconds.
+    expect(performance.now() - begun).toBeLessThan(4_500);
   });
 
   it('count in the statistics what was just queued and cancelled', async () => {

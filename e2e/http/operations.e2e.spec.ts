@@ -15,7 +15,7 @@ describe('read models, operated', () => {
   beforeAll(async () => {
     // Two queues: a rebuild is asked of either, and only one of them projects.
     system = await startSystem({ separate: true });
-  }, 120_000);
+  });
   afterAll(() => system?.stop());
 
   const list = async () => (await system.admin<Projections>('GET /api/operations/projections')).body;

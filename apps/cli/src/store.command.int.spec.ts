@@ -13,7 +13,7 @@ beforeAll(async () => {
   for (const app of ['cli', 'event-store'])
     execFileSync(process.execPath, ['tools/build.mjs', app], { cwd: root });
   await makeStore(join(folder, 'event-store'));
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('hybrid store', () => {

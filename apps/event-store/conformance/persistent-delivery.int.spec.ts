@@ -22,7 +22,7 @@ let client: EventStoreDBClient;
 beforeAll(async () => {
   target = await startTarget();
   client = target.client();
-}, 60_000);
+});
 afterEach(() => closeHeard());
 afterAll(() => target?.stop());
 
@@ -135,7 +135,7 @@ describe('a consumer', () => {
     await groupOn(stream);
     const all = [await consumer(stream, 20, 'ack'), await consumer(stream, 20, 'ack')];
     const given = () => all.flatMap(({ revisions }) => revisions);
-    await eventually(() => expect(given()).toHaveLength(written), 30_000);
+    await eventually(() => expect(given()).toHaveLength(written));
     expect(sorted(given())).toEqual(upTo(written));
     for (const each of all) expect(each.revisions.length).toBeGreaterThan(100);
   });
@@ -223,7 +223,7 @@ describe('a group on $all', () => {
       filter: streamNameFilter({ prefixes: [prefix] }),
     });
     const a = await listen(group);
-    await eventually(() => expect(a.events).toHaveLength(2), 30_000);
+    await eventually(() => expect(a.events).toHaveLength(2));
     await client.appendToStream(target.name('others'), events(2));
     await client.appendToStream(`${prefix}-2`, events(1));
     await eventually(() => expect(a.events).toHaveLength(3));

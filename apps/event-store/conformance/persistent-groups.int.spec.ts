@@ -24,7 +24,7 @@ let client: EventStoreDBClient;
 beforeAll(async () => {
   target = await startTarget();
   client = target.client();
-}, 60_000);
+});
 afterEach(() => closeHeard());
 afterAll(() => target.stop());
 

@@ -19,7 +19,7 @@ let client: EventStoreDBClient;
 beforeAll(async () => {
   target = await startTarget();
   client = target.client();
-}, 60_000);
+});
 afterEach(() => closeHeard());
 afterAll(() => target?.stop());
 
@@ -189,7 +189,7 @@ describe('parked messages', () => {
       link ? 'ack' : 'park',
     );
     const info = async () => (await client.getPersistentSubscriptionToAllInfo(group)).stats;
-    await eventually(async () => expect((await info()).parkedMessageCount).toBe(1n), 30_000);
+    await eventually(async () => expect((await info()).parkedMessageCount).toBe(1n));
     await client.replayParkedMessagesToAll(group);
     await eventually(() => expect(a.revisions).toEqual([0, 0]));
     expect(a.events[1]?.link?.streamId).toBe(parkedStream('$all', group));
@@ -223,7 +223,7 @@ describe('the checkpoint', () => {
     await eventually(async () => {
       const b = await consumer(stream, 10, 'ack');
       await eventually(() => expect(b.revisions).toEqual([2, 3]));
-    }, 20_000);
+    });
   });
 
   it('keeps no more than two events', async () => {

@@ -34,7 +34,7 @@ beforeAll(async () => {
   target = await startTarget();
   client = target.client();
   internals = client as unknown as Internals;
-}, 60_000);
+});
 afterAll(() => target?.stop());
 
 const GROUP = 'shop';

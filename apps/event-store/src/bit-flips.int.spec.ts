@@ -63,7 +63,7 @@ describe('a flipped bit anywhere in the data file', () => {
       await rm(damaged, { recursive: true });
     }
     process.stderr.write(`served: ${JSON.stringify(ends)}\n`);
-  }, 60_000);
+  });
 });
 
 describe('damage that no checksum covers', () => {

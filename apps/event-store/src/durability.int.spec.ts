@@ -78,7 +78,7 @@ describe('acknowledged events', () => {
     verify(await read(restarted.client()), acknowledged);
     expect(restarted.process.stderr).toMatch(/after a crash .* the last 256 events agree/);
     expect(acknowledged.length).toBeGreaterThan(ROUNDS * 10);
-  }, 60_000);
+  });
 
   it('are written once when the answer was lost, also after a restart', async () => {
     const directory = await processes.directory();
@@ -230,7 +230,6 @@ describe('a full disk', () => {
         await rm(directory, { recursive: true, force: true });
       }
     },
-    60_000,
   );
 });
 

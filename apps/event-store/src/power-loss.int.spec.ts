@@ -43,7 +43,7 @@ describeRecorded('a power cut', () => {
   beforeAll(async () => {
     folder = await processes.directory();
     await record();
-  }, 120_000);
+  });
   afterAll(() => processes.release());
 
   it('at any moment leaves every acknowledged event, and no append in part', async () => {
@@ -53,7 +53,7 @@ describeRecorded('a power cut', () => {
       if (number % 10 === 0) expect((await verifyStore(directory)).findings.named).toEqual([]);
     });
     process.stderr.write(`${CUTS} cuts in ${calls.length} calls, ${kept} acknowledged appends found\n`);
-  }, 90_000);
+  });
 
   it('while the store is made leaves an empty one, or a file that is refused with the remedy', async () => {
     const made = calls.findIndex(({ began }) => began > ready);
@@ -77,7 +77,7 @@ describeRecorded('a power cut', () => {
         await rm(directory, { recursive: true });
       }
     expect(refused).toBeLessThan(made * 4);
-  }, 60_000);
+  });
 
   it('leaves a store that a server goes on with', async () => {
     await forEachCut(SERVED, true, async (directory, known) => {
@@ -93,7 +93,7 @@ describeRecorded('a power cut', () => {
       expect(started.process.stderr).toMatch(events > 0 ? /after a crash/ : /made a new store|after a crash/);
       expect((await verifyStore(directory)).findings.named).toEqual([]);
     });
-  }, 60_000);
+  });
 
   it('would lose events without the syncs, so the test can fail', async () => {
     let lost = 0;
@@ -104,7 +104,7 @@ describeRecorded('a power cut', () => {
       else await expectAll(directory, known).catch(() => lost++);
     });
     expect(lost).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });
 
 /** Seconds since 1970, never too early: the clock leaves out the part of a millisecond that strace shows. */

@@ -82,7 +82,7 @@ describe('the platform on one machine', () => {
       (await readFile(join(data.path, 'postgres/cluster/postmaster.pid'), 'utf8')).split('\n')[0],
     );
     process.kill(postgresPid, 'SIGKILL');
-    await eventually(() => expect(shown).toContain('postgres is up again'), 15_000);
+    await eventually(() => expect(shown).toContain('postgres is up again'));
     const newPid = Number(
       (await readFile(join(data.path, 'postgres/cluster/postmaster.pid'), 'utf8')).split('\n')[0],
     );

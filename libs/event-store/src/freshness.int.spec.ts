@@ -110,7 +110,8 @@ describe('a read model that is asked to be as new as a command', () => {
     expect(await checkpoint()).toBeLessThan(theirs);
     const begun = performance.now();
     await model.reach(theirs);
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    // To wait in vain would take five seconds.
+    expect(performance.now() - begun).toBeLessThan(4_500);
   });
 
   it('is behind if one of its own events stands before another’s', async () => {

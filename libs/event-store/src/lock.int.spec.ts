@@ -119,7 +119,7 @@ describe('a lock', () => {
     await eventually(() => expect(silent.held).toHaveLength(1));
     const heir = hold(pool, lock);
     through.freeze();
-    await eventually(() => expect(heir.held).toHaveLength(1), 10_000);
+    await eventually(() => expect(heir.held).toHaveLength(1));
     expect(silent.held[0]!.stillHeld()).toBe(false);
   });
 

@@ -16,7 +16,7 @@ describe('an event that a read model cannot take', () => {
   beforeAll(async () => {
     stopTelemetry = await startTelemetry('spec', { metrics: true });
     platform = await startPlatform();
-  }, 60_000);
+  });
   afterAll(async () => {
     await platform?.stop();
     await stopTelemetry?.();
@@ -73,7 +73,7 @@ describe('an event that a read model cannot take', () => {
     const metrics = await metricsText();
     expect(metrics).toMatch(gauge);
     expect(JSON.stringify([view, models.said, metrics])).not.toContain('secret-7');
-  }, 60_000);
+  });
 
   it('is applied with all that waited for it once the fold is mended', async () => {
     const broken = new Set(['a', 'b']);
@@ -102,7 +102,7 @@ describe('an event that a read model cannot take', () => {
     await models.add([{ id: 'two', by: 1 }]);
     await eventually(async () => expect(await models.sums()).toEqual({ one: 3, two: 13 }));
     expect(await projector.view()).toMatchObject({ status: 'LIVE', parked_events: 0, parked: [] });
-  }, 60_000);
+  });
 
   it('is found among many by halving, also where PostgreSQL is who refuses', async () => {
     models = readModels(platform);
@@ -120,7 +120,7 @@ describe('an event that a read model cannot take', () => {
       stream('50'),
     ]);
     expect(shown[0]!.reason).toMatch(/^PostgreSQL 22003/);
-  }, 60_000);
+  });
 
   it('is out of the parking when its stream was deleted, as a rebuild would find it', async () => {
     models = readModels(platform, failingAt(new Set(['x'])));
@@ -130,5 +130,5 @@ describe('an event that a read model cannot take', () => {
     await platform.connections.eventStore.deleteStream(stream('gone'));
     expect(await projector.replay()).toEqual({ replayed_events: 1, parked_events: 0 });
     expect(await models.sums()).toEqual({});
-  }, 60_000);
+  });
 });

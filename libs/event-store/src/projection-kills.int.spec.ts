@@ -18,7 +18,7 @@ describe('replicas that project, killed at random', () => {
   beforeAll(async () => {
     platform = await startPlatform();
     program = await bundleProgram('libs/event-store/src/projection-process.fixtures.ts');
-  }, 60_000);
+  });
   afterEach(async () => {
     for (const replica of replicas.splice(0)) await replica.kill();
     await models.stop();
@@ -63,53 +63,49 @@ describe('replicas that project, killed at random', () => {
   it.each([
     ['while they project', false],
     ['while they project and rebuild', true],
-  ])(
-    '%s leave read models that equal the log and a full rebuild, row for row',
-    async (_, rebuilds) => {
-      models = readModels(platform);
-      const random = seededRandom(seed);
-      const sums: Record<string, number> = {};
-      let written = 0;
-      let killing = true;
-      await Promise.all([start(0, rebuilds), start(1, rebuilds)]);
-      const write = async () => {
-        while (killing) {
-          const events = Array.from({ length: 20 }, () => ({
-            id: `${Math.floor(random() * THINGS)}`,
-            by: Math.floor(random() * 9),
-          }));
-          await models.add(events);
-          for (const { id, by } of events) sums[id] = (sums[id] ?? 0) + by;
-          written += events.length;
-        }
-      };
-      const writers = Promise.all([write(), write(), write()]);
-      const killer = seededRandom(seed + 1);
-      for (let kill = 0; kill < KILLS; kill++) {
-        const place = Math.floor(killer() * 2);
-        await new Promise((wake) => setTimeout(wake, 10 + killer() * 500));
-        await replicas[place]!.kill();
-        await start(place, rebuilds);
+  ])('%s leave read models that equal the log and a full rebuild, row for row', async (_, rebuilds) => {
+    models = readModels(platform);
+    const random = seededRandom(seed);
+    const sums: Record<string, number> = {};
+    let written = 0;
+    let killing = true;
+    await Promise.all([start(0, rebuilds), start(1, rebuilds)]);
+    const write = async () => {
+      while (killing) {
+        const events = Array.from({ length: 20 }, () => ({
+          id: `${Math.floor(random() * THINGS)}`,
+          by: Math.floor(random() * 9),
+        }));
+        await models.add(events);
+        for (const { id, by } of events) sums[id] = (sums[id] ?? 0) + by;
+        written += events.length;
       }
-      killing = false;
-      await writers;
-      for (const replica of replicas.splice(0)) await replica.kill();
-      expect(written).toBeGreaterThan(100);
+    };
+    const writers = Promise.all([write(), write(), write()]);
+    const killer = seededRandom(seed + 1);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const place = Math.floor(killer() * 2);
+      await new Promise((wake) => setTimeout(wake, 10 + killer() * 500));
+      await replicas[place]!.kill();
+      await start(place, rebuilds);
+    }
+    killing = false;
+    await writers;
+    for (const replica of replicas.splice(0)) await replica.kill();
+    expect(written).toBeGreaterThan(100);
 
-      const counters = await models.keep();
-      const tally = await models.keep(tallyOf(models.schema));
-      await settled(counters);
-      await settled(tally);
-      expect(await models.sums()).toEqual(sums);
-      expect(await total()).toBe(written);
-      const before = await models.everything();
-      await rebuilt(counters);
-      await rebuilt(tally);
-      expect(await models.everything()).toEqual(before);
-      expect(await total()).toBe(written);
-      const leftovers = `select nspname from pg_namespace where nspname like '${models.schema}\\_rebuild%'`;
-      expect(await models.query(leftovers)).toEqual([]);
-    },
-    180_000,
-  );
+    const counters = await models.keep();
+    const tally = await models.keep(tallyOf(models.schema));
+    await settled(counters);
+    await settled(tally);
+    expect(await models.sums()).toEqual(sums);
+    expect(await total()).toBe(written);
+    const before = await models.everything();
+    await rebuilt(counters);
+    await rebuilt(tally);
+    expect(await models.everything()).toEqual(before);
+    expect(await total()).toBe(written);
+    const leftovers = `select nspname from pg_namespace where nspname like '${models.schema}\\_rebuild%'`;
+    expect(await models.query(leftovers)).toEqual([]);
+  });
 });

@@ -17,7 +17,7 @@ describe('reading the log in batches', () => {
     others = readModels(platform);
     await mine.add(Array.from({ length: EVENTS }, (_, n) => ({ id: `${n % 40}`, by: n })));
     await others.add(Array.from({ length: 100 }, () => ({ id: 'other', by: 1 })));
-  }, 120_000);
+  });
   afterAll(() => platform?.stop());
 
   const options = () => ({

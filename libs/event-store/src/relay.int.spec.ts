@@ -129,7 +129,7 @@ describe('a relay', () => {
     await platform.nats.kill();
     await write(5, 10);
     await platform.nats.restart();
-    await eventually(async () => expect(await notes()).toEqual(upTo(10)), 20_000);
+    await eventually(async () => expect(await notes()).toEqual(upTo(10)));
   });
 
   it('publishes everything again, under the same ids, when NATS lost its store', async () => {
@@ -140,7 +140,7 @@ describe('a relay', () => {
     await platform.nats.kill();
     await rm(join(platform.directory, 'nats', 'jetstream'), { recursive: true });
     await platform.nats.restart();
-    await eventually(async () => expect(await published()).toEqual(before), 20_000);
+    await eventually(async () => expect(await published()).toEqual(before));
     await write(5, 6);
     await eventually(async () => expect(await notes()).toEqual(upTo(6)));
   });
@@ -175,6 +175,6 @@ describe('a relay', () => {
     await eventually(async () => expect(await notes()).toEqual(upTo(5)));
     await append('Tripled', 'of nobody');
     await write(5, 6);
-    await eventually(async () => expect(await notes()).toEqual(upTo(6)), 25_000);
-  }, 40_000);
+    await eventually(async () => expect(await notes()).toEqual(upTo(6)));
+  });
 });

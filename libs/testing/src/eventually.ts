@@ -1,8 +1,11 @@
+/** Many times what a quiet machine takes, so that a busy one fails nothing; only a red test waits so long. */
+const TIMEOUT_MS = 30_000;
+
 /**
  * Runs `check` until it stops throwing; answers what it answered.
  * Fails after `timeoutMs` with the last failure, so that the report shows the last value seen.
  */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (let pause = 5; ; pause = Math.min(pause * 1.5, 200)) {
     try {

@@ -17,7 +17,7 @@ describe('the health of agents, judged by two replicas', () => {
       ),
     );
     for (let replica = 0; replica < 2; replica++) stops.push(await bench.replica());
-  }, 60_000);
+  });
   afterAll(() => bench?.stop());
 
   /** Heartbeats at whichever replica takes them, until it is stopped. */

@@ -79,7 +79,7 @@ export class AgentsBench {
   }
 
   async becomes(agent_id: string, status: AgentStatus): Promise<void> {
-    await eventually(async () => expect((await this.get(agent_id)).status).toBe(status), 15_000);
+    await eventually(async () => expect((await this.get(agent_id)).status).toBe(status));
   }
 
   /** Of the agent's stream; a change of health by its status. */

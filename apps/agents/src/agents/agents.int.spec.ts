@@ -156,7 +156,8 @@ describe('the agents, over NATS', () => {
       const begun = performance.now();
       for (let turn = 0; turn < 10; turn++)
         expect(await bench.beat(agent_id)).toMatchObject({ status: 'HEALTHY' });
-      expect(performance.now() - begun).toBeLessThan(2_000);
+      // One read that waited would take five seconds.
+      expect(performance.now() - begun).toBeLessThan(4_500);
     } finally {
       process.kill(pid, 'SIGCONT');
     }

@@ -31,7 +31,8 @@ describe('the jobs of a lost agent', () => {
     await bench.setStatus(stopped!, 'OFFLINE');
     await deregister(gone!);
     await eventually(() => expect(queue.losses).toHaveLength(2));
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    // Mere silence is told later.
+    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(queue.losses).toEqual(
       expect.arrayContaining([
         { agent_id: stopped, reason: 'the agent stopped is lost: it stopped in order' },
@@ -60,7 +61,7 @@ describe('the jobs of a lost agent', () => {
     const timer = setInterval(() => void bench.beat(back).catch(() => undefined), 500);
     await bench.becomes(back, 'HEALTHY');
     const queue = await bench.queue();
-    await eventually(() => expect(queue.losses.map((loss) => loss.agent_id)).toContain(agent_id), 20_000);
+    await eventually(() => expect(queue.losses.map((loss) => loss.agent_id)).toContain(agent_id));
     clearInterval(timer);
     expect(queue.losses.map((loss) => loss.agent_id)).not.toContain(back);
     await queue.stop();

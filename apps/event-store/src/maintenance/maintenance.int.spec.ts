@@ -57,7 +57,7 @@ describe('a backup', () => {
     expect(copied).toEqual(all.slice(0, copied.length));
     expect(again.process.stderr).toContain('after a clean stop');
     await again.client().appendToStream('s-0', jsonEvent({ type: 'Tried', data: {} }));
-  }, 60_000);
+  });
 
   it('is never made over something else, nor of nothing, nor of a damaged store', async () => {
     const directory = await filled();
@@ -98,7 +98,7 @@ describe('a backup that is killed', () => {
       }
     }
     expect(await run(directory, 'backup', backup)).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 });
 
 describe('a restore', () => {
@@ -127,7 +127,7 @@ describe('a restore', () => {
       code: 1,
       stdout: expect.stringContaining('its SHA-256 differs'),
     });
-  }, 60_000);
+  });
 
   it('that was interrupted is neither served nor in the way of the next', async () => {
     const directory = await filled();
@@ -158,7 +158,7 @@ describe('verify', () => {
       await load.acknowledged(load.count + 2);
     }
     await load.stop();
-  }, 60_000);
+  });
 
   it('names what is damaged, and ends with 1', async () => {
     const directory = await filled();

@@ -30,7 +30,7 @@ describe('a served store', () => {
       await file.write('N', at);
     await file.close();
 
-    await eventually(async () => expect(await health()).toBe(503), 20_000);
+    await eventually(async () => expect(await health()).toBe(503));
     expect(launched.stderr).toMatch(/is damaged .*at 1 place:\s+The stored record of position 2 is damaged/);
     expect(await launched.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });

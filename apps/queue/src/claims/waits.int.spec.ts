@@ -89,7 +89,7 @@ describe('an agent that waits', () => {
     await send(queueRequests.resumePool, { pool: 'paused' });
     const { job, at } = await waiting;
     expect(job?.id).toBe(id);
-    expect(at - begun).toBeLessThan(3_000);
+    expect(at - begun).toBeLessThan(10_000);
   });
 
   it('gets no job once it has hung up: the next one does', async () => {
@@ -152,5 +152,5 @@ describe('an agent that waits', () => {
     expect(ends.COMPLETED + ends.CANCELLED).toBe(RACES);
     // Neither always wins, or it was no race.
     expect(Math.min(ends.COMPLETED, ends.CANCELLED)).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });

@@ -209,7 +209,8 @@ describe('the figures of a replica', () => {
     );
     const begun = performance.now();
     await figures.stats({}, user('fresh', { atLeast: foreign.position!.commit }));
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    // To wait in vain would take five seconds.
+    expect(performance.now() - begun).toBeLessThan(4_500);
   });
 
   it('refuse, rather than answer what is too old', async () => {
@@ -223,7 +224,7 @@ describe('the figures of a replica', () => {
     await expect(figures.stats({}, user('late', { atLeast }))).rejects.toMatchObject({
       problem: { kind: 'unavailable', code: 'read_model_behind' },
     });
-  }, 15_000);
+  });
 
   it('are measured by priority, without a name of an organisation or a pool', async () => {
     const stopMetrics = await startTelemetry('queue', { metrics: true });
@@ -256,7 +257,7 @@ describe('the figures of a replica', () => {
       return pool;
     });
     expect(linux).toMatchObject({ pool: 'linux', delayed: 1, running: 0, paused: null });
-    expect(linux.oldest_wait_seconds).toBeLessThan(10);
+    expect(linux.oldest_wait_seconds).toBeLessThan(60);
     const paused = await requests.send(queueRequests.pausePool, { pool: 'mac', reason: 'moving' }, call);
     expect(paused).toMatchObject({
       pool: 'mac',

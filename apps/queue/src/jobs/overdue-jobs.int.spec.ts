@@ -16,6 +16,10 @@ import { OverdueJobs } from './overdue-jobs.process.js';
 const user = callBy('user', 'someone');
 /** More than the time that the agent is given to be first, in milliseconds. */
 const GRACE_MS = 31_000;
+/** Nobody waits for it: the sweeps are told the time. */
+const TIMEOUT_MS = 600_000;
+/** More than a busy machine takes from the start of an attempt to the sweep. */
+const EARLY_MS = 120_000;
 
 describe('overdue jobs', () => {
   let platform: Platform;
@@ -68,12 +72,12 @@ describe('overdue jobs', () => {
 
   it('end an attempt that its agent did not stop, once, though every replica sees it', async () => {
     const replicas = [await start(), await start()];
-    const id = await enqueue({ timeout_seconds: 5, backoff_seconds: 0 });
+    const id = await enqueue({ timeout_seconds: TIMEOUT_MS / 1000, backoff_seconds: 0 });
     await run(id);
     for (const { knows } of replicas) await knows(id, 'RUNNING');
-    const early = performance.now() + 5_000 + GRACE_MS - 3_000;
+    const early = performance.now() + TIMEOUT_MS + GRACE_MS - EARLY_MS;
     expect(await Promise.all(replicas.map(({ overdue }) => overdue.sweep(early)))).toEqual([0, 0]);
-    const due = performance.now() + 5_000 + GRACE_MS;
+    const due = performance.now() + TIMEOUT_MS + GRACE_MS;
     const ended = await Promise.all(replicas.map(({ overdue }) => overdue.sweep(due)));
     expect(ended.sort()).toEqual([0, 1]);
     expect(await typesOf(id)).toEqual([
@@ -87,23 +91,26 @@ describe('overdue jobs', () => {
 
   it('leave an attempt alone whose agent was first, and end one that only tells of its progress', async () => {
     const { overdue, knows } = await start();
-    const [done, busy] = [await enqueue({ timeout_seconds: 5 }), await enqueue({ timeout_seconds: 5 })];
+    const [done, busy] = [
+      await enqueue({ timeout_seconds: TIMEOUT_MS / 1000 }),
+      await enqueue({ timeout_seconds: TIMEOUT_MS / 1000 }),
+    ];
     const held = await run(done);
     await things.handle(done, { type: 'CompleteJob', exit_code: 0, chance: 0, ...held }, user);
     await things.handle(busy, { type: 'ReportProgress', percent: 1, ...(await run(busy)) }, user);
     await knows(busy, 'RUNNING');
-    expect(await overdue.sweep(performance.now() + 5_000 + GRACE_MS)).toBe(1);
+    expect(await overdue.sweep(performance.now() + TIMEOUT_MS + GRACE_MS)).toBe(1);
     expect((await typesOf(done)).at(-1)).toBe('JobCompleted');
     expect(await typesOf(busy)).toContain('JobTimedOut');
   });
 
   it('give an attempt its full time again after a restart', async () => {
-    const id = await enqueue({ timeout_seconds: 5 });
+    const id = await enqueue({ timeout_seconds: TIMEOUT_MS / 1000 });
     await run(id);
     const { overdue, knows } = await start();
     await knows(id, 'RUNNING');
-    expect(await overdue.sweep(performance.now() + 5_000 + GRACE_MS - 3_000)).toBe(0);
-    expect(await overdue.sweep(performance.now() + 5_000 + GRACE_MS)).toBe(1);
+    expect(await overdue.sweep(performance.now() + TIMEOUT_MS + GRACE_MS - EARLY_MS)).toBe(0);
+    expect(await overdue.sweep(performance.now() + TIMEOUT_MS + GRACE_MS)).toBe(1);
   });
 
   it('fail a job that no agent took, by themselves, in time, and no other', async () => {
@@ -119,9 +126,9 @@ describe('overdue jobs', () => {
     const begun = performance.now();
     for (const id of [before, short])
       await eventually(async () => expect((await typesOf(id)).at(-1)).toBe('JobQueueTimedOut'));
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(performance.now() - begun).toBeLessThan(20_000);
     const { created, event } = (await things.history(short))[1]!;
-    expect(created.getTime() - Date.parse(event.data.at)).toBeLessThan(1_000);
+    expect(created.getTime() - Date.parse(event.data.at)).toBeLessThan(5_000);
     expect(await typesOf(long)).toEqual(['JobEnqueued']);
     expect(await typesOf(delayed)).toEqual(['JobEnqueued']);
     expect(await typesOf(taken)).toEqual(['JobEnqueued', 'JobClaimed', 'JobStarted']);

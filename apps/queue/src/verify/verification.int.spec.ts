@@ -105,7 +105,7 @@ describe('a verification', () => {
     const { events, claims } = result;
     await eventually(() => expect(told.at(-1)).toEqual({ events, claims, divergences: 0 }));
     progress.unsubscribe();
-  }, 120_000);
+  });
 
   it('finds a claim that jumps the queue, and nothing else', async () => {
     await enqueue({ pool: 'jumped' });
