@@ -13,14 +13,14 @@ clean();
 process.on('exit', clean);
 await newService(SERVICE, 'sample');
 const tally = new Tally();
-tally.check(
+await tally.check(
   'generated: format',
   join(root, 'node_modules/prettier/bin/prettier.cjs'),
   '--write',
   '--log-level=warn',
   folder,
 );
-tally.check(
+await tally.check(
   'generated: types',
   join(root, 'node_modules/typescript/bin/tsc'),
   '--noEmit',
@@ -30,9 +30,9 @@ tally.check(
   'tsconfig.json',
 );
 // The boundary rule reads Nx's cached project graph, which does not know the new service yet.
-tally.check('generated: project graph', 'tools/nx.mjs', 'show', 'project', SERVICE, '--json');
-tally.check('generated: lint', join(root, 'node_modules/eslint/bin/eslint.js'), folder);
-tally.check('generated: build', 'tools/build.mjs', SERVICE);
-tally.specs('unit', folder);
-tally.specs('int', folder);
+await tally.check('generated: project graph', 'tools/nx.mjs', 'show', 'project', SERVICE, '--json');
+await tally.check('generated: lint', join(root, 'node_modules/eslint/bin/eslint.js'), folder);
+await tally.check('generated: build', 'tools/build.mjs', SERVICE);
+await tally.specs('unit', folder);
+await tally.specs('int', folder);
 process.exit(tally.close());

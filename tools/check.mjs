@@ -4,5 +4,5 @@ import { setUp } from './start.mjs';
 
 await setUp();
 const tally = new Tally();
-quickChecks(tally);
+await quickChecks(tally);
 process.exit(tally.close());

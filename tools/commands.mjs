@@ -1,5 +1,5 @@
-// Runs the commands that check the project, one after the other, and counts.
-import { spawnSync } from 'node:child_process';
+// Runs the commands that check the project, and counts.
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -15,28 +15,33 @@ export class Tally {
   failed = 0;
   skipped = 0;
 
-  /** Runs a command; it counts as one check. Answers whether it passed. */
-  check(title, ...command) {
+  /** Runs a command and shows its output when it has ended; it counts as one check. Answers whether it passed. */
+  async check(title, ...command) {
     const start = performance.now();
-    console.log(`\n── ${title}`);
-    const { status } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
-    console.log(`── ${title}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}`);
+    const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
+    const status = await ended(child);
+    const words = Buffer.concat(output).toString('utf8').trimEnd();
+    console.log(
+      `\n── ${title}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}${words && `\n${words}`}`,
+    );
     if (status === 0) this.passed++;
     else this.failed++;
     return status === 0;
   }
 
-  /** Runs one kind of spec; each test counts. */
-  specs(kind, ...args) {
+  /** Runs one kind of spec; each test counts. Arguments are jest's own. */
+  async specs(kind, ...args) {
     const start = performance.now();
-    console.log(`\n── ${kind} specs`);
+    const title = [`${kind} specs`, ...args].join(' ');
+    console.log(`\n── ${title}`);
     const directory = mkdtempSync(join(tmpdir(), 'hybrid-jest-'));
     const report = join(directory, 'report.json');
     const command = [join(root, 'tools/jest.mjs'), kind, '--json', `--outputFile=${report}`, ...args];
-    const { status } = spawnSync(process.execPath, command, {
-      cwd: root,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const status = await ended(
+      spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }),
+    );
     if (existsSync(report)) {
       const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
         readFileSync(report, 'utf8'),
@@ -47,7 +52,7 @@ export class Tally {
       if (status !== 0 && numFailedTests + numRuntimeErrorTestSuites === 0) this.failed++;
     } else this.failed++;
     rmSync(directory, { recursive: true, force: true });
-    console.log(`── ${kind} specs: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}`);
+    console.log(`── ${title}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds(start)}`);
   }
 
   /** Says the result as the last line; answers the exit code. */
@@ -59,18 +64,22 @@ export class Tally {
   }
 }
 
-/** What CI runs, short of the slow tests. */
-export function quickChecks(tally) {
-  tally.check(
-    'format',
-    join(root, 'node_modules/prettier/bin/prettier.cjs'),
-    '--check',
-    '--log-level=warn',
-    '.',
-  );
-  tally.check('lint', 'tools/nx.mjs', 'run', 'hybrid:lint');
-  tally.check('types', 'tools/nx.mjs', 'run', 'hybrid:typecheck');
-  tally.specs('unit');
+/** What CI runs, short of the slow tests. Two at a time: most of them use one core. */
+export async function quickChecks(tally) {
+  await Promise.all([
+    tally.check('lint', 'tools/nx.mjs', 'run', 'hybrid:lint'),
+    (async () => {
+      const prettier = join(root, 'node_modules/prettier/bin/prettier.cjs');
+      await tally.check('format', prettier, '--check', '--log-level=warn', '.');
+      await tally.check('types', 'tools/nx.mjs', 'run', 'hybrid:typecheck');
+      await tally.specs('unit');
+    })(),
+  ]);
+}
+
+/** Resolves with the exit code. */
+function ended(child) {
+  return new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
 }
 
 function seconds(start) {

@@ -7,9 +7,8 @@ if (!['unit', 'int', 'e2e'].includes(kind)) {
   console.error('jest: which kind of spec? node tools/jest.mjs unit|int|e2e [arguments for jest]');
   process.exit(2);
 }
-// End-to-end one file after the other: each starts a whole system, and the kills among them are timed.
 const jest = createRequire(import.meta.url).resolve('jest/bin/jest');
-const { status } = spawnSync(process.execPath, [jest, `--maxWorkers=${kind === 'e2e' ? 1 : 2}`, ...args], {
+const { status } = spawnSync(process.execPath, [jest, ...args], {
   stdio: 'inherit',
   env: {
     ...process.env,
