@@ -1,12 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startProcess, type RunningProcess } from '@hybrid/servers';
 import { bundleProgram, eventually, seededRandom, specSeed, type BundledProgram } from '@hybrid/testing';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startPlatform, type Platform } from './platform.fixtures.js';
 import { readModels, tallyOf, type ReadModels } from './projection.fixtures.js';
 import type { Projector } from './projector.js';
 
 const KILLS = Number(process.env['PROJECTION_KILLS'] ?? 12);
 const THINGS = 40;
+/** Between two writes of one writer: there is always something to project, and the replicas get to it. */
+const BREATH_MS = 20;
 const seed = specSeed();
 
 describe('replicas that project, killed at random', () => {
@@ -79,19 +82,21 @@ describe('replicas that project, killed at random', () => {
         await models.add(events);
         for (const { id, by } of events) sums[id] = (sums[id] ?? 0) + by;
         written += events.length;
+        await pause(BREATH_MS);
       }
     };
     const writers = Promise.all([write(), write(), write()]);
     const killer = seededRandom(seed + 1);
     for (let kill = 0; kill < KILLS; kill++) {
       const place = Math.floor(killer() * 2);
-      await new Promise((wake) => setTimeout(wake, 10 + killer() * 500));
+      await pause(10 + killer() * 500);
       await replicas[place]!.kill();
       await start(place, rebuilds);
     }
     killing = false;
     await writers;
     for (const replica of replicas.splice(0)) await replica.kill();
+    process.stderr.write(`${KILLS} kills, ${written} events\n`);
     expect(written).toBeGreaterThan(100);
 
     const counters = await models.keep();

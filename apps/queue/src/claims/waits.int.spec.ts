@@ -45,7 +45,7 @@ describe('an agent that waits', () => {
 
   it('gets a new job within milliseconds', async () => {
     const took: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < 4 * ROUNDS; round++) {
       const waiting = claim('poll', 'a').then((job) => ({ job, at: performance.now() }));
       await settled();
       const begun = performance.now();
@@ -54,7 +54,8 @@ describe('an agent that waits', () => {
       expect(job?.id).toBe(id);
       took.push(at - begun);
     }
-    expect(Math.min(...took)).toBeLessThan(50);
+    // Found by looking each second, half of them would take longer than half of one, on the quietest machine.
+    expect(took.sort((a, b) => a - b)[2 * ROUNDS]).toBeLessThan(250);
   });
 
   it('gets a delayed job at its time, not before and hardly after', async () => {
@@ -66,7 +67,7 @@ describe('an agent that waits', () => {
       expect((await claim('delayed', 'a'))?.id).toBe(id);
       late.push(Date.now() - Date.parse(run_at));
     }
-    expect(Math.min(...late)).toBeLessThan(100);
+    expect(Math.min(...late)).toBeLessThan(250);
     for (const ms of late) expect(ms).toBeGreaterThanOrEqual(0);
   });
 
