@@ -11,8 +11,9 @@ export default {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e'],
   testMatch,
   testEnvironment: 'node',
-  // End-to-end one file after the other, unless told: each starts a whole system, and some measure the time.
-  maxWorkers: kind === 'e2e' ? 1 : 2,
+  // Integration specs wait more than they compute. An end-to-end spec starts a whole system.
+  maxWorkers: kind === 'int' ? 3 : 2,
+  testSequencer: '<rootDir>/tools/jest-sequencer.mjs',
   // Not the machine's temporary directory: tests leave nothing behind there.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   extensionsToTreatAsEsm: ['.ts'],
