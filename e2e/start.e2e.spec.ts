@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RunSummary } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,8 @@ describe('npm start', () => {
   let data: string;
   const children: { pid: number; exited: Promise<void> }[] = [];
   beforeAll(async () => {
+    if (!existsSync(join(root, 'node_modules/.hybrid-lock')))
+      throw new Error('npm start would install anew what these tests run on: run `npm run check` first');
     directory = await mkdtemp(join(tmpdir(), 'hybrid-start-'));
     data = join(directory, 'data');
   });
