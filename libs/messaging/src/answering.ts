@@ -1,13 +1,18 @@
 /** Answers requests on core NATS: one handler for one subject, for as long as it is wanted. */
 import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
 import { durationHistogram, withSpan } from '@hybrid/telemetry';
-import { MsgHdrsImpl, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { MsgHdrsImpl, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { BYTES_HEADER, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
 
 const duration = durationHistogram('rpc.server.call.duration', 'requests over NATS, as who answers saw them');
 
 type Headers = Record<string, [string]>;
+
+/** Where a request goes that nobody answers on its own subject: to replicas that would leave it to others. */
+export function lastResortOf(subject: string): string {
+  return `last-resort.${subject}`;
+}
 
 interface AnswerOptions {
   nats: NatsConnection;
@@ -16,20 +21,47 @@ interface AnswerOptions {
   queue?: string;
   /** Name of the span and in figures, where there are many subjects of one kind; the subject unless told. */
   name?: string;
+  /** Answers the subject's last resort too, always, so that it may be left to others: see `takePart`. */
+  lastResort?: boolean;
   handler: (input: unknown, call: CallContext) => unknown;
   log: (error: string) => void;
 }
 
 /** From its making on. What a handler throws is the reply: a ProblemError as it is, anything else as `internal`. */
 export class Answering {
-  private readonly subscription;
+  private subscription?: Subscription;
+  private readonly lastResort?: Subscription;
+  private stopping = false;
   private readonly inFlight = new Set<Promise<void>>();
   private readonly name: string;
 
   constructor(private readonly options: AnswerOptions) {
-    const { nats, subject, queue, name = subject, log } = options;
+    const { subject, name = subject, lastResort } = options;
     this.name = name;
-    this.subscription = nats.subscribe(subject, {
+    this.subscription = this.subscribe(subject);
+    if (lastResort) this.lastResort = this.subscribe(lastResortOf(subject));
+  }
+
+  /**
+   * False: requests are left to other replicas, as long as there are any; those that came already are answered. What
+   * has no last resort goes on: nobody else would answer it.
+   */
+  takePart(now: boolean): void {
+    if (this.stopping || !this.lastResort || now === (this.subscription !== undefined)) return;
+    void drained(this.subscription);
+    this.subscription = now ? this.subscribe(this.options.subject) : undefined;
+  }
+
+  /** Takes no more requests; resolves when those that it has are answered. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    await Promise.all([drained(this.subscription), drained(this.lastResort)]);
+    await Promise.all(this.inFlight);
+  }
+
+  private subscribe(subject: string): Subscription {
+    const { nats, queue, log } = this.options;
+    return nats.subscribe(subject, {
       queue,
       callback: (error, message) => {
         if (error) {
@@ -40,13 +72,6 @@ export class Answering {
         this.inFlight.add(work);
       },
     });
-  }
-
-  /** Takes no more requests; resolves when those that it has are answered. */
-  async stop(): Promise<void> {
-    // Not there any more where the connection is closed.
-    await this.subscription.drain().catch(() => undefined);
-    await Promise.all(this.inFlight);
   }
 
   private async answer(message: Msg): Promise<void> {
@@ -82,6 +107,11 @@ export class Answering {
     this.options.log(`${this.name}: ${why}`);
     return problem('internal', 'internal', `${this.name} failed; the service's log says why`).problem;
   }
+}
+
+/** Not there any more where the connection is closed. */
+async function drained(subscription: Subscription | undefined): Promise<void> {
+  await subscription?.drain().catch(() => undefined);
 }
 
 function readInput(message: Msg): unknown {

@@ -51,6 +51,7 @@ interface Say {
 export class EventConsumer {
   private messages?: ConsumerMessages;
   private stopping = false;
+  private takesPart = true;
   private readonly tails = new Map<string, Promise<void>>();
   private running: Promise<void> = Promise.resolve();
   private readonly parked: ParkedEvents;
@@ -82,6 +83,12 @@ export class EventConsumer {
     await this.messages?.close();
     await this.running;
     await Promise.all(this.tails.values());
+  }
+
+  /** False: new events are left to other replicas, or wait for the time when this one takes part again. */
+  takePart(now: boolean): void {
+    this.takesPart = now;
+    if (!now) this.messages?.stop();
   }
 
   async view(): Promise<ConsumerView> {
@@ -123,13 +130,15 @@ export class EventConsumer {
     while (!this.stopping && !this.nats.isClosed()) {
       let watch: { stop?: () => void } | undefined;
       try {
-        this.messages = await this.open();
-        // It was asked to stop before there was anything to close. The loop below then ends at once; not waited for, as
-        // only the loop brings the end about.
-        if (this.stopping) void this.messages.close();
-        watch = this.reopenOnReconnect(this.messages);
-        for await (const message of this.messages)
-          void this.inTurn(message.subject, () => this.process(message));
+        if (this.takesPart) {
+          this.messages = await this.open();
+          // It was asked to stop before there was anything to close. The loop below then ends at once; not waited for, as
+          // only the loop brings the end about.
+          if (this.stopping || !this.takesPart) void this.messages.close();
+          watch = this.reopenOnReconnect(this.messages);
+          for await (const message of this.messages)
+            void this.inTurn(message.subject, () => this.process(message));
+        }
       } catch (error) {
         if (this.stopping || this.nats.isClosed()) return;
         this.say.warn(`${this.durable}: ${text(error)}; opening the consumer again`);

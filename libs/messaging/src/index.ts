@@ -6,4 +6,4 @@ export { Requests } from './requests.js';
 export { ensureStreams } from './streams.js';
 export { Handle, MessageController, OnBroadcast, OnEvents } from './handlers.js';
 export type { DurableConsumer } from './handlers.js';
-export { NatsStrategy } from './nats.strategy.js';
+export { NatsStrategy, type Reach } from './nats.strategy.js';

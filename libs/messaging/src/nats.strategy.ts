@@ -12,11 +12,21 @@ import { ensureStreams } from './streams.js';
 /** Nest's handlers take our CallContext where its own transports hand in a context object of theirs. */
 type Answer = (input: unknown, call: CallContext) => Promise<unknown>;
 
+/** Whether this process reaches what its work needs. */
+export interface Reach {
+  /** Told of each change. */
+  watch(listener: (reached: boolean) => void): void;
+}
+
 export class NatsStrategy extends Server implements CustomTransportStrategy {
   private readonly answering: Answering[] = [];
   private readonly consumers: EventConsumer[] = [];
 
-  constructor(private readonly nats: NatsConnection) {
+  /** @param reach where this process may be cut off while other replicas are well: they get its requests and events then. */
+  constructor(
+    private readonly nats: NatsConnection,
+    private readonly reach?: Reach,
+  ) {
     super();
   }
 
@@ -51,6 +61,9 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       else this.answer(pattern, handler, pattern.split('.')[1]);
     }
     for (const service of this.services()) this.operate(service);
+    this.reach?.watch((reached) => {
+      for (const one of [...this.answering, ...this.consumers]) one.takePart(reached);
+    });
     await this.nats.flush();
   }
 
@@ -88,6 +101,7 @@ export class NatsStrategy extends Server implements CustomTransportStrategy {
       nats: this.nats,
       subject,
       queue,
+      lastResort: queue !== undefined,
       handler: async (input, call) => settle(await (handler as Answer)(input, call)),
       log: (error) => void this.logger.error(error),
     });

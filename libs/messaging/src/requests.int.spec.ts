@@ -11,8 +11,9 @@ import { eventually } from '@hybrid/testing';
 import { callHeaders } from './call-headers.js';
 import { connectNats } from './connection.js';
 import { Handle, MessageController, OnBroadcast } from './handlers.js';
+import type { Reach } from './nats.strategy.js';
 import { Requests } from './requests.js';
-import { serveOn, type Served } from './serve.fixtures.js';
+import { breakableReach, serveOn, type Served } from './serve.fixtures.js';
 
 const echo = request<object, unknown>('cmd.echo.word.echo');
 const refuse = request<object, null>('cmd.echo.word.refuse');
@@ -141,9 +142,9 @@ describe('requests over NATS', () => {
   afterEach(async () => {
     for (const one of served.splice(0)) await one.stop();
   });
-  const serve = async (name = 'one') => {
+  const serve = async (name = 'one', reach?: Reach) => {
     const one = replica(name, requests);
-    served.push(await serveOn(nats.url, one.module));
+    served.push(await serveOn(nats.url, one.module, reach));
     return one;
   };
 
@@ -248,6 +249,31 @@ describe('requests over NATS', () => {
     expect(new Set(names.map(({ name }) => name))).toEqual(new Set(['one', 'two']));
     await Promise.all(Array.from({ length: 40 }, () => requests.send(echo, {}, call)));
     expect(one.heard.length + two.heard.length).toBe(40);
+  });
+
+  it('are left to others by a replica that is cut off, but for broadcasts; where nobody is well, it still answers', async () => {
+    const cutOff = [breakableReach(), breakableReach()];
+    const [one, two] = [await serve('one', cutOff[0]), await serve('two', cutOff[1])];
+    const names = async () => {
+      const answers = await Promise.all(Array.from({ length: 40 }, () => requests.send(whoami, {}, call)));
+      return [...new Set(answers.map(({ name }) => name))].sort();
+    };
+    const unfinished = Promise.all(Array.from({ length: 40 }, () => requests.send(slow, {}, call)));
+    await eventually(() => expect(one.heard.length + two.heard.length).toBe(40));
+    expect(one.heard.length).toBeGreaterThan(0);
+    cutOff[0]!.tell(false);
+    await eventually(async () => expect(await names()).toEqual(['two']));
+    connection.publish('live.echo.word.said', JSON.stringify({ word: 'hello' }), {
+      headers: callHeaders(call),
+    });
+    await eventually(() => expect([one.heard.at(-1), two.heard.at(-1)]).toEqual(['hello', 'hello']));
+    cutOff[1]!.tell(false);
+    await eventually(async () => expect(await names()).toEqual(['one', 'two']));
+    cutOff[0]!.tell(true);
+    await eventually(async () => expect(await names()).toEqual(['one']));
+    one.open();
+    two.open();
+    expect(await unfinished).toHaveLength(40);
   });
 
   it('leave broadcasts to every replica', async () => {

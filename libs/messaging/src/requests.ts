@@ -14,9 +14,10 @@ import {
   type Msg,
   type NatsConnection,
 } from '@nats-io/transport-node';
+import { lastResortOf } from './answering.js';
 import { BYTES_HEADER, callHeaders, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
-import { ask } from './replies.js';
+import { ask, type Question } from './replies.js';
 
 const duration = durationHistogram(
   'rpc.client.call.duration',
@@ -75,7 +76,7 @@ export class Requests {
         const timeoutMs = request.timeoutMs + (call.atLeast === undefined ? 0 : READ_MODEL_WAIT_MS);
         let reply: Msg;
         try {
-          reply = await ask(this.nats, request.subject, body, { timeoutMs, headers });
+          reply = await this.ask(request.subject, body, { timeoutMs, headers });
         } catch (error) {
           throw unanswered(request.subject, error);
         }
@@ -86,6 +87,14 @@ export class Requests {
         return (reply.data.length ? reply.json() : null) as O;
       },
     );
+  }
+
+  /** Nobody heard what nobody answers, so it may be asked again. */
+  private ask(subject: string, body: Uint8Array, question: Question): Promise<Msg> {
+    return ask(this.nats, subject, body, question).catch((error: unknown) => {
+      if (!(error instanceof NoRespondersError)) throw error;
+      return ask(this.nats, lastResortOf(subject), body, question);
+    });
   }
 }
 

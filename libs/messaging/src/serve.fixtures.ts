@@ -2,17 +2,17 @@
 import { type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connectNats } from './connection.js';
-import { NatsStrategy } from './nats.strategy.js';
+import { NatsStrategy, type Reach } from './nats.strategy.js';
 
 export interface Served {
   /** Orderly: what runs is finished. */
   stop(): Promise<void>;
 }
 
-export async function serveOn(url: string, module: Type): Promise<Served> {
+export async function serveOn(url: string, module: Type, reach?: Reach): Promise<Served> {
   const nats = await connectNats(url, 'served');
   const app = await NestFactory.createMicroservice(module, {
-    strategy: new NatsStrategy(nats),
+    strategy: new NatsStrategy(nats, reach),
     logger: false,
   });
   await app.listen();
@@ -21,5 +21,14 @@ export async function serveOn(url: string, module: Type): Promise<Served> {
       await app.close();
       await nats.drain();
     },
+  };
+}
+
+/** Reached until it is told otherwise. */
+export function breakableReach(): Reach & { tell(reached: boolean): void } {
+  const watchers: ((reached: boolean) => void)[] = [];
+  return {
+    watch: (watcher) => void watchers.push(watcher),
+    tell: (reached) => watchers.forEach((watcher) => watcher(reached)),
   };
 }
