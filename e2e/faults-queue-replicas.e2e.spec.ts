@@ -10,7 +10,7 @@ import {
 import { bundleOf } from '@hybrid/servers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { HandAgent, jobOf } from './http/client.js';
+import { ask, HandAgent, jobOf, type Answer, type Ask } from './http/client.js';
 import { checkJobLog, readJobLog } from './job-log.js';
 import { heartbeat, insist, startLoad, type Acknowledgements } from './queue-load.js';
 import { expectSoundLog } from './sound-log.js';
@@ -188,6 +188,49 @@ describe('a replica of the queue that is cut off from the event store', () => {
     taken.push(...claimed);
     return Math.max(...claimed.map(({ at }) => at - since));
   }
+
+  it('leaves commands, lists and the events for others to the other replicas, which have them done at once', async () => {
+    // The one that is left takes the locks of the read models and the relay.
+    await Promise.all(['queue-2', 'queue-3'].map((name) => system.part(name).killAndRestart()));
+    const told = new Set<string>();
+    system.platform.connections.nats.subscribe('evt.*.queue.job.cancelled.*', {
+      callback: (_, { subject }) => void told.add(subject.split('.').at(-1)!),
+    });
+    line.freeze();
+    await eventually(() => {
+      const said = system.part('queue-1').process.tail().join('\n');
+      expect(said).toMatch(/does not reach the event store/);
+    }, NOTICING_MS);
+    const agent = agents.get(POOLS[0]!)!;
+    const waits: number[] = [];
+    const timed = async <T>(status: number, asking: Promise<Answer<T>>): Promise<Answer<T>> => {
+      const before = performance.now();
+      const answer = await asking;
+      waits.push(performance.now() - before);
+      expect(answer).toMatchObject({ status });
+      return answer;
+    };
+    const admin = (request: string, more: Ask = {}) =>
+      ask<JobView>(system.url, request, { token: system.adminToken, ...more });
+    const enqueueOne = () => {
+      const headers = { 'idempotency-key': randomUUID() };
+      return timed(201, admin('POST /api/queue/jobs', { headers, json: jobOf('job', agent.pool) }));
+    };
+    for (let round = 0; round < 10; round++) {
+      await enqueueOne();
+      const { job } = (await timed(200, agent.claim(10))).body;
+      taken.push({ agent, job });
+      await timed(200, agent.finish(job));
+      const { id } = (await enqueueOne()).body;
+      await timed(200, admin(`GET /api/queue/jobs/${id}`));
+      const { headers } = await timed(200, admin(`DELETE /api/queue/jobs/${id}`));
+      const asNew = { 'x-event-position': headers.get('x-event-position')! };
+      await timed(200, admin('GET /api/queue/jobs', { headers: asNew }));
+      await eventually(() => expect(told).toContain(id));
+    }
+    expect(Math.max(...waits)).toBeLessThan(AT_ONCE_MS);
+    line.cut();
+  }, 90_000);
 
   it('serves no claims, so that agents have their jobs from the others; it heals by itself', async () => {
     await giveEveryPoolAJob();

@@ -1,5 +1,4 @@
 /** Makes the HTTP side of an application: used by the gateway's own process and by standalone. */
-import type { NatsConnection } from '@nats-io/transport-node';
 import { problem } from '@hybrid/contracts';
 import { NatsStrategy } from '@hybrid/messaging';
 import { type Connections, ConnectionsModule, readSettings } from '@hybrid/service';
@@ -59,7 +58,7 @@ export async function openGateway(
     logger: ['warn', 'error', 'fatal'],
   });
   document(app);
-  if (services.length) await attach(app, connections.nats);
+  if (services.length) await attach(app, connections);
   try {
     await app.listen(settings.HYBRID_PORT, settings.HYBRID_HOST);
   } catch (cause) {
@@ -75,8 +74,8 @@ export async function openGateway(
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };
 }
 
-async function attach(app: NestFastifyApplication, nats: NatsConnection): Promise<void> {
-  app.connectMicroservice({ strategy: new NatsStrategy(nats) });
+async function attach(app: NestFastifyApplication, { nats, eventStoreReach }: Connections): Promise<void> {
+  app.connectMicroservice({ strategy: new NatsStrategy(nats, eventStoreReach) });
   await app.startAllMicroservices();
 }
 

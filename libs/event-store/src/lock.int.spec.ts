@@ -1,5 +1,6 @@
 import { startPostgres, type ServerWithUrl } from '@hybrid/servers';
 import { breakableLine, eventually, type BrokenLine } from '@hybrid/testing';
+import type { Reach } from '@hybrid/messaging';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -45,7 +46,7 @@ describe('a lock', () => {
     return one;
   };
   /** Holds the lock until it is lost or the spec ends. */
-  const hold = (pool: Pool, name: string): Holder => {
+  const hold = (pool: Pool, name: string, reach?: Reach): Holder => {
     const holder: Holder = { held: [], log: [] };
     const stop = new AbortController();
     const running = whileLocked(
@@ -58,7 +59,7 @@ describe('a lock', () => {
         if (!signal.aborted)
           await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       },
-      SILENCE_MS,
+      { silenceMs: SILENCE_MS, reach },
     );
     ends.push(() => (stop.abort(), running));
     return holder;
@@ -123,6 +124,22 @@ describe('a lock', () => {
     expect(silent.held[0]!.stillHeld()).toBe(false);
   });
 
+  it('is left to another while its holder is cut off from what the work needs, and by that one in turn', async () => {
+    const pool = poolThrough(postgres.port);
+    const lock = name();
+    const reaches = [breakableReach(), breakableReach()];
+    const first = hold(pool, lock, reaches[0]);
+    await eventually(() => expect(first.held).toHaveLength(1));
+    const second = hold(pool, lock, reaches[1]);
+    reaches[0]!.tell(false);
+    expect(first.held[0]!.signal.aborted).toBe(true);
+    await eventually(() => expect(second.held).toHaveLength(1), 10_000);
+    reaches[1]!.tell(false);
+    reaches[0]!.tell(true);
+    await eventually(() => expect(first.held).toHaveLength(2), 10_000);
+    expect([...first.log, ...second.log]).toEqual([]);
+  });
+
   it('fails the query that its holder waits for in vain, so that it can try again', async () => {
     const through = await line();
     const one = hold(poolThrough(through.port), name());
@@ -133,3 +150,12 @@ describe('a lock', () => {
     await eventually(() => expect(one.held).toHaveLength(2));
   });
 });
+
+/** Reached until it is told otherwise. */
+function breakableReach(): Reach & { tell(reached: boolean): void } {
+  const watchers: ((reached: boolean) => void)[] = [];
+  return {
+    watch: (watcher) => void watchers.push(watcher),
+    tell: (reached) => watchers.forEach((watcher) => watcher(reached)),
+  };
+}

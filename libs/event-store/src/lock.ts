@@ -2,6 +2,7 @@
  * One active holder per name, by a session lock of PostgreSQL. The lock dies with its connection, and PostgreSQL ends
  * the connection of a holder that falls silent: a process that was stopped, or cut off, keeps nothing from the others.
  */
+import type { Reach } from '@hybrid/messaging';
 import type { Pool, PoolClient } from 'pg';
 
 const RETRY_MS = 1_000;
@@ -21,9 +22,15 @@ const IN_FAILED_TRANSACTION = '25P02';
  */
 export type Locked = (connection: PoolClient, signal: AbortSignal, stillHeld: () => boolean) => Promise<void>;
 
+export interface LockOptions {
+  silenceMs?: number;
+  reach?: Reach;
+}
+
 /**
  * Runs `work` while holding the lock, again and again until the signal is aborted: on another machine's failure the
  * next one takes over, at the latest after `silenceMs` and a second.
+ * @param reach where the work needs more than PostgreSQL: the lock is left to others while this process is cut off.
  */
 export async function whileLocked(
   pool: Pool,
@@ -31,13 +38,19 @@ export async function whileLocked(
   signal: AbortSignal,
   log: (message: string) => void,
   work: Locked,
-  silenceMs = SILENCE_MS,
+  { silenceMs = SILENCE_MS, reach }: LockOptions = {},
 ): Promise<void> {
+  let cutOff = new AbortController();
+  reach?.watch((reached) => {
+    if (reached) cutOff = new AbortController();
+    else cutOff.abort();
+  });
   while (!signal.aborted) {
     try {
-      const connection = await pool.connect();
-      if (await acquire(connection, name, silenceMs))
-        await hold(connection, name, signal, log, work, silenceMs);
+      const ending = AbortSignal.any([signal, cutOff.signal]);
+      const connection = ending.aborted ? undefined : await pool.connect();
+      if (connection && (await acquire(connection, name, silenceMs)))
+        await hold(connection, name, ending, log, work, silenceMs);
     } catch (error) {
       if (!signal.aborted) log(`${name}: ${text(error)}; trying again`);
     }

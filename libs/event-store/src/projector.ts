@@ -2,7 +2,7 @@
 import type { ProjectionView, RebuildView, ReplayedProjection } from '@hybrid/contracts';
 import type { EventStoreDBClient, Position } from '@eventstore/db-client';
 import type { Pool, PoolClient } from 'pg';
-import { whileLocked } from './lock.js';
+import { whileLocked, type LockOptions } from './lock.js';
 import { applyBatch, type ProjectionLog } from './projection-batch.js';
 import { tryLock, prepare, projectionLock, readCheckpoint, type Projection } from './projection.js';
 import { observeProjection } from './projection-metrics.js';
@@ -25,6 +25,7 @@ export class Projector {
     readonly pool: Pool,
     readonly projection: Projection,
     readonly log: ProjectionLog,
+    private readonly lock: LockOptions = {},
   ) {}
 
   /** Creates what is missing, so that queries work from the start; then projects while it holds the lock. */
@@ -40,8 +41,13 @@ export class Projector {
       connection.release(true);
     }
     this.stopObserving = observeProjection(this.client, this.pool, projection);
-    this.running = whileLocked(this.pool, lock, this.stopping.signal, this.log, (locked, signal) =>
-      this.project(locked, signal),
+    this.running = whileLocked(
+      this.pool,
+      lock,
+      this.stopping.signal,
+      this.log,
+      (locked, signal) => this.project(locked, signal),
+      this.lock,
     );
   }
 

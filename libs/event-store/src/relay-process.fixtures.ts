@@ -19,7 +19,7 @@ const relay = new Relay(
     publish: ({ event }) => ({ noun: 'counter', event: 'added', type: 'CounterChanged', data: event.data }),
   },
   (message) => console.log(message),
-  Number(LOCK_SILENCE_MS),
+  { silenceMs: Number(LOCK_SILENCE_MS) },
 );
 relay.start();
 console.log('{"ready":true}');

@@ -9,7 +9,7 @@ import { meter } from '@hybrid/telemetry';
 import type { EventStoreDBClient, Position } from '@eventstore/db-client';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Pool } from 'pg';
-import { whileLocked } from './lock.js';
+import { whileLocked, type LockOptions } from './lock.js';
 import { Carriage, type Publisher } from './relay-carriage.js';
 import { subscribe, type Batch } from './subscribe.js';
 
@@ -45,12 +45,12 @@ export class Relay {
   /** Types that this version does not know: how often the lock was left to others for their sake. */
   private readonly left = new Map<string, number>();
 
-  /** @param lockSilenceMs see `whileLocked`. */
+  /** @param lock see `whileLocked`. */
   constructor(
     private readonly servers: Servers,
     private readonly publisher: Publisher,
     private readonly log: (message: string) => void,
-    private readonly lockSilenceMs?: number,
+    private readonly lock: LockOptions = {},
   ) {
     this.known = new Set(understoodTypes(publisher.events));
   }
@@ -63,7 +63,7 @@ export class Relay {
       this.stopping.signal,
       this.log,
       (_, signal, stillHeld) => this.measured(() => this.carry(signal, stillHeld)),
-      this.lockSilenceMs,
+      this.lock,
     );
   }
 

@@ -15,6 +15,7 @@ import { Global, Logger, Module, type DynamicModule, type OnApplicationShutdown 
 import type { NatsConnection } from '@nats-io/transport-node';
 import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';
+import { EventStoreReach } from './event-store-reach.js';
 import type { ServerSettings } from './settings.js';
 
 /** An answer that takes longer is none. */
@@ -23,6 +24,7 @@ const HEALTH_MS = 1_000;
 /** The servers that every service talks to; one set per process. */
 export class Connections {
   readonly requests: Requests;
+  readonly eventStoreReach: EventStoreReach;
   private readonly stop = new AbortController();
   private readonly readModels = new Map<Projection, ReadModel>();
   private readonly projectors: Projector[] = [];
@@ -34,6 +36,7 @@ export class Connections {
     readonly pool: Pool,
   ) {
     this.requests = new Requests(nats);
+    this.eventStoreReach = new EventStoreReach(eventStore, this.stop.signal);
     // Each read model, relay and waiting request has one, and that is no leak.
     setMaxListeners(0, this.stop.signal);
   }
@@ -87,7 +90,9 @@ export class Connections {
 
   /** Keeps a read model until `close`; resolves when its tables are there. */
   async project(projection: Projection): Promise<void> {
-    const projector = new Projector(this.eventStore, this.pool, projection, tell(projection.name));
+    const projector = new Projector(this.eventStore, this.pool, projection, tell(projection.name), {
+      reach: this.eventStoreReach,
+    });
     this.projectors.push(projector);
     this.background.push(projector);
     await projector.start();
@@ -111,6 +116,7 @@ export class Connections {
       { client: this.eventStore, nats: this.nats, pool: this.pool },
       publisher,
       tell(publisher.service),
+      { reach: this.eventStoreReach },
     );
     this.background.push(relay);
     relay.start();

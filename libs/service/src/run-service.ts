@@ -13,7 +13,7 @@ export async function runService(name: string, module: Type): Promise<void> {
     const connections = await Connections.open(readSettings(ServerSettings, name), name);
     const root = { module: class Root {}, imports: [ConnectionsModule.with(connections), module] };
     const app = await NestFactory.createMicroservice(root, {
-      strategy: new NatsStrategy(connections.nats),
+      strategy: new NatsStrategy(connections.nats, connections.eventStoreReach),
       logger: ['warn', 'error', 'fatal'],
     });
     await app.listen();

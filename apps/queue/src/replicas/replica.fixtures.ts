@@ -22,7 +22,7 @@ export async function startReplica(settings: ServerSettings): Promise<Replica> {
   const drain = connections.nats.drain.bind(connections.nats);
   connections.nats.drain = async () => (connections.nats.isClosed() ? undefined : drain());
   const app = await NestFactory.createMicroservice(root, {
-    strategy: new NatsStrategy(connections.nats),
+    strategy: new NatsStrategy(connections.nats, connections.eventStoreReach),
     logger: ['error', 'fatal'],
   });
   await app.listen();

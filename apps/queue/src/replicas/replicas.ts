@@ -2,7 +2,6 @@
  * The queue's replicas, and which of them serves which pools' claims: see docs/adr/0013-scheduling.md. One that cannot
  * reach the event store, or does not follow it, serves none; it heals by itself.
  */
-import { readWithin } from '@hybrid/event-store';
 import { queueRequests, type ClaimJobCommand } from '@hybrid/contracts';
 import { Answering } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
@@ -19,10 +18,6 @@ const TICK_MS = 1_000;
 const SILENCE_MS = 3_000;
 /** The others answer whom they hear for the first time; until then a new one does not know with whom it shares. */
 const INTRODUCTION_MS = 250;
-/** An event store that is slower than this is as good as away: an agent had better ask another replica. */
-const LOOK_MS = 1_000;
-/** One slow answer may be a hiccup of this process; so many in a row are none. */
-const MAX_SLOW = 2;
 
 @Injectable()
 export class Replicas implements OnApplicationBootstrap, OnModuleDestroy {
@@ -34,7 +29,6 @@ export class Replicas implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly id: string;
   private timer?: NodeJS.Timeout;
   private connected = true;
-  private slow = 0;
   /** Since when this one serves claims; null: it does not. */
   private wellSince: number | null = null;
 
@@ -55,13 +49,14 @@ export class Replicas implements OnApplicationBootstrap, OnModuleDestroy {
     return [...this.served.keys()];
   }
 
-  async onApplicationBootstrap(): Promise<void> {
-    const { nats, stopping } = this.connections;
+  onApplicationBootstrap(): void {
+    const { nats, stopping, eventStoreReach } = this.connections;
     nats.subscribe(PRESENT_SUBJECT, { callback: (_, message) => this.hear(message.string()) });
     nats.subscribe(LEAVING_SUBJECT, { callback: (_, message) => this.forget(message.string()) });
     stopping.addEventListener('abort', () => this.leave(), { once: true });
+    eventStoreReach.watch(() => this.look());
     void this.watchConnection();
-    await this.tick();
+    this.tick();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -69,27 +64,20 @@ export class Replicas implements OnApplicationBootstrap, OnModuleDestroy {
     await Promise.all(this.ending);
   }
 
-  private async tick(): Promise<void> {
-    this.slow = (await this.reachesEventStore()) ? 0 : this.slow + 1;
-    if (this.connections.stopping.aborted) return;
-    // As it is now, after the look.
-    if (!this.connected) this.turn(false, 'it does not reach NATS');
-    else if (this.slow >= MAX_SLOW) this.turn(false, 'it does not reach the event store');
-    else this.turn(this.index.following, 'it does not follow the event store');
+  private tick(): void {
+    this.look();
     const now = performance.now();
     for (const [id, heard] of this.others) if (now - heard > SILENCE_MS) this.others.delete(id);
     this.share();
     if (this.well) this.connections.nats.publish(PRESENT_SUBJECT, this.id);
-    this.timer = setTimeout(() => void this.tick(), TICK_MS);
+    this.timer = setTimeout(() => this.tick(), TICK_MS);
   }
 
-  private async reachesEventStore(): Promise<boolean> {
-    try {
-      for await (const _ of readWithin(LOOK_MS, this.connections.eventStore.readAll({ maxCount: 1 })));
-      return true;
-    } catch {
-      return false;
-    }
+  private look(): void {
+    if (this.connections.stopping.aborted) return;
+    if (!this.connected) this.turn(false, 'it does not reach NATS');
+    else if (!this.connections.eventStoreReach.reached) this.turn(false, 'it does not reach the event store');
+    else this.turn(this.index.following, 'it does not follow the event store');
   }
 
   private turn(well: boolean, why: string): void {
