@@ -135,6 +135,19 @@ describe('the gateway', () => {
       expect(await admin(`GET ${VERIFICATION}`)).toMatchObject({ status: 200, body: RESULT });
     });
 
+    it('is not begun by a HEAD, whatever that accepts', async () => {
+      let asked = 0;
+      verify = async () => {
+        asked++;
+        return RESULT;
+      };
+      for (const accept of ['application/json', 'text/event-stream'])
+        expect(await admin(`HEAD ${VERIFICATION}`, { headers: { accept } })).toMatchObject({ status: 200 });
+      expect((await ask(url, `HEAD ${VERIFICATION}`)).status).toBe(401);
+      expect(await admin(`GET ${VERIFICATION}`)).toMatchObject({ status: 200, body: RESULT });
+      expect(asked).toBe(1);
+    });
+
     it('that fails says why', async () => {
       verify = async () => {
         throw problem('unavailable', 'replica_cut_off', 'the event store does not answer');

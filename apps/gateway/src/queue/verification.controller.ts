@@ -7,9 +7,9 @@ import {
   type VerificationProgress,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Controller, Get, Headers, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Caller } from '../edge/caller.js';
@@ -31,8 +31,11 @@ export class VerificationController {
   async verify(
     @Headers('accept') accept: string | undefined,
     @Caller() caller: Caller,
+    @Req() { method }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    // Nest takes a HEAD for a GET: all that work, to throw its result away.
+    if (method === 'HEAD') return void reply.type('application/json; charset=utf-8').send('');
     const { stopping } = this.connections;
     if (accept?.includes('text/event-stream'))
       return sendEvents(reply, stopping, async (signal) => this.events(caller, signal));
