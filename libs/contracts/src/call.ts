@@ -11,6 +11,8 @@ export interface CallContext {
   atLeast?: bigint;
   /** Told the commit position of every append that is part of the call; each hop passes it on to its caller. */
   wrote?: (position: bigint) => void;
+  /** Tells whoever asked that the answer takes seconds or more: it then learns soon when this process dies meanwhile. */
+  takesTime?: () => void;
 }
 
 /** The largest position that a log can have: positions are signed 64 bit numbers. */

@@ -1,11 +1,12 @@
 import { problem, request } from '@hybrid/contracts';
 import { startNats, type ServerWithUrl } from '@hybrid/servers';
+import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Answering } from './answering.js';
+import { Answering, type AnswerOptions } from './answering.js';
 import { connectNats } from './connection.js';
 import { Requests } from './requests.js';
 
@@ -74,4 +75,38 @@ describe('a subject that is served for a while', () => {
     await stopped;
     expect(await code('hello')).toBe('service_unavailable');
   });
+
+  it('tells who asked when it takes its time, who learns soon when it is gone, and only then', async () => {
+    const slow = request<object, string>('cmd.echo.word.ponder', 60_000);
+    const answers: ((word: string) => void)[] = [];
+    const serve = async () => {
+      const own = await connectNats(server.url, 'ponders');
+      const handler: AnswerOptions['handler'] = (_, { takesTime }) => {
+        takesTime?.();
+        takesTime?.();
+        return new Promise((resolve) => answers.push(resolve));
+      };
+      new Answering({ nats: own, subject: slow.subject, handler, queue: 'echo', log: () => undefined });
+      await own.flush();
+      return own;
+    };
+    const ask = () => requests.send(slow, {}, call);
+    const doomed = await serve();
+    const lost = [ask(), ask()].map((asked) => asked.catch((error: unknown) => error));
+    await eventually(() => expect(answers).toHaveLength(2));
+    const other = await serve();
+    const begun = performance.now();
+    await doomed.close();
+    for (const error of await Promise.all(lost))
+      expect(error).toMatchObject({ problem: { kind: 'unavailable', code: 'timeout' } });
+    expect(performance.now() - begun).toBeLessThan(slow.timeoutMs / 4);
+    const kept = ask();
+    await eventually(() => expect(answers).toHaveLength(3));
+    // Looked after several times, and there each time.
+    const since = performance.now();
+    await eventually(() => expect(performance.now() - since).toBeGreaterThan(2_500));
+    answers[2]!('at last');
+    expect(await kept).toBe('at last');
+    await other.close();
+  }, 30_000);
 });

@@ -1,8 +1,21 @@
 /** Answers requests on core NATS: one handler for one subject, for as long as it is wanted. */
 import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
 import { durationHistogram, withSpan } from '@hybrid/telemetry';
-import { MsgHdrsImpl, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
-import { BYTES_HEADER, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER, readCall } from './call-headers.js';
+import {
+  createInbox,
+  MsgHdrsImpl,
+  type Msg,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
+import {
+  BYTES_HEADER,
+  HOLDER_HEADER,
+  INPUT_HEADER,
+  POSITION_HEADER,
+  PROBLEM_HEADER,
+  readCall,
+} from './call-headers.js';
 import { outcomeOf } from './outcome.js';
 
 const duration = durationHistogram('rpc.server.call.duration', 'requests over NATS, as who answers saw them');
@@ -14,7 +27,7 @@ export function lastResortOf(subject: string): string {
   return `last-resort.${subject}`;
 }
 
-interface AnswerOptions {
+export interface AnswerOptions {
   nats: NatsConnection;
   subject: string;
   /** Those of one queue share the requests; none: everybody gets each message. */
@@ -85,10 +98,11 @@ export class Answering {
       written = position;
       reply[POSITION_HEADER] = [position.toString()];
     };
+    const takesTime = () => respond(message, '', { [HOLDER_HEADER]: [aliveAt(this.options.nats)] });
     let failure: unknown;
     try {
       const result = await withSpan(`${this.name} process`, { kind: 'server', parent }, async () =>
-        this.options.handler(readInput(message), { ...readCall(message.headers), wrote }),
+        this.options.handler(readInput(message), { ...readCall(message.headers), wrote, takesTime }),
       );
       if (result instanceof Uint8Array) respond(message, result, reply, BYTES_HEADER);
       else respond(message, JSON.stringify(result ?? null), reply);
@@ -108,6 +122,18 @@ export class Answering {
     return problem('internal', 'internal', `${this.name} failed; the service's log says why`).problem;
   }
 }
+
+/** NATS forgets it at the very moment at which this process is gone. */
+function aliveAt(nats: NatsConnection): string {
+  let subject = alive.get(nats);
+  if (!subject) {
+    alive.set(nats, (subject = createInbox()));
+    nats.subscribe(subject, { callback: (_, message) => void message.respond() });
+  }
+  return subject;
+}
+
+const alive = new WeakMap<NatsConnection, string>();
 
 /** Not there any more where the connection is closed. */
 async function drained(subscription: Subscription | undefined): Promise<void> {

@@ -7,6 +7,8 @@ const LINE_BREAK = /[\r\n]/;
 
 export const PROBLEM_HEADER = 'Hybrid-Problem';
 export const INPUT_HEADER = 'Hybrid-Input';
+/** In a reply before the reply: a subject that is answered as long as whoever works on the request is there. */
+export const HOLDER_HEADER = 'Hybrid-Holder';
 export const BYTES_HEADER = 'Hybrid-Bytes';
 /** In replies: the highest commit position that the request wrote. */
 export const POSITION_HEADER = 'Hybrid-Position';

@@ -2,17 +2,26 @@
  * Requests whose replies come over one subscription of the connection. The client's own `request` makes an error with a
  * stack for each reply that comes, and races a promise against it: the second largest cost of a busy process.
  */
-import { createInbox, NoRespondersError, TimeoutError } from '@nats-io/transport-node';
+import { createInbox, headers, NoRespondersError, TimeoutError } from '@nats-io/transport-node';
 import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { HOLDER_HEADER } from './call-headers.js';
+
+/** How often those who said that a reply takes its time are looked after. Each costs two messages, however much it holds. */
+const LOOK_MS = 1_000;
 
 export interface Question {
   headers: MsgHdrs;
   timeoutMs: number;
 }
 
+/** Whoever worked on the question is gone. It may have been carried out. */
+export class HolderGoneError extends Error {
+  override readonly name = 'HolderGoneError';
+}
+
 /**
- * Sends one message and waits for the first reply.
- * @throws NoRespondersError nobody listens; TimeoutError; what the client throws where it cannot send.
+ * Sends one message and waits for the reply.
+ * @throws NoRespondersError nobody listens; TimeoutError; HolderGoneError; what the client throws where it cannot send.
  */
 export function ask(
   nats: NatsConnection,
@@ -27,6 +36,8 @@ export function ask(
 
 interface Waiting {
   subject: string;
+  /** Answered as long as whoever works on it is there; told where that takes its time. */
+  holder?: string;
   timer: NodeJS.Timeout;
   resolve: (reply: Msg) => void;
   reject: (error: Error) => void;
@@ -37,6 +48,7 @@ class Replies {
   private readonly inbox = `${createInbox()}.`;
   private readonly waiting = new Map<string, Waiting>();
   private asked = 0;
+  private looking?: NodeJS.Timeout;
 
   constructor(private readonly nats: NatsConnection) {
     nats.subscribe(`${this.inbox}*`, { callback: (_, message) => this.take(message) });
@@ -60,12 +72,41 @@ class Replies {
   }
 
   private take(reply: Msg): void {
-    const waiting = this.done(reply.subject.slice(this.inbox.length));
+    const number = reply.subject.slice(this.inbox.length);
+    // Only looked for where there is no body.
+    const bare = reply.data.length === 0 ? reply.headers : undefined;
+    if (bare?.has(HOLDER_HEADER)) return this.hold(number, bare.get(HOLDER_HEADER));
+    const waiting = this.done(number);
     if (!waiting) return;
-    // How the server says that nobody listens; only looked for where there is no body.
-    if (reply.data.length === 0 && reply.headers?.code === 503)
-      waiting.reject(new NoRespondersError(waiting.subject));
+    // How the server says that nobody listens.
+    if (bare?.code === 503) waiting.reject(new NoRespondersError(waiting.subject));
     else waiting.resolve(reply);
+  }
+
+  private hold(number: string, holder: string): void {
+    const waiting = this.waiting.get(number);
+    if (!waiting) return;
+    waiting.holder = holder;
+    this.looking ??= setInterval(() => this.lookAfterHolders(), LOOK_MS).unref();
+  }
+
+  private lookAfterHolders(): void {
+    const holders = new Set([...this.waiting.values()].flatMap(({ holder }) => holder ?? []));
+    if (holders.size === 0) {
+      clearInterval(this.looking);
+      this.looking = undefined;
+    }
+    for (const holder of holders)
+      this.ask(holder, '', { headers: headers(), timeoutMs: LOOK_MS }).catch((error: unknown) => {
+        // One that is slow, or does not answer, may be there.
+        if (error instanceof NoRespondersError) this.forget(holder);
+      });
+  }
+
+  private forget(gone: string): void {
+    for (const [number, { holder, subject }] of [...this.waiting])
+      if (holder === gone)
+        this.done(number)?.reject(new HolderGoneError(`whoever worked on ${subject} is gone`));
   }
 
   private done(number: string): Waiting | undefined {

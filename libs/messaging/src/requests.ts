@@ -17,7 +17,7 @@ import {
 import { lastResortOf } from './answering.js';
 import { BYTES_HEADER, callHeaders, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
-import { ask, type Question } from './replies.js';
+import { ask, HolderGoneError, type Question } from './replies.js';
 
 const duration = durationHistogram(
   'rpc.client.call.duration',
@@ -30,7 +30,7 @@ export class Requests {
 
   /**
    * @throws ProblemError the service's refusal, or `service_unavailable` when nobody answers, `timeout` when nobody
-   * answered in time (the command may still be carried out: ask again with the same ids), or `message_too_large`.
+   * answered in time or whoever was at it died (the command may still be carried out: ask again with the same ids), or `message_too_large`.
    * What the service wrote is told to `call.wrote`, also where it refused in the end.
    */
   async send<I, O>(request: Request<I, O>, input: I, call: CallContext): Promise<O> {
@@ -111,6 +111,15 @@ function unanswered(subject: string, cause: unknown): unknown {
   if (cause instanceof TimeoutError)
     return new ProblemError(
       { kind: 'unavailable', code: 'timeout', detail: `${subject} was not answered in time; try again` },
+      { cause },
+    );
+  if (cause instanceof HolderGoneError)
+    return new ProblemError(
+      {
+        kind: 'unavailable',
+        code: 'timeout',
+        detail: `${subject} was not answered: the service went away meanwhile; try again`,
+      },
       { cause },
     );
   if (cause instanceof InvalidArgumentError)

@@ -1,6 +1,6 @@
 /**
  * Claims on behalf of agents. A wait is made of short slices, each asked of whichever replica serves the agent's pool,
- * or else of any: a replica that dies or hangs costs a slice, not the wait.
+ * or else of any: a replica that hangs costs a slice, not the wait, and one that dies a second.
  */
 import {
   CLAIM_ABANDONED_SUBJECT,

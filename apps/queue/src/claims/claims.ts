@@ -37,6 +37,9 @@ const conflicts = meter.createCounter('hybrid_queue_claim_conflicts', {
   description: 'Claims of a job that another replica was faster with; the agent got another job',
 });
 
+/** Who waits for less has its answer before it would learn that this replica died. */
+const WORTH_TELLING_MS = 1_000;
+
 /** Bytes of specs in one reply: a message over NATS holds 1 MiB. */
 const MAX_REPLY = 700_000;
 
@@ -107,8 +110,12 @@ export class Claims {
     const wait = Math.min(request.wait_seconds ?? 0, CLAIM_SLICE_SECONDS);
     const deadline = performance.now() + wait * 1000;
     while (this.serving && !abandoned.aborted) {
-      const first =
-        this.take(claimant) ?? (await this.waiting.next(claimant, deadline - performance.now(), abandoned));
+      let first = this.take(claimant);
+      if (!first) {
+        const left = deadline - performance.now();
+        if (left > WORTH_TELLING_MS) call.takesTime?.();
+        first = await this.waiting.next(claimant, left, abandoned);
+      }
       if (!first) return [];
       const choices = this.takeMore(first, count);
       if (abandoned.aborted) {

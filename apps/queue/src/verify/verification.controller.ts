@@ -1,6 +1,6 @@
-import { queueRequests } from '@hybrid/contracts';
+import { queueRequests, type CallContext } from '@hybrid/contracts';
 import { Handle, MessageController } from '@hybrid/messaging';
-import { Payload } from '@nestjs/microservices';
+import { Ctx, Payload } from '@nestjs/microservices';
 import { Verifications } from './verifications.js';
 
 @MessageController()
@@ -8,7 +8,8 @@ export class VerificationController {
   constructor(private readonly verifications: Verifications) {}
 
   @Handle(queueRequests.verify)
-  verify(@Payload() { id }: { id: string }) {
+  verify(@Payload() { id }: { id: string }, @Ctx() call: CallContext) {
+    call.takesTime?.();
     return this.verifications.verify(id);
   }
 }
