@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ProblemError } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { startPlatform, type Platform } from './platform.fixtures.js';
 import type { Projection } from './projection.js';
@@ -155,6 +156,22 @@ describe('a rebuild', () => {
     await ended(first);
     expect(await models.everything()).toHaveLength(3);
   });
+
+  it('is one of several that are asked for at the same moment, at the same replica and at another', async () => {
+    models = readModels(platform);
+    const { projection, open, reached } = gated(models.counters);
+    await fill(3, 1);
+    const [first, second] = [await models.keep(projection), await models.keep(projection)];
+    const asked = [first, second, first, second].map((projector) => projector.rebuild());
+    const begun = (await Promise.allSettled(asked)).map((outcome) =>
+      outcome.status === 'fulfilled' ? 'begun' : (outcome.reason as ProblemError).problem.code,
+    );
+    expect(begun.sort()).toEqual(['begun', 'rebuild_running', 'rebuild_running', 'rebuild_running']);
+    await reached;
+    open();
+    await ended(first);
+    expect(await models.everything()).toHaveLength(3);
+  }, 60_000);
 
   it('parks what the folds cannot take, and takes what was parked before they were mended', async () => {
     const broken = new Set(['n1', 'n2']);
