@@ -22,8 +22,9 @@ import { join } from 'node:path';
 import { callHeaders } from './call-headers.js';
 import { connectNats } from './connection.js';
 import { Handle, MessageController, OnEvents } from './handlers.js';
+import type { Reach } from './nats.strategy.js';
 import { Requests } from './requests.js';
-import { serveOn, type Served } from './serve.fixtures.js';
+import { breakableReach, serveOn, type Served } from './serve.fixtures.js';
 import { ensureStreams } from './streams.js';
 
 type Event = PublicEvent<{ n: number }>;
@@ -81,7 +82,7 @@ describe('events from JetStream', () => {
     );
     return event_id;
   };
-  const listen = async (hear: Heard, maxTries?: number) => {
+  const listen = async (hear: Heard, maxTries?: number, reach?: Reach) => {
     @MessageController()
     class WordController {
       @Handle(request<object, null>(`qry.${service}.word.count`))
@@ -96,7 +97,7 @@ describe('events from JetStream', () => {
     }
     @Module({ controllers: [WordController] })
     class WordModule {}
-    const one = await serveOn(nats.url, WordModule);
+    const one = await serveOn(nats.url, WordModule, reach);
     served.push(one);
     return one;
   };
@@ -281,6 +282,22 @@ describe('events from JetStream', () => {
     await publish('last', 0);
     await eventually(() => expect(heard).toContain('last0'));
     expect(new Set(heard).size).toBe(heard.length);
+  });
+
+  it('are left to another by a replica that is cut off; where there is none, they wait until it is well', async () => {
+    const reaches = [breakableReach(), breakableReach()];
+    for (const [index, reach] of reaches.entries())
+      await listen(({ data }) => void heard.push(`${data.n} at ${index}`), undefined, reach);
+    reaches[0]!.tell(false);
+    for (let n = 0; n < 10; n++) await publish(`t${n}`, n);
+    await eventually(() => expect(heard).toHaveLength(10));
+    expect(heard.filter((one) => one.endsWith('at 0'))).toEqual([]);
+    reaches[1]!.tell(false);
+    await publish('t', 10);
+    await eventually(async () => expect(await view()).toMatchObject([{ pending: 1, in_progress: 0 }]));
+    expect(heard).toHaveLength(10);
+    reaches[0]!.tell(true);
+    await eventually(() => expect(heard.at(-1)).toBe('10 at 0'));
   });
 
   it('are finished by a replica that stops', async () => {
