@@ -23,11 +23,11 @@ export interface JobOptions {
 /** `arrived` is the commit position and, unless told, gives the job its id. */
 export function job(arrived: number, options: JobOptions = {}, id = `job-${arrived}`): ObservedJob {
   const { group, status = 'QUEUED' } = options;
-  const at = new Date(START + (options.available ?? 0)).toISOString();
+  const at = (ms: number) => new Date(START + ms).toISOString();
   const state = {
     ...noJob,
     status,
-    available_at: at,
+    available_at: at(options.available ?? 0),
     job: {
       job_id: id,
       pool: options.pool ?? 'default',
@@ -36,7 +36,7 @@ export function job(arrived: number, options: JobOptions = {}, id = `job-${arriv
       capabilities: options.capabilities ?? [],
       pipeline_id: options.pipeline ?? null,
       concurrency: group ? { group, limit: options.limit ?? 1 } : null,
-      at,
+      at: at(-1),
     },
   } as unknown as JobState;
   return { id, org: options.org ?? 'acme', arrived: BigInt(arrived), state };

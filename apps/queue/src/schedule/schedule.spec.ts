@@ -57,6 +57,13 @@ describe('the schedule', () => {
       expect(takeAll({}, START + 20 * MINUTE)).toEqual(['job-8', 'job-9', 'job-10']);
     });
 
+    it('is that of each job of the same kind by itself, so that one that came back later has not grown', () => {
+      waits(1, { priority: 'LOW', available: 10 * MINUTE });
+      waits(2, { priority: 'LOW' });
+      waits(3, { available: 5 * MINUTE });
+      expect(takeAll({}, START + 11 * MINUTE)).toEqual(['job-2', 'job-3', 'job-1']);
+    });
+
     it('does not grow when ageing is off', () => {
       schedule = new Schedule({ ageingSeconds: 0 });
       waits(1, { priority: 'LOW' });
@@ -91,6 +98,15 @@ describe('the schedule', () => {
         'job-3',
         'job-5',
       ]);
+    });
+
+    it('gets what came first, of whichever kinds it fits', () => {
+      const linux = { labels: { os: 'linux' } };
+      waits(5);
+      waits(1, linux);
+      waits(9, linux);
+      waits(3, { group: 'deploy' });
+      expect(takeAll(linux)).toEqual(['job-1', 'job-3', 'job-5', 'job-9']);
     });
 
     it('gets no job before its time, and is told when the next will be there', () => {
@@ -142,6 +158,19 @@ describe('the schedule', () => {
       expect(take()).toBe('job-2');
     });
 
+    it('have had the turns of all their claims under way, whichever breaks off or is told of', () => {
+      waits(1, { pipeline: 'a' });
+      for (const arrived of [2, 3]) waits(arrived, { pipeline: 'b' });
+      expect(takeAll()).toEqual(['job-1', 'job-2', 'job-3']);
+      waits(4, { pipeline: 'a' });
+      schedule.putBack('job-3');
+      expect(takeAll()).toEqual(['job-4', 'job-3']);
+      waits(2, { pipeline: 'b', priority: 'LOW' });
+      waits(5, { pipeline: 'b' });
+      waits(6, { pipeline: 'a' });
+      expect(take()).toBe('job-6');
+    });
+
     it('have their turn as before when a claim breaks off', () => {
       for (const arrived of [1, 2]) waits(arrived, { pipeline: 'a' });
       waits(3, { pipeline: 'b' });
@@ -190,6 +219,7 @@ describe('the schedule', () => {
       schedule.lost('job-1');
       expect(take()).toBeUndefined();
       expect(schedule.standing('job-1', START)?.inFlight).toBe(true);
+      expect(schedule.repeat({ jobId: 'job-1', turn: 2 }, START)).toBe(false);
       claimed(1);
       waits(1);
       expect(take()).toBe('job-1');
@@ -293,9 +323,11 @@ describe('the schedule', () => {
       schedule.observe(job(2, { ...deploy, status: 'CANCELLED' }));
       schedule.refusedByGroup('job-1');
       expect(take()).toBe('job-1');
-      waits(1, { ...deploy, priority: 'HIGH' });
-      schedule.refusedByGroup('job-1');
-      expect(take()).toBe('job-1');
+      for (const priority of ['HIGH', 'CRITICAL'] as const) {
+        waits(1, { ...deploy, priority });
+        schedule.refusedByGroup('job-1');
+        expect(take()).toBe('job-1');
+      }
     });
   });
 
@@ -339,6 +371,15 @@ describe('the schedule', () => {
     it('of one group are as many as it has room for', () => {
       for (const arrived of [1, 2, 3]) waits(arrived, { group: 'deploy' });
       waits(4);
+      expect(schedule.standing('job-4', START)?.ahead.cameFirst).toBe(1);
+    });
+
+    it('are not those of a full group, nor those of their pipelines that came later', () => {
+      schedule.observe(job(0, { group: 'deploy', pool: 'gpu', status: 'CLAIMED' }));
+      waits(1, { group: 'deploy', pipeline: 'a' });
+      waits(5, { pipeline: 'a' });
+      waits(3, { pipeline: 'b' });
+      waits(4, { pipeline: 'c' });
       expect(schedule.standing('job-4', START)?.ahead.cameFirst).toBe(1);
     });
 
