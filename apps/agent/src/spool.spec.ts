@@ -150,6 +150,29 @@ describe('spool', () => {
     ]);
   });
 
+  it('makes a writer wait while memory holds too much that the disk does not take', async () => {
+    const { log } = await open().begin(key());
+    const most = () => {
+      for (let line = 0; line < 90; line++) log.add('stdout', 'x'.repeat(100_000));
+    };
+    most();
+    await log.persist();
+    await log.room(NEVER);
+    await rm(join(path, 'job-1'), { recursive: true });
+    most();
+    const stop = new AbortController();
+    const order: string[] = [];
+    const aborted = log.room(stop.signal).then(() => order.push('aborted'));
+    const waiting = log.room(NEVER).then(() => order.push('room'));
+    await eventually(() => expect(notices).toEqual([expect.stringContaining('they stay in memory')]));
+    stop.abort();
+    await aborted;
+    expect(order).toEqual(['aborted']);
+    log.close();
+    await takeAll(log);
+    await waiting;
+  });
+
   it('takes no path from an id', async () => {
     await (await open().begin(key('../../x'))).end(DONE);
     expect(await readdir(path)).toEqual(['______x-1']);

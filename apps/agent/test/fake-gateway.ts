@@ -37,7 +37,9 @@ interface StoredArtifact {
 }
 
 type Answer = { status: number; json?: unknown };
-type Failure = { method: string; path: RegExp; how: 'away' | 'hang up' | Answer; times: number };
+/** `hang up`: before it has taken anything; `hang up after`: it has taken all, and the answer is lost; `take`: no failure. */
+type How = 'away' | 'hang up' | 'hang up after' | 'take' | Answer;
+type Failure = { method: string; path: RegExp; how: How; times: number };
 
 export class FakeGateway {
   readonly registrations: { body: RegisterAgent; key: string; token: string }[] = [];
@@ -120,7 +122,7 @@ export class FakeGateway {
   }
 
   /** The next `times` requests that match are answered like this. */
-  fail(method: string, path: RegExp, how: Failure['how'], times = 1): void {
+  fail(method: string, path: RegExp, how: How, times = 1): void {
     this.#failures.push({ method, path, how, times });
   }
 
@@ -138,15 +140,13 @@ export class FakeGateway {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', this.url).pathname;
     this.requests.push(`${request.method} ${path}`);
-    const failure = this.#failures.find(
-      (one) => one.method === request.method && one.path.test(path) && one.times > 0,
-    );
-    if (failure) failure.times--;
-    if (failure?.how === 'hang up') return void request.socket.destroy();
+    const how = this.#howFor(request.method, path);
+    if (how === 'hang up') return void request.socket.destroy();
     const chunks: Buffer[] = [];
     try {
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-      if (failure) return send(response, failure.how === 'away' ? { status: 503 } : failure.how);
+      if (how === 'away') return send(response, { status: 503 });
+      if (typeof how === 'object') return send(response, how);
       const artifact = /^\/api\/artifacts\/([^/]+)\/([^/]+)$/.exec(path);
       if (artifact)
         return this.#artifact(
@@ -155,11 +155,22 @@ export class FakeGateway {
           `${decodeURIComponent(artifact[1]!)} ${decodeURIComponent(artifact[2]!)}`,
           Buffer.concat(chunks),
         );
-      send(response, await this.#answer(request, path, Buffer.concat(chunks).toString('utf8')));
+      const answer = await this.#answer(request, path, Buffer.concat(chunks).toString('utf8'));
+      if (how === 'hang up after') request.socket.destroy();
+      else send(response, answer);
     } catch {
       // The agent hung up; it says so in its own log.
       response.destroy();
     }
+  }
+
+  #howFor(method: string | undefined, path: string): How {
+    const failure = this.#failures.find(
+      (one) => one.method === method && one.path.test(path) && one.times > 0,
+    );
+    if (!failure) return 'take';
+    failure.times--;
+    return failure.how;
   }
 
   async #answer(request: IncomingMessage, path: string, text: string): Promise<Answer> {
