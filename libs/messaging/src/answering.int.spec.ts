@@ -50,7 +50,7 @@ describe('a subject that is served for a while', () => {
           begun();
           await door;
         }
-        wrote?.(7n);
+        for (const position of [7n, 5n]) wrote?.(position);
         return { word, org };
       },
       log: (error) => logged.push(error),
@@ -69,7 +69,10 @@ describe('a subject that is served for a while', () => {
     expect(logged.join()).toContain('swordfish');
     const waiting = requests.send(part, { word: 'wait' }, call);
     await arrived;
-    const stopped = answering.stop();
+    let over = false;
+    const stopped = answering.stop().then(() => (over = true));
+    for (let round = 0; round < 3; round++) await nats.flush();
+    expect(over).toBe(false);
     open();
     expect(await waiting).toMatchObject({ word: 'wait' });
     await stopped;

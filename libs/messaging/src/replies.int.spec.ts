@@ -1,7 +1,13 @@
 import { startNats, type ServerWithUrl } from '@hybrid/servers';
 import { breakableLine, eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { headers, NoRespondersError, TimeoutError, type NatsConnection } from '@nats-io/transport-node';
+import {
+  headers,
+  NoRespondersError,
+  TimeoutError,
+  type Msg,
+  type NatsConnection,
+} from '@nats-io/transport-node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -43,10 +49,17 @@ describe('replies', () => {
 
   it('find their questions, in whichever order they come', async () => {
     const numbers = Array.from({ length: 100 }, (_, number) => number);
-    const replies = await Promise.all(
-      numbers.map((number) => ask(asker, 'spec.double', String(number), question())),
+    const double = async (from: NatsConnection, number: number) =>
+      Number((await ask(from, 'spec.double', String(number), question())).string());
+    const replies = await Promise.all(numbers.map((number) => double(asker, number)));
+    expect(replies).toEqual(numbers.map((number) => 2 * number));
+    // Each asker counts its questions by itself.
+    const others = await Promise.all(['one', 'two'].map((name) => connectNats(nats.url, name)));
+    const both = numbers.map((number) =>
+      Promise.all([double(others[0]!, number), double(others[1]!, 99 - number)]),
     );
-    expect(replies.map((reply) => Number(reply.string()))).toEqual(numbers.map((number) => 2 * number));
+    expect(await Promise.all(both)).toEqual(numbers.map((number) => [2 * number, 2 * (99 - number)]));
+    for (const other of others) await other.close();
   });
 
   it('may be empty, which is not the same as that nobody listens', async () => {
@@ -62,10 +75,31 @@ describe('replies', () => {
 
   it('are not waited for once the connection is closed', async () => {
     const closing = await connectNats(nats.url, 'closing');
-    const asked = ask(closing, 'spec.silence', '', question());
+    const asked = [1, 2, 3].map(() => ask(closing, 'spec.silence', '', question()));
     await closing.flush();
-    const [answer] = await Promise.allSettled([asked, closing.close()]);
-    expect(answer).toMatchObject({ status: 'rejected', reason: { message: /closed/ } });
+    const answers = Promise.allSettled(asked);
+    await closing.close();
+    const closed = { status: 'rejected', reason: { message: expect.stringContaining('closed') } };
+    expect(await answers).toMatchObject(asked.map(() => closed));
+  });
+
+  it('that come too late, or a second time, answer nothing else', async () => {
+    const held: Msg[] = [];
+    const holding = answerer.subscribe('spec.held', { callback: (_, message) => void held.push(message) });
+    await answerer.flush();
+    await expect(ask(asker, 'spec.held', '', { headers: headers(), timeoutMs: 50 })).rejects.toBeInstanceOf(
+      TimeoutError,
+    );
+    const answered = ask(asker, 'spec.held', '', question());
+    const waiting = ask(asker, 'spec.held', '', question());
+    await eventually(() => expect(held).toHaveLength(3));
+    const [late, twice, last] = held as [Msg, Msg, Msg];
+    for (const text of ['late', 'later']) late.respond(text);
+    for (const text of ['first', 'second']) twice.respond(text);
+    expect((await answered).string()).toBe('first');
+    last.respond('last');
+    expect((await waiting).string()).toBe('last');
+    holding.unsubscribe();
   });
 
   it('come over the line that was found again after a cut', async () => {
