@@ -17,8 +17,13 @@ interface StateTable<State, E extends Fact> {
   columns: Record<string, { type: string; value: (state: State) => string | number | null }>;
   /** More columns, which the thing's first event fills once and for all. */
   firstColumns?: Record<string, { type: string; value: (first: StoredEvent) => string | number | null }>;
-  /** Columns of each index. */
+  /** Columns of each index, each perhaps with `desc`. */
   indexes?: string[][];
+  /**
+   * Columns of few values, never null: `<table>_counts` holds how many rows there are of each combination in each
+   * organisation (`org`, these columns, `things`), exact at every moment.
+   */
+  counts?: string[];
 }
 
 interface Row<State> {
@@ -31,18 +36,29 @@ interface Row<State> {
 
 /** State must be JSON: it goes into a jsonb column and comes back. */
 export function stateTable<State, E extends Fact>(definition: StateTable<State, E>): Projection {
-  const { schema, table, version, category, decider, columns, firstColumns = {}, indexes = [] } = definition;
+  const {
+    schema,
+    table,
+    version,
+    category,
+    decider,
+    columns,
+    firstColumns = {},
+    indexes = [],
+    counts,
+  } = definition;
   const extra = Object.entries(columns);
   const first = Object.entries(firstColumns);
   const declared = [...first, ...extra].map(([name, { type }]) => `${name} ${type}`);
   const changing = ['revision', 'state', ...Object.keys(columns)];
   const all = ['id', 'org', 'created_at', ...Object.keys(firstColumns), ...changing];
-  const upsert = `insert into ${table} (${all.join(', ')})
+  const write = `insert into ${table} (${all.join(', ')})
     select ${all.join(', ')} from jsonb_to_recordset($1::jsonb)
       as r(id text, org text, created_at timestamptz, revision bigint, state jsonb${declared.map((d) => `, ${d}`).join('')})
     on conflict (id) do update set ${changing
       .map((name) => `${name} = excluded.${name}`)
       .join(', ')} where ${table}.revision < excluded.revision`;
+  const upsert = counts ? counting(table, ['org', ...counts], write) : write;
   const rowsOf = async (connection: PoolClient, ids: string[]): Promise<Row<State>[]> => {
     if (ids.length === 0) return [];
     const { rows } = await connection.query<Row<State>>(
@@ -56,12 +72,13 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
     name: table,
     version: foldVersion(version, decider.events),
     prefixes: [`${category}-`],
-    tables: [table],
+    tables: counts ? [table, `${table}_counts`] : [table],
     create: [
       `create table ${table} (id text primary key, org text not null, created_at timestamptz not null,
         revision bigint not null, state jsonb not null${declared.map((d) => `, ${d}`).join('')})`,
       `create index on ${table} (org, created_at desc, id desc)`,
       ...indexes.map((names) => `create index on ${table} (${names.join(', ')})`),
+      ...(counts ? [createCounts(table, ['org', ...counts])] : []),
     ].join(';\n'),
     async apply(connection: PoolClient, events: StoredEvent[]): Promise<void> {
       const byId = new Map<string, StoredEvent[]>();
@@ -103,6 +120,24 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
       await connection.query(upsert, [jsonForPostgres(after)]);
     },
   };
+}
+
+function createCounts(table: string, columns: string[]): string {
+  return `create table ${table}_counts (${columns.map((name) => `${name} text`).join(', ')}, things bigint not null,
+    primary key (${columns.join(', ')}))`;
+}
+
+/** Writes rows and carries the difference over to their counts: all parts of a statement see the rows as they were before. */
+function counting(table: string, columns: string[], write: string): string {
+  const names = columns.join(', ');
+  return `with written as (${write} returning id, ${names}),
+    changes as (
+      select ${names}, 1 as by from written
+      union all
+      select ${columns.map((name) => `${table}.${name}`).join(', ')}, -1 from ${table} join written using (id))
+    insert into ${table}_counts as counted (${names}, things)
+      select ${names}, sum(by) from changes group by ${names} having sum(by) <> 0
+    on conflict (${names}) do update set things = counted.things + excluded.things`;
 }
 
 /**
