@@ -22,7 +22,7 @@ import type {
   QueueVerification,
   ReadStats,
 } from './queue-insight.contract.js';
-import { request, type Page, type Request } from './request.js';
+import { request, type JsonText, type Request, type TextPage } from './request.js';
 
 export class ClaimJob {
   @Text({ max: 100 })
@@ -283,7 +283,8 @@ export const queueRequests = {
     30_000,
   ),
   get: request<{ job_id: string }, JobView>('qry.queue.job.get'),
-  list: request<ListJobs, Page<JobView>>('qry.queue.job.list'),
+  /** A page ends before its limit where it would not fit into a message. */
+  list: request<ListJobs, JsonText<TextPage<'jobs', JobView>>>('qry.queue.job.page'),
   explain: request<{ job_id: string }, JobExplanation>('qry.queue.job.explain', 30_000),
   stats: request<ReadStats, QueueStats>('qry.queue.job.stats'),
   pausePool: request<PausePool & { pool: string }, QueuePool>('cmd.queue.pool.pause'),

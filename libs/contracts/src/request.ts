@@ -25,3 +25,13 @@ export interface Page<T> {
   total: number;
   next_cursor: string | null;
 }
+
+/** A page as the API shows it: `{ "<things>": [...], "total": n, "next_cursor": … }`. */
+export type TextPage<K extends string, T> = Record<K, T[]> & Omit<Page<T>, 'items'>;
+
+/** A reply that is JSON text (UTF-8) already, so that whoever only passes it on need not read it. */
+export type JsonText<T> = Uint8Array & { readonly type?: T };
+
+export function readJson<T>(text: JsonText<T>): T {
+  return JSON.parse(new TextDecoder().decode(text)) as T;
+}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { PageQuery } from '@hybrid/contracts';
+import { readJson, type PageQuery } from '@hybrid/contracts';
 import { startPostgres, type ServerWithUrl } from '@hybrid/servers';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { connectEventStore, connectPostgres } from './connections.js';
 import { ReadModel } from './freshness.js';
-import { listPage } from './page.js';
+import { listPage, listText } from './page.js';
 
 describe('a list', () => {
   let directory: string;
@@ -32,22 +32,22 @@ describe('a list', () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const list = (query: PageQuery, where: Record<string, string | undefined> = {}, org = 'default') =>
-    listPage<{ id: string; created_at: Date }, string>({
-      from: new ReadModel(
-        {
-          pool,
-          eventStore: connectEventStore('esdb://127.0.0.1:1?tls=false'),
-          stopping: new AbortController().signal,
-        },
-        { schema: 'public', name: 'things', prefixes: [] },
-      ),
-      table: 'things',
-      call: { org },
-      query,
-      where,
-      view: ({ id }) => id,
-    });
+  const listOf = (query: PageQuery, where: Record<string, string | undefined> = {}, org = 'default') => ({
+    from: new ReadModel(
+      {
+        pool,
+        eventStore: connectEventStore('esdb://127.0.0.1:1?tls=false'),
+        stopping: new AbortController().signal,
+      },
+      { schema: 'public', name: 'things', prefixes: [] },
+    ),
+    table: 'things',
+    call: { org },
+    query,
+    where,
+  });
+  const list = (...wanted: Parameters<typeof listOf>) =>
+    listPage<{ id: string; created_at: Date }, string>({ ...listOf(...wanted), view: ({ id }) => id });
   const walk = async (limit: number, where = {}) => {
     const pages: string[][] = [];
     let cursor: string | undefined;
@@ -105,6 +105,61 @@ describe('a list', () => {
   ])('refuses a cursor that is %s', async (_, cursor) => {
     await expect(list({ cursor })).rejects.toMatchObject({
       problem: { kind: 'invalid', code: 'invalid_cursor', errors: [{ path: 'cursor' }] },
+    });
+  });
+
+  describe('as text', () => {
+    interface Thing {
+      id: string;
+      note?: string;
+    }
+    const text = async (counts: string[], ...wanted: Parameters<typeof listOf>) =>
+      readJson(await listText<'things', Thing>('things', { ...listOf(...wanted), column: 'view', counts }));
+
+    beforeAll(async () => {
+      await pool.query(`alter table things add column view text;
+        update things set view = json_build_object('id', id, 'note', '"é" \\')::text`);
+      await pool.query(`create table things_counts (org text, colour text, things bigint);
+        insert into things_counts select org, colour, count(*) from things group by org, colour`);
+    });
+
+    it.each([1, 2, 4, 200])('shows the same pages of %i', async (limit) => {
+      let cursor: string | undefined;
+      do {
+        const { items, ...rest } = await list({ limit, cursor });
+        const things = items.map((id) => ({ id, note: '"é" \\' }));
+        expect(await text([], { limit, cursor })).toEqual({ things, ...rest });
+        cursor = rest.next_cursor ?? undefined;
+      } while (cursor);
+    });
+
+    it('shows nothing where there is nothing', async () => {
+      expect(await text(['colour'], {}, {}, 'third')).toEqual({ things: [], total: 0, next_cursor: null });
+    });
+
+    it('takes the total from what is counted already, where that is by all that is asked for', async () => {
+      await pool.query('update things_counts set things = things + 100');
+      const total = async (where: Record<string, string | undefined>) =>
+        (await text(['colour'], { limit: 1 }, where)).total;
+      expect(await total({})).toBe(209);
+      expect(await total({ colour: 'blue' })).toBe(104);
+      expect(await total({ colour: 'green' })).toBe(0);
+      expect(await total({ colour: 'blue', id: 'm1' })).toBe(1);
+    });
+
+    it('ends a page where a message is full, and goes on behind it', async () => {
+      await pool.query(`insert into things select 'l' || n, 'large', '2026-01-01', 'red',
+        json_build_object('id', 'l' || n, 'note', repeat('é', case n when 3 then 500000 else 100000 end))::text
+        from generate_series(1, 6) n`);
+      const pages: string[][] = [];
+      let cursor: string | undefined;
+      do {
+        const { things, total, next_cursor } = await text([], { cursor }, {}, 'large');
+        expect(total).toBe(6);
+        pages.push(things.map(({ id }) => id));
+        cursor = next_cursor ?? undefined;
+      } while (cursor);
+      expect(pages).toEqual([['l6', 'l5', 'l4'], ['l3'], ['l2', 'l1']]);
     });
   });
 });

@@ -1,11 +1,20 @@
 /** Pages of a list, newest first, by (created_at, id): stable while rows are added. */
-import { problem, type CallContext, type Page, type PageQuery } from '@hybrid/contracts';
+import {
+  problem,
+  type CallContext,
+  type JsonText,
+  type Page,
+  type PageQuery,
+  type TextPage,
+} from '@hybrid/contracts';
 import type { ReadModel } from './freshness.js';
 
 const DEFAULT_LIMIT = 50;
+/** Of the things in one page of text: a NATS message holds 1 MiB unless it is told otherwise. */
+const TEXT_BYTES = 700_000;
 const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
-interface ListOptions<Row, View> {
+interface List {
   from: ReadModel;
   /** With schema: `queue.jobs`. Needs the columns org, id and created_at (of whole milliseconds, as a cursor has). */
   table: string;
@@ -14,14 +23,58 @@ interface ListOptions<Row, View> {
   query: PageQuery;
   /** Column → wanted value; undefined values are left out. */
   where: Record<string, string | undefined>;
+  /** Columns that `<table>_counts` counts by, beside the organisation (see `stateTable`). */
+  counts?: string[];
+}
+
+interface ListOptions<Row, View> extends List {
   view: (row: Row) => View;
 }
 
+/** What a cursor says of a row. */
+interface Place {
+  id: string;
+  created_at: Date;
+}
+
 /** `total` is that of the first page. @throws ProblemError `invalid_cursor`, or `read_model_behind`. */
-export async function listPage<Row extends { id: string; created_at: Date }, View>(
+export async function listPage<Row extends Place, View>(
   options: ListOptions<Row, View>,
 ): Promise<Page<View>> {
-  const { from, table, call, query, where, view } = options;
+  const { rows, total } = await readRows<Row>(options, '*');
+  const shown = rows.slice(0, options.query.limit ?? DEFAULT_LIMIT);
+  return { items: shown.map(options.view), total, next_cursor: cursorBehind(shown, rows, total) };
+}
+
+/**
+ * As `listPage`, where a column holds each thing as JSON: its texts are put together unread, and so may they be passed on.
+ * A page ends before its limit where it would not fit into a message.
+ */
+export async function listText<K extends string, View>(
+  things: K,
+  options: List & { column: string },
+): Promise<JsonText<TextPage<K, View>>> {
+  const { column, query } = options;
+  // A text that is stored elsewhere is fetched only if it is shown: its length is known without it.
+  const select = `id, created_at, case when row_number() over newest = 1
+    or sum(octet_length(${column})) over newest <= ${TEXT_BYTES} then ${column} end as text`;
+  const { rows, total } = await readRows<Place & { text: string | null }>(
+    options,
+    select,
+    'window newest as (order by created_at desc, id desc)',
+  );
+  const fitting = rows.slice(0, query.limit ?? DEFAULT_LIMIT).filter(({ text }) => text !== null);
+  const items = fitting.map(({ text }) => text).join();
+  const end = JSON.stringify({ total, next_cursor: cursorBehind(fitting, rows, total) });
+  return Buffer.from(`{"${things}":[${items}],${end.slice(1)}`);
+}
+
+/** Up to one row more than the page has, so that it shows whether there is another; and how many there are in all. */
+async function readRows<Row extends Place>(
+  { from, table, call, query, where, counts = [] }: List,
+  select: string,
+  window = '',
+): Promise<{ rows: Row[]; total: number }> {
   const { pool } = from;
   const limit = query.limit ?? DEFAULT_LIMIT;
   const filters = Object.entries({ org: call.org, ...where }).filter(
@@ -31,11 +84,17 @@ export async function listPage<Row extends { id: string; created_at: Date }, Vie
   const values: unknown[] = filters.map(([, value]) => value);
   await from.reach(call.atLeast);
   const cursor = query.cursor ? parseCursor(query.cursor) : undefined;
-  // Counting takes longer than the page itself where there are many rows, so it is done once for all pages.
+  const counted = filters.every(([column]) => column === 'org' || counts.includes(column));
+  // Without kept counts it takes longer than the page itself where there are many rows, so it is done once for all pages.
   const counting =
     cursor?.total ??
     pool
-      .query<{ total: string }>(`select count(*) as total from ${table} where ${conditions}`, [...values])
+      .query<{ total: string }>(
+        counted && counts.length
+          ? `select coalesce(sum(things), 0) as total from ${table}_counts where ${conditions}`
+          : `select count(*) as total from ${table} where ${conditions}`,
+        [...values],
+      )
       .then(({ rows }) => Number(rows[0]!.total));
   let after = '';
   if (cursor) {
@@ -45,20 +104,21 @@ export async function listPage<Row extends { id: string; created_at: Date }, Vie
   const [total, { rows }] = await Promise.all([
     counting,
     pool.query<Row>(
-      `select * from ${table} where ${conditions}${after} order by created_at desc, id desc limit ${limit + 1}`,
+      `select ${select} from ${table} where ${conditions}${after} ${window}
+       order by created_at desc, id desc limit ${limit + 1}`,
       values,
     ),
   ]);
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(view),
-    total,
-    next_cursor: rows.length > limit && last ? formatCursor(last, total) : null,
-  };
+  return { rows, total };
 }
 
-function formatCursor({ created_at, id }: { created_at: Date; id: string }, total: number): string {
+/** Null where all that were read are shown. */
+function cursorBehind(shown: Place[], read: Place[], total: number): string | null {
+  const last = shown.at(-1);
+  return last && shown.length < read.length ? formatCursor(last, total) : null;
+}
+
+function formatCursor({ created_at, id }: Place, total: number): string {
   return Buffer.from(JSON.stringify([created_at.toISOString(), id, total])).toString('base64url');
 }
 

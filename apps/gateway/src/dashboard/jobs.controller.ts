@@ -5,6 +5,7 @@ import {
   ListJobs,
   problem,
   queueRequests,
+  readJson,
   type DashboardJob,
   type JobView,
   type Request,
@@ -13,7 +14,6 @@ import { Connections } from '@hybrid/service';
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags, OmitType } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
-import { listReply } from '../edge/list-reply.js';
 import { Allow } from '../identity/access.guard.js';
 import { IDEMPOTENCY_KEY } from '../queue/idempotency-key.js';
 import { dashboardJob } from './dashboard-job.js';
@@ -76,8 +76,8 @@ export class DashboardJobsController {
   }
 
   private async page(query: ListJobs, caller: Caller) {
-    const page = await this.connections.requests.send(queueRequests.list, query, caller);
-    return listReply('jobs', { ...page, items: page.items.map(dashboardJob) });
+    const page = readJson(await this.connections.requests.send(queueRequests.list, query, caller));
+    return { ...page, jobs: page.jobs.map(dashboardJob) };
   }
 
   private async send<I>(request: Request<I, JobView>, input: I, caller: Caller): Promise<DashboardJob> {

@@ -8,10 +8,9 @@ import {
   SetPriority,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
-import { listReply } from '../edge/list-reply.js';
 import { Allow } from '../identity/access.guard.js';
 import { IDEMPOTENCY_KEY } from './idempotency-key.js';
 
@@ -29,8 +28,9 @@ export class QueueController {
   }
 
   @Get('jobs')
-  async list(@Query() query: ListJobs, @Caller() caller: Caller) {
-    return listReply('jobs', await this.send(queueRequests.list, query, caller));
+  @Header('content-type', 'application/json; charset=utf-8')
+  list(@Query() query: ListJobs, @Caller() caller: Caller) {
+    return this.send(queueRequests.list, query, caller);
   }
 
   /** Jobs as they are now, and figures of the attempts that ended: per pool, per priority, of three windows. */

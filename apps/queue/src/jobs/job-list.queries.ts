@@ -1,16 +1,8 @@
-import type { CallContext, JobView, ListJobs, Page, RequeueJobs } from '@hybrid/contracts';
-import { listPage } from '@hybrid/event-store';
+import type { CallContext, JobView, ListJobs, RequeueJobs } from '@hybrid/contracts';
+import { listText } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
-import { jobList } from './job-list.projection.js';
-import type { JobState } from './job.state.js';
-import { jobView } from './job.view.js';
-
-interface JobRow {
-  id: string;
-  created_at: Date;
-  state: JobState;
-}
+import { COUNTS, jobList } from './job-list.projection.js';
 
 /** Jobs that are queued again at once unless told otherwise. */
 const REQUEUE_LIMIT = 1_000;
@@ -20,15 +12,16 @@ const REQUEUE_LIMIT = 1_000;
 export class JobListQueries {
   constructor(private readonly connections: Connections) {}
 
-  list(query: ListJobs, call: CallContext): Promise<Page<JobView>> {
+  list(query: ListJobs, call: CallContext) {
     const { status, pool, priority, agent_id, run_id, pipeline_id, group } = query;
-    return listPage<JobRow, JobView>({
+    return listText<'jobs', JobView>('jobs', {
       from: this.connections.readModel(jobList),
       table: 'queue.jobs',
       call,
       query,
       where: { status, pool, priority, agent_id, run_id, pipeline_id, concurrency_group: group },
-      view: (row) => jobView(row.state),
+      column: 'view',
+      counts: COUNTS,
     });
   }
 

@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   LOGS_STREAM,
   queueRequests,
+  readJson,
   type ClaimedJob,
+  type JobStatus,
+  type ListJobs,
   type PublicEvent,
   type Request,
 } from '@hybrid/contracts';
@@ -28,6 +31,7 @@ describe('the queue, over NATS', () => {
 
   const send = <I, O>(request: Request<I, O>, input: I, call = user) =>
     platform.connections.requests.send(request, input, call);
+  const list = async (query: ListJobs, call = user) => readJson(await send(queueRequests.list, query, call));
   const enqueue = (pool: string, more = {}) =>
     send(queueRequests.enqueue, { job_id: randomUUID(), pool, backoff_seconds: 0, spec, ...more });
   const claim = (pool: string, agent_id: string, wait_seconds = 5) =>
@@ -61,9 +65,9 @@ describe('the queue, over NATS', () => {
     expect(done).toMatchObject({ status: 'COMPLETED', exit_code: 0, outputs: { v: '1' }, agent_id: 'a' });
     expect(await streamOf(id)).toEqual(['JobEnqueued', 'JobClaimed', 'JobStarted', 'JobCompleted']);
     await eventually(async () =>
-      expect(await send(queueRequests.list, { pool: 'life' })).toMatchObject({
+      expect(await list({ pool: 'life' })).toMatchObject({
         total: 1,
-        items: [{ id, status: 'COMPLETED' }],
+        jobs: [{ id, status: 'COMPLETED' }],
       }),
     );
   });
@@ -186,7 +190,7 @@ describe('the queue, over NATS', () => {
       await send(queueRequests.complete, { ...attemptOf(job, 'a'), exit_code: 1 });
     }
     await eventually(async () =>
-      expect((await send(queueRequests.list, { pool: 'dead', status: 'DEAD_LETTERED' })).total).toBe(3),
+      expect((await list({ pool: 'dead', status: 'DEAD_LETTERED' })).total).toBe(3),
     );
     expect(await send(queueRequests.requeueMany, { pool: 'dead', pipeline_id: 'p', limit: 1 })).toEqual({
       requeued: 1,
@@ -246,6 +250,66 @@ describe('the queue, over NATS', () => {
     expect(JSON.parse(stored!.string())).toEqual(line);
   });
 
+  it('lists a job of each status as it shows it alone, and counts each', async () => {
+    const pool = 'views';
+    const step = { ...spec.step, name: 'a "quoted" \\ name', type: 'step.shell_exec' };
+    const source = { repository: '/srv/repository', ref: 'main' };
+    const wants = {
+      name: '£ \u2028 😀',
+      labels: { zone: 'b', 'a-longer-label': '1' },
+      capabilities: ['docker'],
+      pipeline_id: 'p',
+      run_id: 'r',
+      spec: { ...spec, step, source },
+      max_attempts: 1,
+    };
+    const claimed = async (more = {}) => {
+      await enqueue(pool, { ...wants, ...more });
+      const claim = { agent_id: 'a', pool, labels: wants.labels, capabilities: ['docker'], wait_seconds: 5 };
+      const [job] = await send(queueRequests.claim, claim, callBy('agent', 'a'));
+      return attemptOf(job!, 'a');
+    };
+    const running = async (more = {}) => {
+      const attempt = await claimed(more);
+      await send(queueRequests.start, attempt);
+      return attempt;
+    };
+    const key = 'k';
+    const artifacts = [{ key, sha256: 'a'.repeat(64), size: 7 }];
+    const ended = { outputs: { b: '"', 'longer-than-b': '\n' }, artifacts };
+    await send(queueRequests.complete, { ...(await running()), exit_code: 0, ...ended });
+    await send(queueRequests.complete, { ...(await running()), exit_code: 3, error_message: 'no', ...ended });
+    const failing = { ...(await running({ on_exhausted: 'fail' })), exit_code: 3 };
+    await send(queueRequests.complete, failing);
+    await claimed();
+    await send(queueRequests.progress, { ...(await running()), percent: 12.5, message: 'half' });
+    const { id } = await enqueue(pool, { ...wants, concurrency: { group: 'g', limit: 2 } });
+    await send(queueRequests.cancel, { job_id: id, reason: 'enough' });
+    await enqueue(pool, { ...wants, delay_seconds: 3600, queue_timeout_seconds: 7200 });
+    const statuses: JobStatus[] = [
+      'QUEUED',
+      'CANCELLED',
+      'RUNNING',
+      'CLAIMED',
+      'FAILED',
+      'DEAD_LETTERED',
+      'COMPLETED',
+    ];
+    const { jobs, total } = await eventually(async () => {
+      const page = await list({ pool });
+      expect(page.jobs.map(({ status }) => status)).toEqual(statuses);
+      expect(page.jobs[2]!.progress).not.toBeNull();
+      return page;
+    });
+    expect(total).toBe(statuses.length);
+    for (const job of jobs) {
+      const alone = await send(queueRequests.get, { job_id: job.id });
+      expect(job).toEqual(alone);
+      expect(Object.keys(job)).toEqual(Object.keys(alone));
+      expect(await list({ pool, status: job.status })).toMatchObject({ total: 1, jobs: [{ id: job.id }] });
+    }
+  });
+
   it('shows nothing of one organisation to another', async () => {
     const { id } = await enqueue('org');
     const stranger = callBy('user', 'stranger', 'other');
@@ -254,7 +318,7 @@ describe('the queue, over NATS', () => {
     await expect(send(queueRequests.cancel, { job_id: id, reason: 'x' }, stranger)).rejects.toMatchObject(
       refused,
     );
-    expect((await send(queueRequests.list, { pool: 'org' }, stranger)).total).toBe(0);
+    expect((await list({ pool: 'org' }, stranger)).total).toBe(0);
     expect(await send(queueRequests.claim, { agent_id: 's', pool: 'org' }, stranger)).toEqual([]);
   });
 
@@ -275,7 +339,7 @@ describe('the queue, over NATS', () => {
 
   it('still knows what waits after one replica stopped and another started', async () => {
     const { id } = await enqueue('restart');
-    await eventually(async () => expect((await send(queueRequests.list, { pool: 'restart' })).total).toBe(1));
+    await eventually(async () => expect((await list({ pool: 'restart' })).total).toBe(1));
     await stopFirst();
     await platform.serve(QueueModule);
     expect((await claim('restart', 'a'))?.id).toBe(id);
