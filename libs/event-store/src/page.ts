@@ -7,9 +7,12 @@ import {
   type PageQuery,
   type TextPage,
 } from '@hybrid/contracts';
+import { createHash } from 'node:crypto';
 import type { ReadModel } from './freshness.js';
 
 const DEFAULT_LIMIT = 50;
+/** The default, and the most that the API lets ask for. */
+const PREPARED_LIMITS = [DEFAULT_LIMIT, 200];
 /** Of the things in one page of text: a NATS message holds 1 MiB unless it is told otherwise. */
 const TEXT_BYTES = 700_000;
 const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -34,15 +37,16 @@ interface ListOptions<Row, View> extends List {
 /** What a cursor says of a row. */
 interface Place {
   id: string;
-  created_at: Date;
+  created_at: Date | string;
 }
 
 /** `total` is that of the first page. @throws ProblemError `invalid_cursor`, or `read_model_behind`. */
 export async function listPage<Row extends Place, View>(
   options: ListOptions<Row, View>,
 ): Promise<Page<View>> {
-  const { rows, total } = await readRows<Row>(options, '*');
-  const shown = rows.slice(0, options.query.limit ?? DEFAULT_LIMIT);
+  const limit = options.query.limit ?? DEFAULT_LIMIT;
+  const { rows, total } = await readRows<Row>(options, { select: '*', limit });
+  const shown = rows.slice(0, limit);
   return { items: shown.map(options.view), total, next_cursor: cursorBehind(shown, rows, total) };
 }
 
@@ -55,28 +59,36 @@ export async function listText<K extends string, View>(
   options: List & { column: string },
 ): Promise<JsonText<TextPage<K, View>>> {
   const { column, query } = options;
+  const limit = query.limit ?? DEFAULT_LIMIT;
   // A text that is stored elsewhere is fetched only if it is shown: its length is known without it.
-  const select = `id, created_at, case when row_number() over newest = 1
-    or sum(octet_length(${column})) over newest <= ${TEXT_BYTES} then ${column} end as text`;
-  const { rows, total } = await readRows<Place & { text: string | null }>(
-    options,
-    select,
-    'window newest as (order by created_at desc, id desc)',
-  );
-  const fitting = rows.slice(0, query.limit ?? DEFAULT_LIMIT).filter(({ text }) => text !== null);
-  const items = fitting.map(({ text }) => text).join();
-  const end = JSON.stringify({ total, next_cursor: cursorBehind(fitting, rows, total) });
+  const { rows, total } = await readRows<Place & { text: string | null }>(options, {
+    select: `id, created_at, case when row_number() over newest = 1
+      or sum(octet_length(${column})) over newest <= ${TEXT_BYTES} then ${column} end as text`,
+    window: 'window newest as (order by created_at desc, id desc rows unbounded preceding)',
+    // Of few sizes, so that there are few statements to be kept.
+    limit: PREPARED_LIMITS.find((most) => limit <= most) ?? limit,
+    prepared: true,
+  });
+  const shown = rows.slice(0, limit).filter(({ text }) => text !== null);
+  const items = shown.map(({ text }) => text).join();
+  const end = JSON.stringify({ total, next_cursor: cursorBehind(shown, rows, total) });
   return Buffer.from(`{"${things}":[${items}],${end.slice(1)}`);
 }
 
-/** Up to one row more than the page has, so that it shows whether there is another; and how many there are in all. */
+interface Reading {
+  select: string;
+  window?: string;
+  limit: number;
+  /** Parsed and planned once for each connection, and its values left as they are, as text. */
+  prepared?: boolean;
+}
+
+/** Up to one row more than the limit, so that it shows whether there is another; and how many there are in all. */
 async function readRows<Row extends Place>(
   { from, table, call, query, where, counts = [] }: List,
-  select: string,
-  window = '',
+  { select, window = '', limit, prepared }: Reading,
 ): Promise<{ rows: Row[]; total: number }> {
   const { pool } = from;
-  const limit = query.limit ?? DEFAULT_LIMIT;
   const filters = Object.entries({ org: call.org, ...where }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
@@ -101,15 +113,20 @@ async function readRows<Row extends Place>(
     values.push(cursor.time, cursor.id);
     after = ` and (created_at, id) < ($${values.length - 1}::timestamptz, $${values.length})`;
   }
+  const text = `select ${select} from ${table} where ${conditions}${after} ${window}
+    order by created_at desc, id desc limit ${limit + 1}`;
   const [total, { rows }] = await Promise.all([
     counting,
-    pool.query<Row>(
-      `select ${select} from ${table} where ${conditions}${after} ${window}
-       order by created_at desc, id desc limit ${limit + 1}`,
-      values,
-    ),
+    pool.query<Row>({ text, values, ...(prepared && { name: digest(text), types: AS_TEXT }) }),
   ]);
   return { rows, total };
+}
+
+const AS_TEXT = { getTypeParser: () => (text: string) => text };
+
+/** PostgreSQL's names are of 63 bytes at most. */
+function digest(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
 }
 
 /** Null where all that were read are shown. */
@@ -119,7 +136,7 @@ function cursorBehind(shown: Place[], read: Place[], total: number): string | nu
 }
 
 function formatCursor({ created_at, id }: Place, total: number): string {
-  return Buffer.from(JSON.stringify([created_at.toISOString(), id, total])).toString('base64url');
+  return Buffer.from(JSON.stringify([new Date(created_at).toISOString(), id, total])).toString('base64url');
 }
 
 /** What `formatCursor` made; PostgreSQL must be able to read both parts. */

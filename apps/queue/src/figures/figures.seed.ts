@@ -17,11 +17,10 @@ interface Row {
   count: number;
 }
 
-/** Seconds since the epoch. */
+/** `available` in seconds since the epoch, of those that wait. */
 interface JobsRow extends Row {
   status: JobStatus;
   available: number;
-  seen: number;
 }
 
 /** Either bin is null: the row is of the other. Sums in milliseconds. */
@@ -47,7 +46,9 @@ export async function seedFigures(
   await connection.query('begin isolation level repeatable read read only');
   try {
     // Before the first look: a table that another replica puts in its place meanwhile would be empty to this one.
-    await connection.query('lock table queue.projections, queue.jobs in access share mode');
+    await connection.query(
+      'lock table queue.projections, queue.jobs, queue.jobs_counts in access share mode',
+    );
     const { rows } = await connection.query<{ commit_position: string | null }>(
       'select commit_position from queue.projections where name = $1 and version = $2',
       [jobList.name, jobList.version],
@@ -55,10 +56,12 @@ export async function seedFigures(
     const position = rows[0]?.commit_position;
     if (!position) return null;
     for (const jobs of [WAITING, OTHERS])
-      for await (const { status, count, available, seen, ...of } of inPieces<JobsRow>(connection, jobs)) {
+      for await (const { status, count, available, ...of } of inPieces<JobsRow>(connection, jobs))
         figures.count(of, status, count, available * 1000);
-        figures.saw(of.org, of.pool, seen * 1000);
-      }
+    const pools = await connection.query<{ org: string; pool: string; seen: number }>(SEEN, [now / 1000]);
+    for (const { org, pool, seen } of pools.rows) figures.saw(org, pool, seen * 1000);
+    // Otherwise it is sorted on disk.
+    await connection.query("set local work_mem = '64MB'");
     for await (const row of inPieces<EndedRow>(connection, ENDED, [now / 1000, HISTOGRAM_LOG])) {
       const { at, count, failed, wait_bin, wait_sum, execution_bin, execution_sum } = row;
       figures.ended(row, {
@@ -84,33 +87,42 @@ async function* inPieces<R extends Row>(connection: PoolClient, query: string, v
 }
 
 const WAITING = `
-  select org, pool, priority, status, count(*)::int, extract(epoch from max(created_at))::float8 as seen,
-    floor(extract(epoch from available_at)::float8) as available
+  select org, pool, priority, status, count(*)::int, floor(date_part('epoch', available_at)) as available
   from queue.jobs where status = 'QUEUED' group by org, pool, priority, status, available`;
 
 const OTHERS = `
-  select org, pool, priority, status, count(*)::int,
-    extract(epoch from max(coalesce(completed_at, claimed_at)))::float8 as seen, 0 as available
-  from queue.jobs where status <> 'QUEUED' group by org, pool, priority, status`;
+  select org, pool, priority, status, things::int as count, 0 as available
+  from queue.jobs_counts where status <> 'QUEUED' and things > 0`;
+
+/** Pools are shown for a day; those with jobs that wait or run, in any case. */
+const SEEN = `
+  select org, pool, date_part('epoch', max(completed_at)) as seen
+  from queue.jobs where completed_at > to_timestamp($1) - interval '25 hours' group by org, pool`;
 
 /**
  * By the buckets of the windows: the finest that the age of the attempt still falls into. An attempt that did not begin after
- * its job became available is of an earlier wait than the one that ended. Numbers are float8: ln of a numeric is slow.
+ * its job became available is of an earlier wait than the one that ended; one that was never started has no execution. One pass over a million attempts leaves some
+ * thousand groups for the second. `date_part` answers float8, unlike `extract`: ln of a numeric is slow.
  */
 const ENDED = `
   with attempts as (
-    select org, pool, priority, status, extract(epoch from completed_at)::float8 as ended,
-      1000 * extract(epoch from claimed_at - available_at)::float8 as wait,
-      1000 * extract(epoch from completed_at - started_at)::float8 as execution
+    select org, pool, priority, status <> 'COMPLETED' as failed, date_part('epoch', completed_at) as ended,
+      1000 * date_part('epoch', claimed_at - available_at) as wait,
+      1000 * date_part('epoch', completed_at - started_at) as execution
     from queue.jobs
     where completed_at > to_timestamp($1) - interval '25 hours' and status in ('COMPLETED', 'FAILED', 'DEAD_LETTERED')
-      and claimed_at is not null
+      and claimed_at >= available_at
   ), sized as (
     select *, case when $1 - ended < 330 then 5 when $1 - ended < 3700 then 60 else 1800 end as width,
       floor(ln(greatest(wait, 1)) / $2::float8)::int as wait_bin,
-      floor(ln(greatest(execution, 1)) / $2::float8)::int as execution_bin
-    from attempts where wait >= 0
-  ), placed as (select *, floor(ended / width) * width as at from sized)
-  select org, pool, priority, at, count(*)::int, count(*) filter (where status <> 'COMPLETED')::int as failed,
-    wait_bin, sum(wait) as wait_sum, execution_bin, sum(greatest(execution, 0)) as execution_sum
-  from placed group by grouping sets ((org, pool, priority, at, wait_bin), (org, pool, priority, at, execution_bin))`;
+      case when execution is not null then floor(ln(greatest(execution, 1)) / $2::float8)::int end as execution_bin
+    from attempts
+  ), placed as (select *, floor(ended / width) * width as at from sized),
+  counted as materialized (
+    select org, pool, priority, at, wait_bin, execution_bin, count(*), count(*) filter (where failed) as failed,
+      sum(wait) as wait_sum, sum(greatest(execution, 0)) as execution_sum
+    from placed group by org, pool, priority, at, wait_bin, execution_bin
+  )
+  select org, pool, priority, at, sum(count)::int as count, sum(failed)::int as failed,
+    wait_bin, sum(wait_sum) as wait_sum, execution_bin, sum(execution_sum) as execution_sum
+  from counted group by grouping sets ((org, pool, priority, at, wait_bin), (org, pool, priority, at, execution_bin))`;
