@@ -131,7 +131,8 @@ export function connectApi({ url, token }: Connection) {
     requeueJobs: (filter: RequeueJobs) => json<RequeuedJobs>('POST', '/api/queue/jobs/requeue', filter),
     setJobPriority: (id: string, priority: Priority) =>
       json<JobView>('PATCH', `/api/queue/jobs/${at(id)}/priority`, { priority }),
-    explainJob: (id: string) => json<JobExplanation>('GET', `/api/queue/jobs/${at(id)}/explain`),
+    explainJob: (id: string, query: Query) =>
+      json<JobExplanation>('GET', `/api/queue/jobs/${at(id)}/explain${queryString(query)}`),
     queueStats: (query: Query) => json<QueueStats>('GET', `/api/queue/stats${queryString(query)}`),
     jobLogs: (id: string, query: Query) =>
       json<{ lines: AttemptLogLine[]; next_cursor: string | null }>(

@@ -7,8 +7,12 @@ import { duration } from './text/duration.js';
 import { paintStatus } from './text/status.js';
 import { terminalText } from './text/terminal-text.js';
 
-export async function explainJob({ api, out }: CommandContext, id: string): Promise<void> {
-  const explanation = await api.explainJob(id);
+export async function explainJob(
+  { api, out }: CommandContext,
+  id: string,
+  { claims }: { claims?: number },
+): Promise<void> {
+  const explanation = await api.explainJob(id, { claims });
   if (out.format === 'json') return out.json(explanation);
   tellNow(out, explanation);
   for (const wait of explanation.waits) tellWait(out, wait);
@@ -39,7 +43,7 @@ function tellReason(out: Output, number: number, { code, detail, facts }: WaitRe
 }
 
 function tellWait(out: Output, wait: ExplainedWait): void {
-  const { attempt, since, until, wait_seconds, agent_id, passed_over, passed_over_total } = wait;
+  const { attempt, since, until, wait_seconds, agent_id, passed_over, passed_over_total, incomplete } = wait;
   const end =
     until === null
       ? 'and still waits'
@@ -48,11 +52,12 @@ function tellWait(out: Output, wait: ExplainedWait): void {
         : `until agent ${agent_id} claimed it at ${until}`;
   out.line();
   out.line(`attempt ${attempt} waited ${duration(wait_seconds * 1000)} from ${since} ${end}`);
-  if (passed_over_total === 0) return;
-  const shown = passed_over.length < passed_over_total ? `, the last ${passed_over.length} of them` : '';
-  out.line(`  agents were given another job ${passed_over_total} times${shown}:`);
+  if (passed_over_total > 0)
+    out.line(`  agents were given another job ${passed_over_total}${incomplete ? ' or more' : ''} times:`);
   for (const { at, agent_id: agent, job_id, code, detail } of passed_over)
     out.line(`  ${at}  agent ${agent} got job ${job_id}: ${plain(detail)} ${pc.dim(`(${code})`)}`);
+  if (incomplete)
+    out.line('  older claims of its pool were not looked at; --claims <n> looks at the newest n');
 }
 
 /** Pools, groups and reasons are named by people. */

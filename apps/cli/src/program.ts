@@ -110,7 +110,12 @@ function jobCommands(program: Command): void {
   job
     .command('explain <id>')
     .description('why it waits or waited, and who was given what instead')
-    .action(does(explainJob, 1));
+    .option(
+      '--claims <n>',
+      'newest claims of its pool that are looked at, up to 1000; 100 unless told',
+      whole,
+    )
+    .action(does(explainJob));
   job.command('cancel <id>').description('stop it, waiting or running').action(does(cancelJob, 1));
   job
     .command('priority <id> <priority>')

@@ -6,6 +6,7 @@ import type { RunView, StepStatus, StepView } from '@hybrid/contracts';
 export interface SeenRequest {
   method: string;
   path: string;
+  query: string;
   headers: IncomingMessage['headers'];
   body: Record<string, unknown>;
 }
@@ -148,7 +149,7 @@ export class FakeGateway {
     const path = decodeURIComponent(pathname);
     const method = request.method ?? '';
     const body = text ? (JSON.parse(text) as Record<string, unknown>) : {};
-    this.requests.push({ method, path, headers: request.headers, body });
+    this.requests.push({ method, path, query: searchParams.toString(), headers: request.headers, body });
     const json = (status: number, value: unknown) => {
       const type = status < 400 ? 'application/json' : 'application/problem+json';
       response.writeHead(status, { 'content-type': type }).end(JSON.stringify(value));

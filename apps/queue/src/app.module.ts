@@ -4,7 +4,7 @@ import { Claims } from './claims/claims.js';
 import { GroupPlaces } from './claims/group-places.js';
 import { ExplainController } from './explain/explain.controller.js';
 import { Explanations } from './explain/explanations.js';
-import { OldClaims } from './explain/old-claims.js';
+import { ClaimHistory } from './explain/claim-history.js';
 import { LiveFigures } from './figures/live-figures.js';
 import { ExpiredLeases } from './jobs/expired-leases.process.js';
 import { JobIndex } from './jobs/job-index.js';
@@ -40,7 +40,7 @@ import { Verifications } from './verify/verifications.js';
     LiveFigures,
     JobPools,
     Explanations,
-    OldClaims,
+    ClaimHistory,
     Verifications,
   ],
 })

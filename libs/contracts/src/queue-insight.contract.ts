@@ -1,5 +1,5 @@
 /** What the queue tells of its jobs: figures, why one waits, and whether the log holds what the rules say. */
-import { OneOf } from './fields.js';
+import { OneOf, Whole } from './fields.js';
 import type { JobStatus, Priority } from './job.contract.js';
 
 /** How far back figures of ended jobs go. */
@@ -98,6 +98,20 @@ export interface PassedOver {
   detail: string;
 }
 
+/** Claims that are looked at, unless told and at most. */
+export const EXPLAINED_CLAIMS = 100;
+const MAX_EXPLAINED_CLAIMS = 1_000;
+
+export class ExplainJob {
+  @Whole({
+    optional: true,
+    min: 0,
+    max: MAX_EXPLAINED_CLAIMS,
+    description: `So many of its pool's newest claims are looked at, to tell who was given what instead; ${EXPLAINED_CLAIMS} unless told, 0: none`,
+  })
+  claims?: number;
+}
+
 /** One wait of the job, which ended with a claim or with the job. */
 export interface ExplainedWait {
   attempt: number;
@@ -107,10 +121,13 @@ export interface ExplainedWait {
   wait_seconds: number;
   /** Null: it ended otherwise. */
   agent_id: string | null;
-  /** The newest 100 of `passed_over_total`. */
+  /**
+   * Oldest first, of the claims that were looked at. Jobs that were claimed again after the wait are left out, and so are
+   * claims that the read model does not show yet.
+   */
   passed_over: PassedOver[];
   passed_over_total: number;
-  /** The log since then is too long to be replayed for one answer: there may be more that passed than are counted. */
+  /** There were more claims in this wait than were looked at: ask for more `claims`. */
   incomplete?: true;
 }
 

@@ -16,6 +16,7 @@ import {
 } from './job.contract.js';
 import { ListQuery } from './paging.contract.js';
 import type {
+  ExplainJob,
   JobExplanation,
   QueuePool,
   QueueStats,
@@ -285,7 +286,7 @@ export const queueRequests = {
   get: request<{ job_id: string }, JobView>('qry.queue.job.get'),
   /** A page ends before its limit where it would not fit into a message. */
   list: request<ListJobs, JsonText<TextPage<'jobs', JobView>>>('qry.queue.job.page'),
-  explain: request<{ job_id: string }, JobExplanation>('qry.queue.job.explain', 30_000),
+  explain: request<ExplainJob & { job_id: string }, JobExplanation>('qry.queue.job.explain', 30_000),
   stats: request<ReadStats, QueueStats>('qry.queue.job.stats'),
   pausePool: request<PausePool & { pool: string }, QueuePool>('cmd.queue.pool.pause'),
   resumePool: request<{ pool: string }, QueuePool>('cmd.queue.pool.resume'),

@@ -1,6 +1,7 @@
 import {
   CloseJob,
   EnqueueJob,
+  ExplainJob,
   ListJobs,
   queueRequests,
   ReadStats,
@@ -46,8 +47,8 @@ export class QueueController {
 
   /** Why it waits, the hardest reason first; and each wait so far, with who was given what instead. */
   @Get('jobs/:job_id/explain')
-  explain(@Param('job_id') job_id: string, @Caller() caller: Caller) {
-    return this.send(queueRequests.explain, { job_id }, caller);
+  explain(@Param('job_id') job_id: string, @Query() { claims }: ExplainJob, @Caller() caller: Caller) {
+    return this.send(queueRequests.explain, { job_id, claims }, caller);
   }
 
   @Patch('jobs/:job_id/priority')

@@ -1,4 +1,4 @@
-import { queueRequests, type CallContext } from '@hybrid/contracts';
+import { queueRequests, type CallContext, type ExplainJob } from '@hybrid/contracts';
 import { Handle, MessageController } from '@hybrid/messaging';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { Explanations } from './explanations.js';
@@ -8,7 +8,7 @@ export class ExplainController {
   constructor(private readonly explanations: Explanations) {}
 
   @Handle(queueRequests.explain)
-  explain(@Payload() { job_id }: { job_id: string }, @Ctx() call: CallContext) {
-    return this.explanations.explain(job_id, call);
+  explain(@Payload() { job_id, claims }: ExplainJob & { job_id: string }, @Ctx() call: CallContext) {
+    return this.explanations.explain(job_id, claims, call);
   }
 }

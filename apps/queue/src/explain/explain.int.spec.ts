@@ -133,16 +133,35 @@ describe('why a job waits, or waited', () => {
     ]);
   });
 
-  it('keeps the newest hundred of those that passed, and counts all', async () => {
-    const id = await enqueue('long', { priority: 'LOW', labels: { rare: 'yes' } });
-    for (let count = 0; count < 105; count++) await enqueue('long');
-    for (let count = 0; count < 105; count++)
-      await complete(await claim('long', `agent-${count}`), `agent-${count}`);
+  it('is, of a job of a full group, what other pools run of it', async () => {
+    const concurrency = { group: 'shared', limit: 1 };
+    await enqueue('elsewhere', { concurrency });
+    const held = await claim('elsewhere', 'holder');
+    const id = await enqueue('grouped', { concurrency });
+    const next = await enqueue('grouped');
+    expect((await claim('grouped', 'a')).id).toBe(next);
+    await complete(held, 'holder');
+    expect((await claim('grouped', 'b')).id).toBe(id);
     const [wait] = (await explain(id)).waits;
-    expect(wait).toMatchObject({ passed_over_total: 105 });
-    expect(wait!.passed_over.map(({ agent_id }) => agent_id)).toEqual(
-      Array.from({ length: 100 }, (_, index) => `agent-${index + 5}`),
+    expect(wait!.passed_over).toMatchObject([{ agent_id: 'a', job_id: next, code: 'group_full' }]);
+  });
+
+  it('looks at as many claims as it is told, the newest ones, and says where there were more', async () => {
+    const id = await enqueue('long', { priority: 'LOW', labels: { rare: 'yes' } });
+    for (let count = 0; count < 12; count++) await enqueue('long');
+    for (let count = 0; count < 12; count++)
+      await complete(await claim('long', `agent-${count}`), `agent-${count}`);
+    const wait = async (claims?: number) =>
+      (await send(queueRequests.explain, { job_id: id, claims })).waits[0]!;
+    await eventually(async () => expect((await wait()).passed_over_total).toBe(12));
+    expect((await wait()).incomplete).toBeUndefined();
+    expect((await wait(12)).incomplete).toBeUndefined();
+    const { passed_over, ...newest } = await wait(10);
+    expect(newest).toMatchObject({ passed_over_total: 10, incomplete: true });
+    expect(passed_over.map(({ agent_id }) => agent_id)).toEqual(
+      Array.from({ length: 10 }, (_, index) => `agent-${index + 2}`),
     );
+    expect(await wait(0)).toMatchObject({ passed_over_total: 0, incomplete: true });
   });
 
   it('is told to many who ask at once', async () => {

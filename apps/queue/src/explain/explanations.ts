@@ -1,5 +1,6 @@
 import {
   agentsRequests,
+  EXPLAINED_CLAIMS,
   problem,
   ProblemError,
   type CallContext,
@@ -18,7 +19,7 @@ import type { JobEvent } from '../jobs/job.events.js';
 import { evolve, noJob, type JobState } from '../jobs/job.state.js';
 import type { Standing } from '../schedule/schedule.js';
 import type { Occupation } from './agent-reasons.js';
-import { OldClaims } from './old-claims.js';
+import { ClaimHistory } from './claim-history.js';
 import { aheadOf, waitReasons } from './reasons.js';
 import { lengthOf, waitsOf, type Wait } from './waits.js';
 
@@ -34,16 +35,18 @@ export class Explanations {
     private readonly connections: Connections,
     private readonly index: JobIndex,
     private readonly figures: LiveFigures,
-    private readonly oldClaims: OldClaims,
+    private readonly claimHistory: ClaimHistory,
   ) {
     this.things = new Things(connections.eventStore, 'job', jobDecider);
   }
 
   /**
-   * From the job's own stream, this replica's schedule, the agents as the agents service has them, and the log.
+   * From the job's own stream, this replica's schedule, the agents as the agents service has them, and the streams of jobs
+   * that were given away meanwhile.
+   * @param claims so many of the pool's newest ones are looked at.
    * @throws ProblemError `job_not_found`, `read_model_behind`, `event_store_unavailable`, `queue_stopping`.
    */
-  async explain(jobId: string, call: CallContext): Promise<JobExplanation> {
+  async explain(jobId: string, claims = EXPLAINED_CLAIMS, call: CallContext): Promise<JobExplanation> {
     const history = await this.things.history(jobId);
     const state = history.reduce((before, { event }) => evolve(before, event), noJob);
     if (!state.job || !state.status || history.some(({ metadata }) => metadata.org !== call.org))
@@ -61,7 +64,7 @@ export class Explanations {
       as_of,
       reasons: standing ? await this.reasons(state, standing, waits.at(-1), call, now) : [],
       ahead: standing && aheadOf(standing),
-      waits: await this.explained(jobId, state.job.pool, waits, as_of, call),
+      waits: await this.explained(waits, history, as_of, claims),
     };
   }
 
@@ -137,22 +140,24 @@ export class Explanations {
   }
 
   private async explained(
-    jobId: string,
-    pool: string,
     waits: Wait[],
+    history: StoredEvent<JobEvent>[],
     now: string,
-    { org }: CallContext,
+    claims: number,
   ): Promise<ExplainedWait[]> {
-    const passed = await this.oldClaims.during(waits, { jobId, org, pool });
-    return waits.map((wait) => ({
-      attempt: wait.attempt,
-      since: wait.since,
-      until: wait.until,
-      wait_seconds: lengthOf(wait, now),
-      agent_id: wait.agentId,
-      passed_over: passed.waits.get(wait.revision)?.newest ?? [],
-      passed_over_total: passed.waits.get(wait.revision)?.total ?? 0,
-      ...(!passed.complete && { incomplete: true as const }),
-    }));
+    const old = await this.claimHistory.during(waits, history, claims);
+    return waits.map((wait) => {
+      const passed_over = old.passed.get(wait.revision) ?? [];
+      return {
+        attempt: wait.attempt,
+        since: wait.since,
+        until: wait.until,
+        wait_seconds: lengthOf(wait, now),
+        agent_id: wait.agentId,
+        passed_over,
+        passed_over_total: passed_over.length,
+        ...(Date.parse(wait.since) < old.completeFrom && { incomplete: true as const }),
+      };
+    });
   }
 }

@@ -1,17 +1,7 @@
-/** Who was given what while a job waited, and why not this job: the log of its organisation and pool, replayed. */
+/** Who was given what while a job waited, and why not this job: the events of the jobs that were given away, replayed. */
 import type { PassedOver } from '@hybrid/contracts';
 import type { StoredEvent } from '@hybrid/event-store';
-import type { JobEvent } from '../jobs/job.events.js';
 import { LogReplay, type AsDecided, type PastDecision } from '../verify/log-replay.js';
-
-const KEPT = 100;
-
-/** In one wait. */
-export interface Passed {
-  /** The newest of them, oldest first. */
-  newest: PassedOver[];
-  total: number;
-}
 
 const DETAILS: Record<PassedOver['code'], string> = {
   not_available_yet: 'this one was not to be claimed before a later time',
@@ -25,12 +15,12 @@ const DETAILS: Record<PassedOver['code'], string> = {
 
 export class PassedOverReplay {
   /** By the revision of the event that the wait began with. */
-  readonly waits = new Map<bigint, Passed>();
+  readonly waits = new Map<bigint, PassedOver[]>();
   private readonly replay: LogReplay;
-  private readonly known = new Set<string>();
   private current: bigint | null = null;
 
-  constructor(private readonly of: { jobId: string; org: string; pool: string }) {
+  /** @param of `from`: claims that were decided before are context only; milliseconds since the epoch. */
+  constructor(private readonly of: { jobId: string; pool: string; from: number }) {
     this.replay = new LogReplay({
       event: ({ id, revision }, job, before) => {
         if (id !== of.jobId || !job) return;
@@ -42,38 +32,26 @@ export class PassedOverReplay {
     });
   }
 
-  /** The next event of the log. */
+  /** In the order of the log; all events of each job that matters, or none. */
   take(stored: StoredEvent): void {
-    if (this.concerns(stored)) this.replay.take(stored);
+    this.replay.take(stored);
   }
 
-  /** The log ends here. */
+  /** There are no more. */
   end(): Generator<void> {
     return this.replay.end();
-  }
-
-  /** Other pools' jobs count where they have a place in a group. */
-  private concerns({ metadata, category, event, thingId }: StoredEvent): boolean {
-    if (metadata.org !== this.of.org || category === 'jobGroup') return false;
-    if (category !== 'job') return true;
-    const fact = event as JobEvent;
-    if (fact.type === 'JobEnqueued' && (fact.data.pool === this.of.pool || fact.data.concurrency))
-      this.known.add(thingId);
-    return this.known.has(thingId);
   }
 
   private look(decision: PastDecision, { schedule, job }: AsDecided): void {
     const { jobId, pool, at, agentId, claimant } = decision;
     const waiting = job(this.of.jobId);
     if (pool !== this.of.pool || jobId === this.of.jobId || this.current === null || !waiting) return;
-    if (at < Date.parse(waiting.state.available_at ?? '')) return;
+    if (at < this.of.from || at < Date.parse(waiting.state.available_at ?? '')) return;
     const code = schedule.whyNot(this.of.jobId, jobId, claimant, at);
     if (!code) return;
-    let passed = this.waits.get(this.current);
-    if (!passed) this.waits.set(this.current, (passed = { newest: [], total: 0 }));
-    passed.total++;
+    const passed = this.waits.get(this.current) ?? [];
+    this.waits.set(this.current, passed);
     const detail = DETAILS[code];
-    passed.newest.push({ at: new Date(at).toISOString(), agent_id: agentId, job_id: jobId, code, detail });
-    if (passed.newest.length > KEPT) passed.newest.shift();
+    passed.push({ at: new Date(at).toISOString(), agent_id: agentId, job_id: jobId, code, detail });
   }
 }

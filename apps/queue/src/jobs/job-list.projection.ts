@@ -39,7 +39,8 @@ const jobs = stateTable({
     view: { type: 'text', value: (state) => JSON.stringify(jobView(state)) },
   },
   counts: COUNTS,
-  indexes: [['status', 'org', 'created_at desc', 'id desc'], ['run_id']],
+  // The last finds the newest claims of a pool, for those who ask why a job waits.
+  indexes: [['status', 'org', 'created_at desc', 'id desc'], ['run_id'], ['org', 'pool', 'claimed_at']],
 });
 
 const pools = stateTable({
