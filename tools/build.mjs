@@ -1,5 +1,6 @@
-// Bundles one app into dist/<app>/main.js. Workspace libraries are bundled from source; packages
-// from npm stay external and are loaded from node_modules.
+// Bundles one app into dist/<app>/main.js, and programs of threads, which a source names as
+// `new URL('./x.worker.js', import.meta.url)`, beside it. Workspace libraries are bundled from source;
+// packages from npm stay external and are loaded from node_modules.
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,8 +11,16 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 /** Bundles the app in `apps/<name>`; answers the path of the bundle. Throws with rolldown's message. */
 export async function buildApp(name) {
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const threads = new Map();
+  await write(name, version, { main: join(root, 'apps', name, 'src/main.ts') }, findThreads(threads));
+  for (const [thread, source] of threads) await write(name, version, { [thread]: source });
+  return join(root, 'dist', name, 'main.js');
+}
+
+async function write(name, version, input, ...plugins) {
   const bundle = await rolldown({
-    input: { main: join(root, 'apps', name, 'src/main.ts') },
+    input,
+    plugins,
     cwd: root,
     platform: 'node',
     tsconfig: join(root, 'tsconfig.base.json'),
@@ -30,7 +39,17 @@ export async function buildApp(name) {
       output.flatMap((chunk) => ('imports' in chunk ? [...chunk.imports, ...chunk.dynamicImports] : [])),
     ),
   );
-  return join(dir, 'main.js');
+}
+
+/** Gathers the sources of threads by the names of their bundles. */
+function findThreads(found) {
+  return {
+    name: 'threads',
+    transform(code, id) {
+      for (const [, name] of code.matchAll(/new URL\('\.\/([\w-]+\.worker)\.js', import\.meta\.url\)/g))
+        found.set(name, join(dirname(id), `${name}.ts`));
+    },
+  };
 }
 
 /** A bundle loads its packages from the root's node_modules: they must be the versions that the workspaces declare. */

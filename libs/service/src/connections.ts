@@ -34,6 +34,8 @@ export class Connections {
     readonly nats: NatsConnection,
     readonly eventStore: EventStoreDBClient,
     readonly pool: Pool,
+    /** For threads, which need a connection of their own. */
+    readonly eventStoreUrl: string,
   ) {
     this.requests = new Requests(nats);
     this.eventStoreReach = new EventStoreReach(eventStore, this.stop.signal);
@@ -58,6 +60,7 @@ export class Connections {
       await connectNats(settings.NATS_URL, name),
       connectEventStore(settings.EVENTSTORE_URL),
       pool,
+      settings.EVENTSTORE_URL,
     );
   }
 

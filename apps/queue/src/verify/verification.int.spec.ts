@@ -18,6 +18,8 @@ import { startReplica, type Replica } from '../replicas/replica.fixtures.js';
 const spec = { step: { id: 'test', name: 'test', type: 'step.shell_exec', config: {} } };
 const JOBS = 200;
 const AGENTS = 12;
+/** Events of a group, which nobody but a verification reads. */
+const LONG = { appends: 10, each: 2_000 };
 
 describe('a verification', () => {
   let platform: Platform;
@@ -106,6 +108,37 @@ describe('a verification', () => {
     await eventually(() => expect(told.at(-1)).toEqual({ events, claims, divergences: 0 }));
     progress.unsubscribe();
   });
+
+  it('does not keep agents from their jobs, however long the log is', async () => {
+    const data = { group: 'long', job_id: 'j', attempt: 1, revoked: 0, limit: 1, released: [], at: '' };
+    const metadata = { org: 'default', actor: user.actor, $correlationId: 'c', version: 1 };
+    const stream = `jobGroup-${randomUUID()}`;
+    for (let count = 0; count < LONG.appends; count++)
+      await platform.connections.eventStore.appendToStream(
+        stream,
+        Array.from({ length: LONG.each }, () => jsonEvent({ type: 'SlotTaken', data, metadata } as never)),
+      );
+    let over = false;
+    let lives = 0;
+    const agent = async (agent_id: string) => {
+      const pool = `beside-${agent_id}`;
+      while (!over) {
+        await enqueue({ pool });
+        // Refused where the replica is cut off, which fails the test.
+        const wanted = { agent_id, pool, wait_seconds: 5 };
+        const [claimed] = await send(partitionClaim('default', pool), wanted, callBy('agent', agent_id));
+        const { id: job_id, attempt, lease_token } = claimed!;
+        await send(queueRequests.complete, { job_id, agent_id, attempt, lease_token, exit_code: 0 });
+        lives++;
+      }
+    };
+    const agents = Array.from({ length: 4 }, (_, index) => agent(`agent-${index}`));
+    const result = await verify().finally(() => (over = true));
+    await Promise.all(agents);
+    expect(result.events).toBeGreaterThan(LONG.appends * LONG.each);
+    expect(result.divergences).toEqual([]);
+    expect(lives).toBeGreaterThanOrEqual(agents.length);
+  }, 120_000);
 
   it('finds a claim that jumps the queue, and nothing else', async () => {
     await enqueue({ pool: 'jumped' });
