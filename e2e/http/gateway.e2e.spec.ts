@@ -34,6 +34,7 @@ const RESULT: QueueVerification = {
     jobs: 2,
     claims: 3,
     unexplained_claims: 0,
+    undecided_claims: 0,
     divergences: [],
     divergences_total: 0,
     seconds: 1,

@@ -48,14 +48,21 @@ export async function verifyQueue({ api, out }: CommandContext): Promise<void> {
   const found = await verification(api);
   if (found.divergences_total > 0) process.exitCode = EXIT.failed;
   if (out.format === 'json') return out.json(found);
-  const { events, jobs, claims, unexplained_claims, divergences, divergences_total } = found;
+  const { events, jobs, claims, unexplained_claims, undecided_claims, divergences, divergences_total } =
+    found;
   out.line(
     `${claims} claims of ${jobs} jobs in ${events} events derived again in ${duration(found.seconds * 1000)}`,
   );
   if (unexplained_claims > 0)
     out.line(`${unexplained_claims} claims of older versions say nothing of their decision`);
+  if (undecided_claims > 0)
+    out.line(
+      `${undecided_claims} claims can have come about in more ways than were tried: neither derived nor found wrong`,
+    );
   if (divergences_total === 0)
-    return out.line('every claim is what the scheduler decides, and no job was lost');
+    return out.line(
+      `every ${unexplained_claims + undecided_claims > 0 ? 'other ' : ''}claim is what the scheduler decides, and no job was lost`,
+    );
   out.line(
     `${divergences_total} divergences${divergences.length < divergences_total ? ', the first ones' : ''}:`,
   );

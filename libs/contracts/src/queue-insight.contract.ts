@@ -154,7 +154,12 @@ export interface QueueVerification {
   claims: number;
   /** Claims that say nothing of their decision: of versions before. */
   unexplained_claims: number;
-  /** In the order of the log; the first 20. Empty: every claim is what the scheduler decides, and no job was lost. */
+  /**
+   * Claims that were neither derived nor found wrong: decisions of the replica that came to nothing may explain them, in more
+   * ways than were tried.
+   */
+  undecided_claims: number;
+  /** In the order of the log; the first 20. Empty: no claim is known to be other than what the scheduler decides, and no job was lost. */
   divergences: QueueDivergence[];
   divergences_total: number;
   seconds: number;

@@ -11,8 +11,10 @@ import type { AsDecided, PastDecision, UnderWay } from './log-replay.js';
 
 /** A claim whose reply was lost is given up by its replica after this, and stands in the log all the same. */
 const GIVEN_UP_MS = 3_500;
-/** Ways that are tried; where there are more, the decision is taken as it is. */
+/** Ways that are tried; where there are more, the decision is neither derived nor wrong. */
 const MAX_TRIES = 500;
+/** Jobs before the claimed one that are looked at beside those that may be excused. */
+const MORE = 50;
 
 export class Derivation {
   private tries = 0;
@@ -23,11 +25,22 @@ export class Derivation {
     private readonly own: OwnDecisions,
   ) {}
 
-  /** The job that comes before the claimed one without excuse; null: the claimed job is right, undefined: none is to be had. */
+  /** The scheduler comes to it without any excuse. Then the job waited, and its pool was not paused. */
+  get atOnce(): boolean {
+    return this.first() === this.decision.jobId;
+  }
+
+  /** Not all ways could be tried, and none of those that were led to it. */
+  get undecided(): boolean {
+    return this.tries > MAX_TRIES;
+  }
+
+  /** The job that comes before the claimed one without excuse; null: the claimed job is right, or `undecided`; undefined: none is to be had. */
   wrong(): string | null | undefined {
     const first = this.first();
     if (first === this.decision.jobId) return null;
     const { open } = this.own;
+    if (this.needMoreThan(open.length)) return first;
     if (this.excused(open)) return null;
     return this.withoutGivenUp(() => this.excused(open)) ? null : first;
   }
@@ -37,6 +50,37 @@ export class Derivation {
     const jobId = schedule.take(this.decision.claimant, this.decision.at)?.jobId;
     if (jobId !== undefined) schedule.putBack(jobId);
     return jobId;
+  }
+
+  /**
+   * So many jobs come first, each of which can only have been kept back by a decision that fell on itself. Nearly all wrong
+   * choices are found by that, without trying ways.
+   */
+  private needMoreThan(decisions: number): boolean {
+    const { schedule } = this.as;
+    const aside: string[] = [];
+    let needed = 0;
+    while (needed <= decisions && aside.length < decisions + MORE) {
+      const first = this.first();
+      if (first === undefined || first === this.decision.jobId) break;
+      if (this.needsItsOwn(first)) needed++;
+      schedule.repeat({ jobId: first, turn: 0 }, this.decision.at);
+      schedule.lost(first);
+      aside.push(first);
+    }
+    for (const jobId of aside.reverse()) schedule.observe(this.as.job(jobId)!);
+    return needed > decisions;
+  }
+
+  /** No decision on another job would have kept it back: it is in no group, and its pipeline's turn makes no difference. */
+  private needsItsOwn(jobId: string): boolean {
+    const { schedule, changedMeanwhile, job } = this.as;
+    const { jobId: claimed, claimant, at } = this.decision;
+    if (schedule.groupLimit(jobId) !== null) return false;
+    const code = schedule.whyNot(claimed, jobId, claimant, at);
+    const sameTurn = job(jobId)!.state.job!.pipeline_id === job(claimed)?.state.job?.pipeline_id;
+    if (code !== 'higher_priority' && !(code === 'came_first' && sameTurn)) return false;
+    return !(this.own.failedSome && changedMeanwhile(jobId));
   }
 
   private excused(open: number[]): boolean {

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@hybrid/event-store';
 import { seededRandom, specSeed } from '@hybrid/testing';
 import type { JobClaimed, JobEvent } from '../jobs/job.events.js';
+import { claim, enqueue, story } from '../jobs/job.fixtures.js';
 import { Simulation } from './simulation.fixtures.js';
 import { Verifier } from './verifier.js';
 
@@ -46,6 +47,7 @@ describe('the verifier', () => {
       jobs: log.filter(({ event }) => event.type === 'JobEnqueued').length,
       claims: log.filter(({ event }) => event.type === 'JobClaimed').length,
       unexplained_claims: 0,
+      undecided_claims: 0,
       divergences: [],
       divergences_total: 0,
     });
@@ -60,6 +62,36 @@ describe('the verifier', () => {
     const claims = old.filter(({ event }) => event.type === 'JobClaimed').length;
     expect(verify(old)).toMatchObject({ claims, unexplained_claims: claims });
     expect(claims).toBeGreaterThan(0);
+  });
+
+  /** The last of these jobs is claimed, though the others came first; so many decisions before came to nothing. */
+  const jumped = (jobs: number, missing: number, pipeline: (job: number) => string) => {
+    const stored: StoredEvent[] = [];
+    const add = (job: number, event: JobEvent, revision: bigint) => {
+      const commit = BigInt(stored.length + 1);
+      const position = { commit, prepare: commit };
+      const thing = { streamId: `job-${job}`, category: 'job', thingId: `${job}` };
+      stored.push({ ...last, ...thing, event, revision, position });
+    };
+    for (let job = 1; job <= jobs; job++) {
+      const [enqueued] = story(enqueue({ job_id: `${job}`, pipeline_id: pipeline(job) }));
+      add(job, enqueued!, 0n);
+    }
+    const { data } = story(enqueue(), claim('pushy'))[1] as { data: JobClaimed & { run_id: null } };
+    const decision = { ...data.decision!, seen: `${jobs}`, turn: missing + 1, pipeline_id: pipeline(jobs) };
+    add(jobs, { type: 'JobClaimed', data: { ...data, decision } }, 1n);
+    return verify(stored);
+  };
+
+  it('counts the claims that it can neither derive nor find wrong, as there are too many ways to try', () => {
+    expect(jumped(20, 8, (job) => `p${job}`)).toMatchObject({ undecided_claims: 1, divergences_total: 0 });
+  });
+
+  it('finds a claim wrong at once that jumped more jobs than decisions came to nothing', () => {
+    const { divergences, ...counts } = jumped(20, 8, () => 'p');
+    expect(counts).toMatchObject({ undecided_claims: 0, divergences_total: 1 });
+    expect(divergences[0]).toMatchObject({ code: 'wrong_choice', job_id: '20' });
+    expect(jumped(9, 8, () => 'p')).toMatchObject({ undecided_claims: 0, divergences_total: 0 });
   });
 
   it.each<[string, string, JobEvent['type'], object]>([

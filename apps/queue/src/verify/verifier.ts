@@ -24,7 +24,14 @@ export class Verifier {
   private readonly unreadable = new Set<string>();
   /** In the order of the log; of one event those of the rules first. */
   private readonly found: Found[] = [];
-  private readonly counts = { events: 0, jobs: 0, claims: 0, unexplained_claims: 0, divergences_total: 0 };
+  private readonly counts = {
+    events: 0,
+    jobs: 0,
+    claims: 0,
+    unexplained_claims: 0,
+    undecided_claims: 0,
+    divergences_total: 0,
+  };
 
   /** @param windowSize events that a claim may stand behind what it was decided from. */
   constructor(windowSize?: number) {
@@ -88,14 +95,19 @@ export class Verifier {
     if (decision.tooOld)
       return wrong(`${made} was decided so long before it was made that it cannot be derived again`);
     if (!own.next(decision)) return wrong(`${made} has a number that the replica was past already`);
+    const derivation = new Derivation(decision, as, own);
+    if (derivation.atOnce) return;
     const standing = as.schedule.standing(job_id, at);
     if (!standing) return wrong(`${made} is of a job that did not wait then`);
     if (standing.paused) {
       const detail = `${made} was made though the pool ${pool} was paused: ${standing.paused.reason}`;
       return this.add({ commit, job_id, code: 'claimed_from_paused_pool', detail });
     }
-    const other = new Derivation(decision, as, own).wrong();
-    if (other === null) return;
+    const other = derivation.wrong();
+    if (other === null) {
+      if (derivation.undecided) this.counts.undecided_claims++;
+      return;
+    }
     if (other === undefined)
       return wrong(`${made} is of a job that the agent could not have: ${why(standing, at)}`);
     const code = as.schedule.whyNot(job_id, other, decision.claimant, at);
