@@ -110,11 +110,7 @@ function jobCommands(program: Command): void {
   job
     .command('explain <id>')
     .description('why it waits or waited, and who was given what instead')
-    .option(
-      '--claims <n>',
-      'newest claims of its pool that are looked at, up to 1000; 100 unless told',
-      whole,
-    )
+    .option('--claims <n>', 'newest claims of its pool that are looked at, up to 1000; 50 unless told', whole)
     .action(does(explainJob));
   job.command('cancel <id>').description('stop it, waiting or running').action(does(cancelJob, 1));
   job

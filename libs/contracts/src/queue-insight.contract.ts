@@ -99,7 +99,7 @@ export interface PassedOver {
 }
 
 /** Claims that are looked at, unless told and at most. */
-export const EXPLAINED_CLAIMS = 100;
+export const EXPLAINED_CLAIMS = 50;
 const MAX_EXPLAINED_CLAIMS = 1_000;
 
 export class ExplainJob {

@@ -16,7 +16,7 @@ import { PassedOverReplay } from './passed-over.js';
 import type { Wait } from './waits.js';
 
 /** Claims before those that are shown, from which it is known whose turn it was. */
-const CONTEXT = 50;
+const CONTEXT = 20;
 /** The newest places of a group, among which those of the time in question are looked for. */
 const PLACES = 1_000;
 /** Jobs that report their progress for hours have long streams: those that could not be read by then are left out. */

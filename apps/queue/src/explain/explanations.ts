@@ -124,10 +124,12 @@ export class Explanations {
 
   private occupied(org: string, pool: string): Occupation[] {
     const occupied: Occupation[] = [];
-    for (const { org: owner, thing } of this.index.all()) {
-      const { status, job, agent_id, started_at, claimed_at } = thing.state;
-      if (owner !== org || job?.pool !== pool || !agent_id) continue;
-      if (status !== 'CLAIMED' && status !== 'RUNNING') continue;
+    // Not all live jobs: a hundred thousand may wait.
+    for (const id of this.index.leases.jobs()) {
+      const live = this.index.get(id);
+      if (live?.org !== org) continue;
+      const { job, agent_id, started_at, claimed_at } = live.thing.state;
+      if (job?.pool !== pool || !agent_id) continue;
       const since = Date.parse(started_at ?? claimed_at ?? '');
       occupied.push({ agentId: agent_id, since, timeoutSeconds: job.timeout_seconds });
     }

@@ -38,6 +38,11 @@ export class Leases {
       .map(([jobId, { attempt }]) => ({ jobId, attempt }));
   }
 
+  /** Jobs that are claimed or run. */
+  jobs(): Iterable<string> {
+    return this.leases.keys();
+  }
+
   /** Attempts that the agent holds. */
   heldBy(agentId: string): { jobId: string; attempt: number }[] {
     return [...this.leases]
