@@ -6,7 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { jobGroupId } from '../claims/group-places.js';
 import type { SlotTaken } from '../groups/job-group.events.js';
 import { JobIndex } from '../jobs/job-index.js';
-import { jobList } from '../jobs/job-list.projection.js';
+import { CLAIMED_AGAIN, jobList } from '../jobs/job-list.projection.js';
 import { jobDecider, type JobCommand } from '../jobs/job.decider.js';
 import type { JobEnqueued, JobEvent } from '../jobs/job.events.js';
 import type { JobState } from '../jobs/job.state.js';
@@ -81,35 +81,55 @@ export class ClaimHistory {
     const { pool, concurrency } = first!.event.data as JobEnqueued;
     const jobId = first!.thingId;
     const until = waits.at(-1)!.until;
+    const upToDate = await this.reached();
     const given = await this.given(org, pool, until, most + CONTEXT);
+    const again = until ? await this.givenAgain(org, pool, until, most + CONTEXT) : [];
+    const all = upToDate && again.length < most + CONTEXT;
     // The newest one that is not shown.
     const before = given[most]?.at ?? -Infinity;
     const holders = concurrency ? await this.holders(org, concurrency.group, until, most + CONTEXT) : [];
     const due = performance.now() + READ_MS;
     let late = -Infinity;
-    const histories = await sideBySide([...given, ...holders].filter(unique(jobId)), async ({ id, at }) => {
-      if (performance.now() < due) return this.jobs.history(id);
-      late = Math.max(late, at);
-      return [];
-    });
+    const histories = await sideBySide(
+      [...given, ...again, ...holders].filter(unique(jobId)),
+      async ({ id, at }) => {
+        if (performance.now() < due) return this.jobs.history(id);
+        late = Math.max(late, at);
+        return [];
+      },
+    );
     const from = Math.max(late, before) + 1;
     const replay = new PassedOverReplay({ jobId, pool, from });
     for (const stored of [history, ...histories].flat().filter(placed).sort(byPosition)) replay.take(stored);
     await inSlices(replay.end());
-    return { passed: replay.waits, completeFrom: from };
+    return { passed: replay.waits, completeFrom: all ? from : Infinity };
+  }
+
+  /** Whether the read model has all claims that this replica knows. */
+  private async reached(): Promise<boolean> {
+    try {
+      await this.readModel.reach(this.index.seen);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      return false;
+    }
   }
 
   /** Jobs of the pool by their last claim, the newest first. */
-  private async given(org: string, pool: string, until: string | null, most: number): Promise<Given[]> {
-    try {
-      await this.readModel.reach(this.index.seen);
-    } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
-    }
+  private given(org: string, pool: string, until: string | null, most: number): Promise<Given[]> {
+    return this.find('claimed_at <= $3 order by claimed_at desc', [org, pool, until ?? 'infinity', most]);
+  }
+
+  /** Jobs that were there before and were claimed again since: their claims before stand in their streams only. */
+  private givenAgain(org: string, pool: string, until: string, most: number): Promise<Given[]> {
+    return this.find(`${CLAIMED_AGAIN} and created_at <= $3 and claimed_at > $3`, [org, pool, until, most]);
+  }
+
+  private async find(which: string, values: unknown[]): Promise<Given[]> {
     const { rows } = await this.connections.pool.query<{ id: string; claimed_at: Date }>(
-      `select id, claimed_at from queue.jobs where org = $1 and pool = $2 and claimed_at <= $3
-       order by claimed_at desc limit $4`,
-      [org, pool, until ?? 'infinity', most],
+      `select id, claimed_at from queue.jobs where org = $1 and pool = $2 and ${which} limit $4`,
+      values,
     );
     return rows.map(({ id, claimed_at }) => ({ id, at: claimed_at.getTime() }));
   }

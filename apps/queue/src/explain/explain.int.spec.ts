@@ -133,6 +133,17 @@ describe('why a job waits, or waited', () => {
     ]);
   });
 
+  it('is also what was given away then, and again since', async () => {
+    const again = await enqueue('again', { backoff_seconds: 1, backoff_jitter: 0 });
+    const id = await enqueue('again');
+    await complete(await claim('again', 'a'), 'a', 1);
+    expect((await claim('again', 'b')).id).toBe(id);
+    expect((await claim('again', 'c')).id).toBe(again);
+    const [wait] = (await explain(id)).waits;
+    expect(wait).toMatchObject({ passed_over: [{ agent_id: 'a', job_id: again, code: 'came_first' }] });
+    expect(wait!.incomplete).toBeUndefined();
+  });
+
   it('is, of a job of a full group, what other pools run of it', async () => {
     const concurrency = { group: 'shared', limit: 1 };
     await enqueue('elsewhere', { concurrency });

@@ -16,6 +16,9 @@ const TABLES = 2;
 /** There are few of each: lists and figures find them counted. */
 export const COUNTS = ['status', 'pool', 'priority'];
 
+/** Jobs of several attempts, which are few. */
+export const CLAIMED_AGAIN = `(state->>'attempt')::int > 1`;
+
 const jobs = stateTable({
   schema: 'queue',
   table: 'jobs',
@@ -39,7 +42,7 @@ const jobs = stateTable({
     view: { type: 'text', value: (state) => JSON.stringify(jobView(state)) },
   },
   counts: COUNTS,
-  // The last finds the newest claims of a pool, for those who ask why a job waits.
+  // The last, and the one on jobs that were claimed again, are for those who ask why a job waits.
   indexes: [['status', 'org', 'created_at desc', 'id desc'], ['run_id'], ['org', 'pool', 'claimed_at']],
 });
 
@@ -66,7 +69,7 @@ export const jobList: Projection = {
     // All that the figures of a starting replica need of a job that ended, so that it does not read whole rows.
     `create index on jobs (completed_at) include (org, pool, priority, status, available_at, claimed_at, started_at)
       where completed_at is not null`,
-    'create index on jobs (org, pool) where completed_at is null',
+    `create index on jobs (org, pool, created_at) where ${CLAIMED_AGAIN}`,
     // PostgreSQL would compress rows of more than 2 KB, which most are, each time that they are written.
     'alter table jobs set (toast_tuple_target = 4080)',
     `create table turns (org text, pool text, pipeline_id text, position bigint not null,
