@@ -5,8 +5,11 @@ import type { JobState } from '../jobs/job.state.js';
 
 export type Breach = Pick<QueueDivergence, 'code' | 'detail'>;
 
-/** `over`: COMPLETED or CANCELLED, after which nothing comes. Null: the event may follow. */
-export function breachOf(job: JobState | 'over', event: JobEvent): Breach | null {
+/**
+ * `over`: COMPLETED or CANCELLED, after which nothing comes. Null: the event may follow. @param later the event is what
+ * one of a later version is read as: where that delays a job that waits, it reads as one that puts it back.
+ */
+export function breachOf(job: JobState | 'over', event: JobEvent, later = false): Breach | null {
   const { type, data } = event;
   if (job === 'over') return type === 'JobClaimed' ? notWaiting('over') : endedTwice(type);
   const live = job.status === 'CLAIMED' || job.status === 'RUNNING';
@@ -35,8 +38,7 @@ export function breachOf(job: JobState | 'over', event: JobEvent): Breach | null
       return ofAttempt(data, job) ? null : anotherAttempt(type, data.attempt, job);
     case 'JobRequeued':
       if (job.final && data.reason !== 'requested') return endedTwice(type);
-      // One that waits may be put back: so a newer version's event that delays it reads.
-      return job.status === 'FAILED' || job.status === 'QUEUED' || job.final
+      return job.status === 'FAILED' || (later && job.status === 'QUEUED') || job.final
         ? null
         : anotherAttempt(type, null, job);
     case 'JobDeadLettered':

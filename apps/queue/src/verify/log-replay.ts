@@ -25,6 +25,8 @@ export interface PastJob extends ObservedJob {
 /** An event without what nobody asks for here, such as the spec of a job. */
 export interface PastEvent {
   event: JobEvent | JobPoolEvent | JobGroupEvent;
+  /** It is what an event of a later version is read as. */
+  later: boolean;
   /** Of the job, the pool or the group. */
   id: string;
   org: string;
@@ -112,7 +114,8 @@ export class LogReplay {
     const event = readable(stored);
     if (!event) return;
     const { thingId: id, revision, metadata } = stored;
-    const past = { event, id, org: metadata.org, revision, position: stored.position!.commit };
+    const later = metadata.downcast !== undefined && event.type === metadata.downcast.type;
+    const past = { event, later, id, org: metadata.org, revision, position: stored.position!.commit };
     this.window.push(past);
     if (event.type === 'JobClaimed' && event.data.decision)
       this.expect(past, event.data, event.data.decision);

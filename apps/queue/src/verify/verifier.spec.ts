@@ -107,6 +107,18 @@ describe('the verifier', () => {
     expect(found(plant(ended(of), event))).toEqual([[code, end.toString()]]);
   });
 
+  it('finds a job put back that waits, unless a later version says so of an event that delays it', () => {
+    const waits = log.findLast(({ thingId, event }) => {
+      const last = log.findLast((other) => other.thingId === thingId);
+      return event.type === 'JobEnqueued' && last?.event === event;
+    })!;
+    const { at } = waits.event.data as { at: string };
+    const back = { type: 'JobRequeued' as const, data: { reason: 'retry', available_at: at, at } };
+    expect(found(plant(waits, back))).toEqual([['result_of_another_attempt', end.toString()]]);
+    const metadata = { ...waits.metadata, downcast: back };
+    expect(found(plant(waits, { type: 'JobPostponed', data: {} }, { metadata }))).toEqual([]);
+  });
+
   it('finds the result of another attempt, and a start by another agent', () => {
     const live = new Map<string, StoredEvent<JobEvent>>();
     for (const stored of log) live.set(stored.thingId, stored);

@@ -70,7 +70,7 @@ export class Verifier {
 
   private look(past: PastEvent, job: PastJob | null, before: JobState | null): void {
     this.counts.events++;
-    const { event, id, revision, position: commit } = past;
+    const { event, later, id, revision, position: commit } = past;
     if (event.type === 'SlotTaken') return this.groups.took(event.data);
     if (event.type === 'JobPoolPaused' || event.type === 'JobPoolResumed') return;
     if (event.type === 'JobEnqueued') this.counts.jobs++;
@@ -80,7 +80,7 @@ export class Verifier {
     }
     if (!job && revision === 0n) this.unreadable.add(id);
     if (this.unreadable.has(id)) return;
-    const breach = before || !job ? breachOf(before ?? 'over', event) : null;
+    const breach = before || !job ? breachOf(before ?? 'over', event, later) : null;
     if (breach) this.add({ commit, job_id: id, ...breach });
     const exceeded = job && this.groups.became(id, job.org, job.state);
     if (exceeded) this.add({ commit, job_id: id, code: 'group_limit_exceeded', detail: exceeded });
