@@ -3,6 +3,7 @@
  * the bench's own work. Serves `POST /run` (see plan.ts) on loopback, one run at a time.
  */
 import Fastify from 'fastify';
+import { setTimeout as pause } from 'node:timers/promises';
 import { repeat, type Timings } from '../latency.js';
 import { clientOf, type QueueClient } from './clients.js';
 import { Leases } from './leases.js';
@@ -37,6 +38,8 @@ async function perform(load: Load, client: QueueClient, work: Work): Promise<voi
       return load.rounds(client, work.clients, work.jobs, work.seconds);
     case 'lives':
       return load.lives(client, work.clients, work.seconds, work.withStart);
+    case 'work':
+      return load.work(client, work.clients, work.times, work.workMs);
     case 'calls':
       return load.phase(work.call, () =>
         lasting(work.clients, work.seconds, callOf(client, work.call, work.job_id)),
@@ -88,6 +91,27 @@ class Load {
     };
     const name = client.start && !withStart ? 'life without start' : 'life';
     await this.phase(name, () => lasting(clients, seconds, life));
+  }
+
+  /** Of a claim alone is told how long it took. */
+  async work(client: QueueClient, agents: number, times: number, workMs: number): Promise<void> {
+    await repeat(agents, (turn) => turn < agents * times, client.enqueue);
+    await this.phase('claim at work', async () => {
+      const latencies: number[] = [];
+      const begin = performance.now();
+      const agent = async (turn: number) => {
+        await pause((turn * workMs) / agents);
+        for (let left = times; left > 0; left--) {
+          const asked = performance.now();
+          const claimed = await this.leases.claim(turn);
+          latencies.push(performance.now() - asked);
+          await pause(workMs);
+          await this.leases.complete(claimed);
+        }
+      };
+      await Promise.all(Array.from({ length: agents }, (_, turn) => agent(turn)));
+      return { latencies, seconds: (performance.now() - begin) / 1000 };
+    });
   }
 
   async push(client: QueueClient, waiting: number, jobs: number, everyMs: number): Promise<void> {

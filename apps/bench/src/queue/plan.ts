@@ -25,6 +25,8 @@ export type Work = { target: Target; pids: Record<string, number> } & (
     }
   /** Each client takes jobs through their whole life, one after the other. */
   | { kind: 'lives'; clients: number; seconds: number; withStart: boolean }
+  /** Each client is an agent that works: it claims, is busy for `workMs`, completes, `times` times; they begin one after the other. */
+  | { kind: 'work'; clients: number; times: number; workMs: number }
   | { kind: 'calls'; call: Call; clients: number; seconds: number; job_id?: string }
   /** `waiting` agents wait for jobs, of which one is enqueued every `everyMs`. */
   | { kind: 'push'; waiting: number; jobs: number; everyMs: number }

@@ -5,6 +5,8 @@ import { cellsOf, type Answer, type Cell, type Target } from './plan.js';
 export const CLIENTS = [1, 10, 50];
 const MOST_CLIENTS = 50;
 const SLICES = 3;
+/** Steps of a pipeline take longer; at this, ten agents claim a hundred jobs a second. */
+const WORKING = { clients: 10, workMs: 100 };
 const WARM_UP = { clients: 10, jobs: 500 };
 
 export interface MeasuredSystem {
@@ -74,5 +76,9 @@ async function measureSlice(
     await bench.run({ kind: 'lives', ...shared, seconds, withStart: true }),
   ];
   if (system.starts) answers.push(await bench.run({ kind: 'lives', ...shared, seconds, withStart: false }));
+  if (clients === WORKING.clients) {
+    const times = Math.ceil((seconds * 1000) / WORKING.workMs);
+    answers.push(await bench.run({ kind: 'work', ...shared, ...WORKING, times }));
+  }
   return { syncs, answers };
 }
