@@ -1,6 +1,7 @@
 /** What a read model is, and where it stands: its tables, its version and its checkpoint. */
 import type { Position } from '@eventstore/db-client';
 import type { Pool, PoolClient } from 'pg';
+import { prepared } from './prepared.js';
 import { inTransaction } from './projection-transaction.js';
 import type { StoredEvent } from './stored-event.js';
 
@@ -105,10 +106,12 @@ export async function moveCheckpoint(
   to: Position,
 ): Promise<number> {
   const { rows } = await connection.query<{ parked: number }>(
-    `update projections set commit_position = $3, prepare_position = $4
-     where name = $1 and version = $2 and commit_position is not distinct from $5
-     returning parked`,
-    [name, version, to.commit.toString(), to.prepare.toString(), from?.commit.toString() ?? null],
+    prepared(
+      `update projections set commit_position = $3, prepare_position = $4
+       where name = $1 and version = $2 and commit_position is not distinct from $5
+       returning parked`,
+      [name, version, to.commit.toString(), to.prepare.toString(), from?.commit.toString() ?? null],
+    ),
   );
   if (!rows[0]) throw new CheckpointMovedError(schema, name);
   return rows[0].parked;

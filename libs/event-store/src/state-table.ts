@@ -2,6 +2,7 @@
 import type { Decider, Fact } from '@hybrid/decider';
 import type { PoolClient } from 'pg';
 import { foldVersion, understood } from './event-types.js';
+import { prepared } from './prepared.js';
 import type { Projection } from './projection.js';
 import type { StoredEvent } from './stored-event.js';
 
@@ -62,8 +63,7 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
   const rowsOf = async (connection: PoolClient, ids: string[]): Promise<Row<State>[]> => {
     if (ids.length === 0) return [];
     const { rows } = await connection.query<Row<State>>(
-      `select id, org, created_at, revision, state from ${table} where id = any($1)`,
-      [ids],
+      prepared(`select id, org, created_at, revision, state from ${table} where id = any($1)`, [ids]),
     );
     return rows;
   };
@@ -117,7 +117,7 @@ export function stateTable<State, E extends Fact>(definition: StateTable<State, 
           ...Object.fromEntries(extra.map(([name, { value }]) => [name, value(state)])),
         };
       });
-      await connection.query(upsert, [jsonForPostgres(after)]);
+      await connection.query(prepared(upsert, [jsonForPostgres(after)]));
     },
   };
 }
