@@ -4,7 +4,8 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { seededRandom } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
-import { answers, appending, openAppends, type RawAppend } from '../test/append-call.js';
+import { once } from 'node:events';
+import { answers, appending, openAppends, openFollowing, type RawAppend } from '../test/append-call.js';
 import { EventStoreProcesses, type StartedEventStore } from '../test/event-store-process.js';
 
 const processes = new EventStoreProcesses();
@@ -75,6 +76,28 @@ describe('appends, many in a message', () => {
     expect((await send(appending({ number: 9, stream: newStream() }), 1)).get(9)).toMatchObject({
       result: 0,
     });
+  });
+
+  it('are told to whoever follows on the same connection before they are answered', async () => {
+    const stream = newStream();
+    const following = await openFollowing(client, stream);
+    const call = await openAppends(client);
+    for (const one of [following, call]) one.on('error', () => undefined);
+    try {
+      // It says that it follows.
+      await once(following, 'data');
+      const order: string[] = [];
+      call.on('data', () => order.push('answered'));
+      following.on('data', () => order.push('told'));
+      for (let number = 0; number < 50; number++) {
+        const both = [once(call, 'data'), once(following, 'data')];
+        call.write(appending({ number, stream }));
+        await Promise.all(both);
+      }
+      expect(order).toEqual(Array.from({ length: 50 }, () => ['told', 'answered']).flat());
+    } finally {
+      for (const one of [following, call]) one.cancel();
+    }
   });
 
   it('under way when the server is stopped are answered, or the call ends with UNAVAILABLE', async () => {

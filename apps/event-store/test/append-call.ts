@@ -4,6 +4,7 @@ import {
   makeClientConstructor,
   type CallOptions,
   type ClientDuplexStream,
+  type ClientReadableStream,
   type Metadata,
 } from '@grpc/grpc-js';
 import { randomBytes } from 'node:crypto';
@@ -13,6 +14,7 @@ export type AppendCall = ClientDuplexStream<Buffer, Buffer>;
 const Batches = makeClientConstructor(batchesService, 'Batches');
 type Batches = InstanceType<typeof Batches> & {
   append(metadata: Metadata, options: CallOptions): AppendCall;
+  read(request: Buffer, metadata: Metadata, options: CallOptions): ClientReadableStream<Buffer>;
 };
 
 /** What the client has and does not show. */
@@ -25,6 +27,18 @@ export async function openAppends(client: EventStoreDBClient): Promise<AppendCal
   const internals = client as unknown as Internals;
   return internals.execute(Batches, 'appends', (grpc) =>
     grpc.append(...internals.callArguments({}, { deadline: Infinity })),
+  );
+}
+
+/** Batches.Read that follows the streams of a prefix, over the same connection; the messages as they come. */
+export async function openFollowing(
+  client: EventStoreDBClient,
+  prefix: string,
+): Promise<ClientReadableStream<Buffer>> {
+  const internals = client as unknown as Internals;
+  const request = Buffer.from(JSON.stringify({ after: 0, prefixes: [prefix], follow: true }));
+  return internals.execute(Batches, 'follow', (grpc) =>
+    grpc.read(request, ...internals.callArguments({}, { deadline: Infinity })),
   );
 }
 
