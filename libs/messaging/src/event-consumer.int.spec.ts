@@ -323,13 +323,15 @@ describe('events from JetStream', () => {
   });
 
   it('go on after NATS crashed, and after it lost its store', async () => {
+    // What it acknowledged just before the crash may come once more.
+    const kinds = () => [...new Set(heard)];
     await listen(note);
     await publish('a', 0);
     await eventually(() => expect(heard).toEqual(['a0']));
     await nats.kill();
     await nats.restart();
     await eventually(() => publish('a', 1));
-    await eventually(() => expect(heard).toEqual(['a0', 'a1']));
+    await eventually(() => expect(kinds()).toEqual(['a0', 'a1']));
     await nats.kill();
     await rm(join(directory, 'jetstream'), { recursive: true });
     await nats.restart();
@@ -337,6 +339,6 @@ describe('events from JetStream', () => {
       await ensureStreams(connection);
       await publish('a', 2);
     });
-    await eventually(() => expect(heard).toEqual(['a0', 'a1', 'a2']));
+    await eventually(() => expect(kinds()).toEqual(['a0', 'a1', 'a2']));
   });
 });
