@@ -42,7 +42,11 @@ export function understood<E extends Fact>(
   if (known) return known === event ? (stored as StoredEvent<E>) : { ...stored, event: known };
   const { downcast } = metadata;
   const readAs = isFact(downcast) ? understand(types, downcast) : null;
-  tell({ type: event.type, streamId, revision }, 'is of a type that this version does not know', readAs?.type);
+  tell(
+    { type: event.type, streamId, revision },
+    'is of a type that this version does not know',
+    readAs?.type,
+  );
   return readAs && { ...stored, event: readAs };
 }
 

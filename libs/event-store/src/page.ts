@@ -7,12 +7,12 @@ import {
   type PageQuery,
   type TextPage,
 } from '@hybrid/contracts';
-import { createHash } from 'node:crypto';
 import type { ReadModel } from './freshness.js';
+import { prepared } from './prepared.js';
 
 const DEFAULT_LIMIT = 50;
 /** The default, and the most that the API lets ask for. */
-const PREPARED_LIMITS = [DEFAULT_LIMIT, 200];
+const PLANNED_LIMITS = [DEFAULT_LIMIT, 200];
 /** Of the things in one page of text: a NATS message holds 1 MiB unless it is told otherwise. */
 const TEXT_BYTES = 700_000;
 const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -66,8 +66,8 @@ export async function listText<K extends string, View>(
       or sum(octet_length(${column})) over newest <= ${TEXT_BYTES} then ${column} end as text`,
     window: 'window newest as (order by created_at desc, id desc rows unbounded preceding)',
     // Of few sizes, so that there are few statements to be kept.
-    limit: PREPARED_LIMITS.find((most) => limit <= most) ?? limit,
-    prepared: true,
+    limit: PLANNED_LIMITS.find((most) => limit <= most) ?? limit,
+    planned: true,
   });
   const shown = rows.slice(0, limit).filter(({ text }) => text !== null);
   const items = shown.map(({ text }) => text).join();
@@ -79,14 +79,14 @@ interface Reading {
   select: string;
   window?: string;
   limit: number;
-  /** Parsed and planned once for each connection, and its values left as they are, as text. */
-  prepared?: boolean;
+  /** Planned once for each connection, and its values left as they are, as text. */
+  planned?: boolean;
 }
 
 /** Up to one row more than the limit, so that it shows whether there is another; and how many there are in all. */
 async function readRows<Row extends Place>(
   { from, table, call, query, where, counts = [] }: List,
-  { select, window = '', limit, prepared }: Reading,
+  { select, window = '', limit, planned }: Reading,
 ): Promise<{ rows: Row[]; total: number }> {
   const { pool } = from;
   const filters = Object.entries({ org: call.org, ...where }).filter(
@@ -117,17 +117,12 @@ async function readRows<Row extends Place>(
     order by created_at desc, id desc limit ${limit + 1}`;
   const [total, { rows }] = await Promise.all([
     counting,
-    pool.query<Row>({ text, values, ...(prepared && { name: digest(text), types: AS_TEXT }) }),
+    pool.query<Row>(planned ? { ...prepared(text, values), types: AS_TEXT } : { text, values }),
   ]);
   return { rows, total };
 }
 
 const AS_TEXT = { getTypeParser: () => (text: string) => text };
-
-/** PostgreSQL's names are of 63 bytes at most. */
-function digest(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
-}
 
 /** Null where all that were read are shown. */
 function cursorBehind(shown: Place[], read: Place[], total: number): string | null {

@@ -123,7 +123,12 @@ export class Things<State, Command, E extends Fact> {
         const batch = events.map((event, index) => {
           const { type, data } = event;
           const older = downcast(this.decider.events, event);
-          return { id: ids[index]!, type, data, metadata: older ? { ...metadata, downcast: older } : metadata };
+          return {
+            id: ids[index]!,
+            type,
+            data,
+            metadata: older ? { ...metadata, downcast: older } : metadata,
+          };
         });
         const appended = await whileUnavailable((deadline) =>
           append(this.client, { stream, expected, events: batch, deadline }),
