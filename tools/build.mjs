@@ -10,15 +10,21 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Bundles the app in `apps/<name>`; answers the path of the bundle. Throws with rolldown's message. */
 export async function buildApp(name) {
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  const threads = new Map();
-  await write(name, version, { main: join(root, 'apps', name, 'src/main.ts') }, findThreads(threads));
-  for (const [thread, source] of threads) await write(name, version, { [thread]: source });
-  return join(root, 'dist', name, 'main.js');
+  const dir = join(root, 'dist', name);
+  await bundle({ main: join(root, 'apps', name, 'src/main.ts') }, dir);
+  return join(dir, 'main.js');
 }
 
-async function write(name, version, input, ...plugins) {
-  const bundle = await rolldown({
+/** Bundles a program, by the name of its bundle, and the threads that it names. */
+export async function bundle(program, dir) {
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const threads = new Map();
+  await write(program, dir, version, findThreads(threads));
+  for (const [name, source] of threads) await write({ [name]: source }, dir, version);
+}
+
+async function write(input, dir, version, ...plugins) {
+  const rolled = await rolldown({
     input,
     plugins,
     cwd: root,
@@ -30,11 +36,10 @@ async function write(name, version, input, ...plugins) {
       if (log.code !== 'EVAL') handler(level, log);
     },
   });
-  const dir = join(root, 'dist', name);
-  const { output } = await bundle.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
-  await bundle.close();
+  const { output } = await rolled.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
+  await rolled.close();
   await checkVersions(
-    name,
+    dir,
     new Set(
       output.flatMap((chunk) => ('imports' in chunk ? [...chunk.imports, ...chunk.dynamicImports] : [])),
     ),
@@ -53,7 +58,7 @@ function findThreads(found) {
 }
 
 /** A bundle loads its packages from the root's node_modules: they must be the versions that the workspaces declare. */
-async function checkVersions(name, imports) {
+async function checkVersions(dir, imports) {
   const declared = new Map();
   for (const folder of ['apps', 'libs'])
     for (const workspace of await readdir(join(root, folder))) {
@@ -74,7 +79,7 @@ async function checkVersions(name, imports) {
     );
     if (version !== wanted)
       throw new Error(
-        `${name} needs ${dependency} ${wanted}, but node_modules has ${version}: declare it in the root's package.json too`,
+        `${relative(root, dir)} needs ${dependency} ${wanted}, but node_modules has ${version}: declare it in the root's package.json too`,
       );
   }
 }

@@ -7,17 +7,11 @@ import { promisify } from 'node:util';
 
 const root = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 
-/** The bundler is native code that does not run within jest. Packages stay outside, as in the bundles of apps. */
+/** The bundler is native code that does not run within jest. */
 const BUNDLE = `
-  import { rolldown } from 'rolldown';
-  const [input, dir] = process.argv.slice(1);
-  const bundle = await rolldown({
-    input: { program: input },
-    platform: 'node',
-    tsconfig: 'tsconfig.base.json',
-    external: (id) => !/^(\\.|\\/|\\0|@hybrid\\/|@oxc-project\\/runtime)/.test(id),
-  });
-  await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js' });
+  import { bundle } from './tools/build.mjs';
+  const [program, dir] = process.argv.slice(1);
+  await bundle({ program }, dir);
 `;
 
 export interface BundledProgram {
