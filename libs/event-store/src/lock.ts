@@ -47,10 +47,10 @@ export async function whileLocked(
   });
   while (!signal.aborted) {
     try {
-      const ending = AbortSignal.any([signal, cutOff.signal]);
-      const connection = ending.aborted ? undefined : await pool.connect();
+      const cut = cutOff.signal;
+      const connection = cut.aborted ? undefined : await pool.connect();
       if (connection && (await acquire(connection, name, silenceMs)))
-        await hold(connection, name, ending, log, work, silenceMs);
+        await hold(connection, name, AbortSignal.any([signal, cut]), log, work, silenceMs);
     } catch (error) {
       if (!signal.aborted) log(`${name}: ${text(error)}; trying again`);
     }
