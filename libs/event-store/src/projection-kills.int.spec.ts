@@ -6,7 +6,7 @@ import { startPlatform, type Platform } from './platform.fixtures.js';
 import { readModels, tallyOf, type ReadModels } from './projection.fixtures.js';
 import type { Projector } from './projector.js';
 
-const KILLS = Number(process.env['PROJECTION_KILLS'] ?? 12);
+const KILLS = Number(process.env['PROJECTION_KILLS'] ?? 8);
 const THINGS = 40;
 /** Between two writes of one writer: there is always something to project, and the replicas get to it. */
 const BREATH_MS = 20;

@@ -151,7 +151,7 @@ describe('verify', () => {
     const store = await processes.start(directory);
     const load = writeUntilStopped(store.client());
     await load.acknowledged(2);
-    for (let turn = 0; turn < 200; turn++) {
+    for (let turn = 0; turn < 60; turn++) {
       // Between two turns of the writers the server commits what they sent.
       for (let look = 0; look < 20; look++) expect(() => checkHead(directory)).not.toThrow();
       expect((await verifyStore(directory)).findings.named).toEqual([]);
