@@ -46,7 +46,7 @@ interface AgentOptions {
 }
 
 /** What runs as a process of its own. */
-const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'gateway'] as const;
+const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'identity', 'gateway'] as const;
 type Service = (typeof SERVICES)[number];
 
 interface SystemOptions {

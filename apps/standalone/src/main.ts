@@ -1,6 +1,7 @@
 /** Every service and the gateway in one process, for one machine. They still talk through NATS only. */
 import { AgentsModule } from '@hybrid/agents';
 import { openGateway } from '@hybrid/gateway';
+import { IdentityModule } from '@hybrid/identity';
 import { PipelinesModule } from '@hybrid/pipelines';
 import { QueueModule } from '@hybrid/queue';
 import { RegistryModule } from '@hybrid/registry';
@@ -15,6 +16,7 @@ await guard('standalone', async () => {
     PipelinesModule,
     AgentsModule,
     RegistryModule,
+    IdentityModule,
   ]);
   stopOnSignal('standalone', async () => {
     connections.beginStop();

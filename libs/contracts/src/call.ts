@@ -3,6 +3,8 @@ export interface CallContext {
   /** Organisation that owns everything the call touches. */
   org: string;
   actor: Actor;
+  /** Where the request came from, as the gateway saw it: an IP address; for audit. */
+  address?: string;
   /** The same for everything that one outside request set in motion. */
   correlationId: string;
   /** Id of the event that caused this call, if one did. */
@@ -29,7 +31,8 @@ export function parsePosition(text: string): bigint | null {
 export const READ_MODEL_WAIT_MS = 5_000;
 
 export interface Actor {
-  type: 'user' | 'agent' | 'service' | 'joiner';
+  /** `key`: an API key, which acts for nobody but itself; `joiner`: a join token, or a workload that may join. */
+  type: 'user' | 'key' | 'agent' | 'service' | 'joiner';
   id: string;
 }
 

@@ -1,7 +1,7 @@
 import { request } from './request.js';
 
 /** Every service that answers messages, the gateway left out: it only asks. */
-export const SERVICES = ['queue', 'pipelines', 'agents', 'registry'] as const;
+export const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'identity'] as const;
 
 /** Answered by every service: itself and what it depends on. */
 export interface ServiceHealth {

@@ -3,6 +3,7 @@ import {
   agentsRequests,
   eventFilter,
   eventSubject,
+  identityRequests,
   logSubject,
   pipelinesRequests,
   queueRequests,
@@ -12,6 +13,7 @@ import type { Request } from './request.js';
 
 const services = {
   agents: agentsRequests,
+  identity: identityRequests,
   pipelines: pipelinesRequests,
   queue: queueRequests,
   registry: registryRequests,

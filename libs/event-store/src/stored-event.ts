@@ -7,6 +7,8 @@ import { tellSkipped } from './event-types.js';
 export interface EventMetadata {
   org: string;
   actor: { type: string; id: string };
+  /** Where the request came from: an IP address; not on events that no request caused. */
+  address?: string;
   $correlationId: string;
   $causationId?: string;
   traceparent?: string;
@@ -40,6 +42,7 @@ export function metadataOf(call: CallContext, traceparent: string | undefined): 
   return {
     org: call.org,
     actor: call.actor,
+    ...(call.address && { address: call.address }),
     $correlationId: call.correlationId,
     ...(call.causationId && { $causationId: call.causationId }),
     ...(traceparent && { traceparent }),

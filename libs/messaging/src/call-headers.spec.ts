@@ -6,6 +6,7 @@ import { callHeaders, readCall } from './call-headers.js';
 const call: CallContext = {
   org: 'acme',
   actor: { type: 'agent', id: 'a:1' },
+  address: '2001:db8::1',
   correlationId: 'c',
   causationId: 'e',
   atLeast: 7n,
@@ -21,6 +22,7 @@ describe('the headers of a call', () => {
     { ...call, org: 'acme\r\nHybrid-Org: other' },
     { ...call, actor: { ...call.actor, id: 'a\nHybrid-Actor: user:root' } },
     { ...call, correlationId: 'c\r' },
+    { ...call, address: '::1\nHybrid-Org: other' },
   ])('let nobody slip in one of their own (%#)', (forged) => {
     expect(() => callHeaders(forged)).toThrow(/line break/);
   });

@@ -15,13 +15,14 @@ export const POSITION_HEADER = 'Hybrid-Position';
 
 /** @throws Error for a value that would begin a header of its own. */
 export function callHeaders(call: CallContext): MsgHdrs {
-  const { org, actor, correlationId, causationId, atLeast } = call;
+  const { org, actor, address, correlationId, causationId, atLeast } = call;
   const traceparent = activeTraceparent();
   const record: Record<string, [string]> = {
     'Hybrid-Org': [org],
     'Hybrid-Actor': [`${actor.type}:${actor.id}`],
     'Hybrid-Correlation': [correlationId],
   };
+  if (address) record['Hybrid-Address'] = [address];
   if (causationId) record['Hybrid-Causation'] = [causationId];
   if (atLeast !== undefined) record['Hybrid-At-Least'] = [atLeast.toString()];
   if (traceparent) record['traceparent'] = [traceparent];
@@ -39,6 +40,7 @@ export function readCall(from: MsgHdrs | undefined): CallContext {
   return {
     org,
     actor: { type: type as Actor['type'], id: id.join(':') },
+    address: from?.get('Hybrid-Address') || undefined,
     correlationId: from?.get('Hybrid-Correlation') ?? '',
     causationId: from?.get('Hybrid-Causation') || undefined,
     atLeast: parsePosition(from?.get('Hybrid-At-Least') ?? '') ?? undefined,
