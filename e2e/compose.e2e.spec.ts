@@ -168,10 +168,11 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
       HYBRID_PORT: String(port),
       HYBRID_ADMIN_TOKEN: randomUUID(),
       HYBRID_JOIN_TOKEN: randomUUID(),
+      HYBRID_KEYS: `k1:${'A'.repeat(43)}`,
       HYBRID_ARTIFACTS: '/data/artifacts',
     };
     const env = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    const containers = ['queue', 'agents', 'pipelines', 'registry', 'gateway'].map((app) => {
+    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'gateway'].map((app) => {
       const args = [
         'run',
         '--rm',

@@ -87,6 +87,7 @@ export async function startSystem({
     HYBRID_HOST: '127.0.0.1',
     HYBRID_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
     HYBRID_JOIN_TOKEN_FILE: join(directory, 'join-token'),
+    HYBRID_KEYS_FILE: join(directory, 'keys'),
     HYBRID_ARTIFACTS: join(directory, 'artifacts'),
     ...env,
   };

@@ -20,6 +20,11 @@ const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
 // A letter first: NATS reads 12e5… in its configuration as a number. Hex: nothing to escape in a URL.
 const added = [...names]
   .filter((name) => !new RegExp(`^${name}=`, 'm').test(text))
-  .map((name) => `${name}=h${randomBytes(24).toString('hex')}\n`);
+  .map((name) => `${name}=${name === 'HYBRID_KEYS' ? keys() : `h${randomBytes(24).toString('hex')}`}\n`);
 if (added.length > 0) writeFileSync(file, text + added.join(''), { mode: 0o600 });
 console.log(`${file}: ${added.length} made, ${names.size - added.length} kept`);
+
+/** As the gateway's installation-keys.ts reads them. */
+function keys() {
+  return `k1:${randomBytes(32).toString('base64url')}`;
+}

@@ -4,13 +4,16 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
 import { ask, jobOf, type Answer, type HandAgent } from './client.js';
-import { ROUTES, type Role } from './routes.js';
+import { PEOPLE, ROUTES, type Person, type Row } from './routes.js';
 
+type Role = Person | 'installation' | 'joiner' | 'agent';
+const ROLES: readonly Role[] = ['joiner', 'agent', ...PEOPLE, 'installation'];
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 describe('who may use which route', () => {
   let system: System;
   let agent: HandAgent;
+  const keys = new Map<Person, string>();
   const credentials: string[] = [];
 
   const newAgent = async () => {
@@ -22,6 +25,13 @@ describe('who may use which route', () => {
   beforeAll(async () => {
     system = await startSystem();
     agent = await newAgent();
+    for (const role of PEOPLE) {
+      const { body } = await system.admin<{ key: string }>('POST /api/keys', {
+        json: { name: role, roles: [{ role }] },
+      });
+      keys.set(role, body.key);
+      credentials.push(body.key);
+    }
   });
   afterAll(() => system?.stop());
 
@@ -37,8 +47,14 @@ describe('who may use which route', () => {
     const fresh = await newAgent();
     const of = (role: Role | 'none' | 'wrong'): { token: string | undefined; agentId: string } => {
       switch (role) {
-        case 'admin':
+        case 'installation':
           return { token: system.adminToken, agentId: NOBODY };
+        case 'viewer':
+        case 'developer':
+        case 'operator':
+        case 'admin':
+        case 'auditor':
+          return { token: keys.get(role), agentId: NOBODY };
         case 'joiner':
           return { token: system.joinToken, agentId: NOBODY };
         case 'agent':
@@ -64,9 +80,9 @@ describe('who may use which route', () => {
       expectProblem(answer, 401, role === 'none' ? 'unauthenticated' : 'agent_unknown');
       expect(answer.headers.get('www-authenticate')).toBe('Bearer');
     }
-    for (const role of ['joiner', 'agent', 'admin'] as const) {
+    for (const role of ROLES) {
       const answer = await send(role);
-      const allowed = row[role];
+      const allowed = statusFor(row, role);
       if (allowed === undefined) expectProblem(answer, 403, 'forbidden');
       else expect({ role, status: answer.status }).toEqual({ role, status: allowed });
       if (answer.status >= 400) expectProblem(answer, answer.status);
@@ -318,6 +334,12 @@ describe('who may use which route', () => {
       expect(text).not.toContain(secret);
   });
 });
+
+function statusFor({ people, gets, ...machines }: Exclude<Row, 'everybody'>, role: Role): number | undefined {
+  if (role === 'joiner' || role === 'agent') return machines[role];
+  const letter = role === 'auditor' ? 'u' : role[0]!;
+  return role === 'installation' || people === '*' || people.includes(letter) ? gets : undefined;
+}
 
 interface OpenApi {
   paths: Record<

@@ -101,6 +101,7 @@ describe('the gateway', () => {
         HYBRID_PORT: '0',
         HYBRID_ADMIN_TOKEN: ADMIN,
         HYBRID_JOIN_TOKEN: 'j'.repeat(40),
+        HYBRID_KEYS: `k1:${'A'.repeat(43)}`,
       },
     });
     url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;

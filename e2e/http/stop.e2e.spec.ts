@@ -32,6 +32,7 @@ describe('a stop', () => {
         HYBRID_PORT: '0',
         HYBRID_ADMIN_TOKEN: system.adminToken,
         HYBRID_JOIN_TOKEN: system.joinToken,
+        HYBRID_KEYS: `k1:${'A'.repeat(43)}`,
       },
     });
     const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;

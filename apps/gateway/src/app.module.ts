@@ -12,6 +12,14 @@ import { HealthController } from './health/health.controller.js';
 import { MetricsController } from './health/metrics.controller.js';
 import { AccessGuard } from './identity/access.guard.js';
 import { Identity, Tokens } from './identity/identity.js';
+import { InstallationKeys } from './identity/installation-keys.js';
+import { SecretTokens } from './identity/secret-tokens.js';
+import { InvitationsController } from './people/invitations.controller.js';
+import { KeysController } from './people/keys.controller.js';
+import { OrganisationsController } from './people/organisations.controller.js';
+import { UsersController } from './people/users.controller.js';
+import { JoinTokensController } from './agents/join-tokens.controller.js';
+import { TrustRulesController } from './agents/trust-rules.controller.js';
 import { ConsumersController } from './operations/consumers.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
@@ -28,7 +36,7 @@ export class GatewayModule {
     allowLargeBatches(httpAdapter.getInstance<FastifyInstance>());
   }
 
-  static with(settings: GatewaySettings, tokens: Tokens): DynamicModule {
+  static with(settings: GatewaySettings, tokens: Tokens, keys: InstallationKeys): DynamicModule {
     return {
       module: GatewayModule,
       controllers: [
@@ -47,11 +55,19 @@ export class GatewayModule {
         EventsController,
         ProjectionsController,
         ConsumersController,
+        UsersController,
+        InvitationsController,
+        KeysController,
+        JoinTokensController,
+        TrustRulesController,
+        OrganisationsController,
       ],
       providers: [
         Identity,
+        SecretTokens,
         { provide: GatewaySettings, useValue: settings },
         { provide: Tokens, useValue: tokens },
+        { provide: InstallationKeys, useValue: keys },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useFactory: validation },

@@ -33,6 +33,16 @@ export class GatewaySettings {
   })
   HYBRID_JOIN_TOKEN_FILE?: string;
 
+  /** The installation's own keys, the same for every gateway; generated in the same way. See installation-keys.ts. */
+  @IsOptional()
+  HYBRID_KEYS?: string;
+
+  @ValidateIf((settings: GatewaySettings) => !settings.HYBRID_KEYS)
+  @IsNotEmpty({
+    message: "HYBRID_KEYS_FILE must name the file of the installation's keys (or set HYBRID_KEYS)",
+  })
+  HYBRID_KEYS_FILE?: string;
+
   @IsNotEmpty()
   HYBRID_ENVIRONMENT: string = 'production';
 }

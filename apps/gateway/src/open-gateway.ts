@@ -15,8 +15,10 @@ import { documentPositions } from './edge/event-position.js';
 import { codeOf, sendProblem } from './edge/problem.filter.js';
 import { countRequests } from './edge/request-metrics.js';
 import { GatewaySettings } from './gateway.settings.js';
+import { routeName, tableFaults } from './identity/access-table.js';
 import { Tokens } from './identity/identity.js';
-import { readToken } from './identity/token-file.js';
+import { type InstallationKeys } from './identity/installation-keys.js';
+import { readInstallationKeys, readToken } from './identity/secret-file.js';
 
 /** Bodies of the API; artifacts are streamed and have no limit here. */
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -34,10 +36,8 @@ export async function openGateway(
   services: Type[],
 ): Promise<{ app: NestFastifyApplication; port: number }> {
   const settings = readSettings(GatewaySettings, 'gateway');
-  const tokens = new Tokens(
-    await readToken('HYBRID_ADMIN_TOKEN', settings.HYBRID_ADMIN_TOKEN, settings.HYBRID_ADMIN_TOKEN_FILE),
-    await readToken('HYBRID_JOIN_TOKEN', settings.HYBRID_JOIN_TOKEN, settings.HYBRID_JOIN_TOKEN_FILE),
-  );
+  const [adminToken, joinToken, keys] = await readSecrets(settings);
+  const tokens = new Tokens(adminToken, joinToken);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -49,16 +49,21 @@ export async function openGateway(
       reply: FastifyReply,
     ) => sendProblem(reply, request.url, statusCode, problem('invalid', codeOf(statusCode), message).problem),
   });
-  await prepare(adapter.getInstance<FastifyInstance>(), connections.stopping);
+  const fastify = adapter.getInstance<FastifyInstance>();
+  const routes = listRoutes(fastify);
+  await prepare(fastify, connections.stopping);
   const root: DynamicModule = {
     module: class Root {},
-    imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens), ...services],
+    imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens, keys), ...services],
   };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: ['warn', 'error', 'fatal'],
   });
   document(app);
   if (services.length) await attach(app, connections);
+  await app.init();
+  const faults = tableFaults(routes);
+  if (faults.length > 0) throw new Error(`who may use what is not settled:\n  ${faults.join('\n  ')}`);
   try {
     await app.listen(settings.HYBRID_PORT, settings.HYBRID_HOST);
   } catch (cause) {
@@ -72,6 +77,29 @@ export async function openGateway(
     );
   }
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };
+}
+
+function readSecrets(settings: GatewaySettings): Promise<[string, string, InstallationKeys]> {
+  const of = (name: 'HYBRID_ADMIN_TOKEN' | 'HYBRID_JOIN_TOKEN' | 'HYBRID_KEYS') => ({
+    name,
+    value: settings[name],
+    file: settings[`${name}_FILE`],
+  });
+  return Promise.all([
+    readToken(of('HYBRID_ADMIN_TOKEN')),
+    readToken(of('HYBRID_JOIN_TOKEN')),
+    readInstallationKeys(of('HYBRID_KEYS')),
+  ]);
+}
+
+/** Every route that is added from now on, by its name in the access table; the API's own document is for everybody. */
+function listRoutes(fastify: FastifyInstance): Set<string> {
+  const routes = new Set<string>();
+  fastify.addHook('onRoute', ({ method, url }) => {
+    if (/^\/api\/(docs|openapi\.)/.test(url)) return;
+    for (const one of [method].flat()) routes.add(routeName(one, url));
+  });
+  return routes;
 }
 
 async function attach(app: NestFastifyApplication, { nats, eventStoreReach }: Connections): Promise<void> {

@@ -11,6 +11,8 @@ export interface DataDirectory {
   folder(name: string): string;
   readonly adminTokenFile: string;
   readonly joinTokenFile: string;
+  /** The installation's keys; the gateway makes it. */
+  readonly keysFile: string;
   /** Gives up the lock. */
   release(): void;
 }
@@ -42,7 +44,8 @@ export async function openDataDirectory(
     else await writeFile(adminTokenFile, `${adminToken}\n`, { mode: 0o600 });
     await chmod(adminTokenFile, 0o600);
     await keptSecret(joinTokenFile);
-    return { path, folder: (name) => join(path, name), adminTokenFile, joinTokenFile, release };
+    const keysFile = join(path, 'installation-keys');
+    return { path, folder: (name) => join(path, name), adminTokenFile, joinTokenFile, keysFile, release };
   } catch (cause) {
     release();
     throw cause instanceof LaunchError ? cause : unusable(path, cause);

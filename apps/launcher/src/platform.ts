@@ -57,7 +57,12 @@ export async function startPlatform(
     return server;
   };
   const log = (name: string) => `${data.folder('logs')}/${name}.log`;
-  const own = { ...process.env, HYBRID_ADMIN_TOKEN: undefined, HYBRID_JOIN_TOKEN: undefined };
+  const own = {
+    ...process.env,
+    HYBRID_ADMIN_TOKEN: undefined,
+    HYBRID_JOIN_TOKEN: undefined,
+    HYBRID_KEYS: undefined,
+  };
 
   const node = (name: string, program: string, args: string[], env: NodeJS.ProcessEnv) =>
     startServer(name, async () => {
@@ -102,6 +107,7 @@ export async function startPlatform(
       HYBRID_PORT: `${port}`,
       HYBRID_ADMIN_TOKEN_FILE: data.adminTokenFile,
       HYBRID_JOIN_TOKEN_FILE: data.joinTokenFile,
+      HYBRID_KEYS_FILE: data.keysFile,
       HYBRID_ARTIFACTS: data.folder('artifacts'),
       HYBRID_ENVIRONMENT: 'local',
     });

@@ -258,8 +258,10 @@ export const identityRequests = {
   ),
 
   createKey: request<CreateKey & Id<'key_id' | 'sha256'>, KeyView>('cmd.identity.key.create'),
-  keys: request<ListQuery, Page<KeyView>>('qry.identity.key.list'),
-  revokeKey: request<Id<'key_id'>, KeyView>('cmd.identity.key.revoke'),
+  /** With `created_by` only those of that actor. */
+  keys: request<ListQuery & { created_by?: string }, Page<KeyView>>('qry.identity.key.list'),
+  /** With `created_by` only one of that actor's: any other is not there. */
+  revokeKey: request<Id<'key_id'> & { created_by?: string }, KeyView>('cmd.identity.key.revoke'),
   /** Of whichever organisation; refused with `key_unknown`, the same whatever is wrong with it. */
   keyAccess: request<Id<'key_id' | 'sha256'>, KeyAccess>('qry.identity.key.access'),
   /** Written down at most once a minute for each key; no event. */

@@ -80,6 +80,7 @@ export async function startOwnSystem(
     HYBRID_PORT: String(port),
     HYBRID_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
     HYBRID_JOIN_TOKEN_FILE: join(directory, 'join-token'),
+    HYBRID_KEYS_FILE: join(directory, 'keys'),
     HYBRID_ARTIFACTS: join(directory, 'artifacts'),
   };
   const processes: Record<string, RunningProcess> = {};

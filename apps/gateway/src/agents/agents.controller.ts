@@ -2,6 +2,7 @@ import {
   agentsRequests,
   Heartbeat,
   ListAgents,
+  problem,
   RegisterAgent,
   SetAgentStatus,
   type RegisteredAgent,
@@ -11,7 +12,6 @@ import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nes
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { Allow } from '../identity/access.guard.js';
 import { newCredential } from '../identity/identity.js';
 
 @ApiTags('agents')
@@ -25,52 +25,48 @@ export class AgentsController {
    * for the same agent; another one with that key is refused (`idempotency_key_reused`).
    */
   @Post('register')
-  @Allow('joiner', 'admin')
   async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
+    const { pool: only } = caller.principal;
+    if (only !== undefined && agent.pool !== undefined && agent.pool !== only)
+      throw problem('forbidden', 'other_pool', `this join token is for the pool ${only} alone`);
     const agent_id = caller.newId('agent');
     const { credential, credential_sha256 } = newCredential(agent_id);
     const { pool } = await this.send(
       agentsRequests.register,
-      { ...agent, agent_id, credential_sha256 },
+      { ...agent, pool: only ?? agent.pool, agent_id, credential_sha256 },
       caller,
     );
     return { agent_id, credential, pool };
   }
 
   @Get()
-  @Allow('admin')
   async list(@Query() query: ListAgents, @Caller() caller: Caller) {
     return listReply('agents', await this.send(agentsRequests.list, query, caller));
   }
 
   @Get('healthy')
-  @Allow('admin')
   async healthy(@Query() query: ListAgents, @Caller() caller: Caller) {
     return listReply('agents', await this.send(agentsRequests.list, { ...query, status: 'HEALTHY' }, caller));
   }
 
   @Get(':agent_id')
-  @Allow('admin', 'agent')
   get(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.get, { agent_id }, caller);
   }
 
   /** What the pool's settings tell the agent to do beside jobs, and who it is to others; no secret. */
   @Get(':agent_id/config')
-  @Allow('admin', 'agent')
   config(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.config, { agent_id }, caller);
   }
 
   @Post(':agent_id/heartbeat')
   @HttpCode(200)
-  @Allow('agent')
   heartbeat(@Param('agent_id') agent_id: string, @Body() heartbeat: Heartbeat, @Caller() caller: Caller) {
     return this.send(agentsRequests.heartbeat, { ...heartbeat, agent_id }, caller);
   }
 
   @Patch(':agent_id/status')
-  @Allow('admin', 'agent')
   setStatus(
     @Param('agent_id') agent_id: string,
     @Body() { status }: SetAgentStatus,
@@ -81,21 +77,18 @@ export class AgentsController {
 
   @Post(':agent_id/drain')
   @HttpCode(200)
-  @Allow('admin', 'agent')
   drain(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.setStatus, { agent_id, status: 'DRAINING' }, caller);
   }
 
   @Post(':agent_id/resume')
   @HttpCode(200)
-  @Allow('admin', 'agent')
   resume(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.setStatus, { agent_id, status: 'HEALTHY' }, caller);
   }
 
   @Post(':agent_id/deregister')
   @HttpCode(200)
-  @Allow('admin', 'agent')
   deregister(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
     return this.send(agentsRequests.deregister, { agent_id }, caller);
   }

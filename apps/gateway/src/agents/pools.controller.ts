@@ -11,14 +11,12 @@ import { Body, Controller, Get, HttpCode, Param, Post, Put } from '@nestjs/commo
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { Allow } from '../identity/access.guard.js';
 import { PoolName } from './pool-name.js';
 
 /** Stands before AgentsController, whose `:agent_id` would take `pools` for an agent. */
 @ApiTags('agents')
 @ApiBearerAuth()
 @Controller('api/agents/pools')
-@Allow('admin')
 export class PoolsController {
   constructor(private readonly connections: Connections) {}
 

@@ -14,7 +14,6 @@ import { Connections } from '@hybrid/service';
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags, OmitType } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
-import { Allow } from '../identity/access.guard.js';
 import { IDEMPOTENCY_KEY } from '../queue/idempotency-key.js';
 import { dashboardJob } from './dashboard-job.js';
 
@@ -23,7 +22,6 @@ class ListRunningJobs extends OmitType(ListJobs, ['status']) {}
 /** The queue's jobs under the names that the dashboard and its users know. */
 @ApiTags('dashboard')
 @ApiBearerAuth()
-@Allow('admin')
 @Controller('api/dashboard/jobs')
 export class DashboardJobsController {
   constructor(private readonly connections: Connections) {}

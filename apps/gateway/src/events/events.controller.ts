@@ -6,7 +6,6 @@ import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
-import { Allow } from '../identity/access.guard.js';
 
 /** Era of the stream and sequence in it. Anything else is an id of somebody else's making and means nothing. */
 const EVENT_ID = /^(\d{1,15})-(\d{1,15})$/;
@@ -20,7 +19,6 @@ export class EventsController {
 
   /** Server-sent events from now on, or from after `Last-Event-ID`. At least once: go by `event_id`. */
   @Get()
-  @Allow('admin')
   watch(
     @Query() { run_id }: WatchEvents,
     @Headers('last-event-id') lastEventId: string | undefined,

@@ -4,13 +4,11 @@ import { Controller, Get, HttpCode, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { GatewaySettings } from '../gateway.settings.js';
-import { Public } from '../identity/access.guard.js';
 
 declare const HYBRID_VERSION: string;
 const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : 'development';
 
 @ApiTags('health')
-@Public()
 @Controller()
 export class HealthController {
   constructor(

@@ -2,11 +2,9 @@ import { problem } from '@hybrid/contracts';
 import { metricsText, PROMETHEUS_CONTENT_TYPE } from '@hybrid/telemetry';
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
-import { Public } from '../identity/access.guard.js';
 import { publicMetrics } from './public-metrics.js';
 
 @ApiTags('health')
-@Public()
 @Controller()
 export class MetricsController {
   /** Of this process, in Prometheus' text format. Needs no token, so nothing in it is of one organisation. */

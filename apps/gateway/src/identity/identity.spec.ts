@@ -9,14 +9,14 @@ describe('the tokens of an installation', () => {
   const tokens = new Tokens(ADMIN, JOIN);
 
   it.each([
-    [ADMIN, 'admin'],
+    [ADMIN, 'installation'],
     [JOIN, 'joiner'],
     [ADMIN.slice(1), undefined],
     [`${ADMIN}a`, undefined],
     [ADMIN.toUpperCase(), undefined],
     ['', undefined],
-  ])('%s is %s', (token, role) => {
-    expect(tokens.roleOf(digest(token))).toBe(role);
+  ])('%s is %s', (token, kind) => {
+    expect(tokens.kindOf(digest(token))).toBe(kind);
   });
 });
 

@@ -23,7 +23,10 @@ const SHAPE = /^(hy[a-z])_([A-Za-z0-9_-]{43})([0-9a-z]{6,7})$/;
 const CHECKSUM_LENGTH = 6;
 
 /** @param bits 32 bytes; random unless the same token must come again. */
-export function newSecretToken(kind: TokenKind, bits = randomBytes(32)): SecretToken & { token: string } {
+export function newSecretToken(
+  kind: TokenKind,
+  bits: Buffer = randomBytes(32),
+): SecretToken & { token: string } {
   const body = `${PREFIXES[kind]}_${bits.toString('base64url')}`;
   const token = body + checksum(body);
   return { token, ...known(kind, token) };

@@ -11,11 +11,9 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { Allow } from '../identity/access.guard.js';
 
 @ApiTags('pipelines')
 @ApiBearerAuth()
-@Allow('admin')
 @Controller('api')
 export class PipelinesController {
   constructor(private readonly connections: Connections) {}

@@ -13,13 +13,11 @@ import { Body, Controller, HttpCode, Param, Patch, Post, Res } from '@nestjs/com
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
-import { Allow } from '../identity/access.guard.js';
 import { claimJobs } from './claims.js';
 
 /** What agents do with jobs: each attempt is fenced by the lease token of its claim. */
 @ApiTags('queue')
 @ApiBearerAuth()
-@Allow('agent')
 @Controller('api/queue')
 export class AttemptsController {
   constructor(private readonly connections: Connections) {}
@@ -35,7 +33,7 @@ export class AttemptsController {
     @Caller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ job: ClaimedJob; jobs: ClaimedJob[] }> {
-    const { pool } = caller;
+    const { pool } = caller.principal;
     if (request.agent_id !== caller.actor.id || pool === undefined)
       throw problem('forbidden', 'not_your_agent', 'an agent may speak for itself only');
     const { stopping } = this.connections;

@@ -4,7 +4,6 @@ import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { validation } from '../edge/validation.js';
-import { Allow } from '../identity/access.guard.js';
 import { enqueueBatch, EnqueueJobs, type BatchReply } from './batch.js';
 import { IDEMPOTENCY_KEY } from './idempotency-key.js';
 
@@ -31,7 +30,6 @@ export class BatchController {
   @Post()
   @ApiHeader(IDEMPOTENCY_KEY)
   @HttpCode(200)
-  @Allow('admin')
   enqueue(@Body() { jobs }: EnqueueJobs, @Caller() caller: Caller): Promise<BatchReply> {
     const newId = (index: number) => caller.newId(`job-${index}`);
     return enqueueBatch(this.connections.requests, this.validation, jobs, newId, caller);

@@ -16,7 +16,6 @@ import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
-import { Allow } from '../identity/access.guard.js';
 import { readCursor, readLog, type JobLogLine, type PlacedLine } from './job-log.js';
 import { parseLines } from './log-lines.js';
 
@@ -31,7 +30,6 @@ export class LogsController {
   /** NDJSON, a LogLine a line; the headers X-Attempt and X-Lease-Token fence the attempt. Repeating lines is harmless. */
   @Post()
   @HttpCode(200)
-  @Allow('agent')
   @ApiConsumes('application/x-ndjson')
   @ApiBody({ schema: { type: 'string', example: '{"seq":0,"time":"…","stream":"stdout","text":"…"}' } })
   @ApiHeader({ name: 'x-attempt', required: true })
@@ -52,7 +50,6 @@ export class LogsController {
 
   /** With `Accept: text/event-stream` a tail (`line`, at last `end`), else a page of lines from `cursor`. */
   @Get()
-  @Allow('admin')
   async read(
     @Param('job_id') jobId: string,
     @Headers('accept') accept: string | undefined,

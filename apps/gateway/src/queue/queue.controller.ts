@@ -12,12 +12,10 @@ import { Connections } from '@hybrid/service';
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
-import { Allow } from '../identity/access.guard.js';
 import { IDEMPOTENCY_KEY } from './idempotency-key.js';
 
 @ApiTags('queue')
 @ApiBearerAuth()
-@Allow('admin')
 @Controller('api/queue')
 export class QueueController {
   constructor(private readonly connections: Connections) {}

@@ -14,7 +14,6 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
-import { Allow } from '../identity/access.guard.js';
 
 @ApiTags('queue')
 @ApiBearerAuth()
@@ -27,7 +26,6 @@ export class VerificationController {
    * and at last the `result`, or `failed` with a problem; else the answer is the result.
    */
   @Get()
-  @Allow('admin')
   async verify(
     @Headers('accept') accept: string | undefined,
     @Caller() caller: Caller,

@@ -16,7 +16,6 @@ import { Readable } from 'node:stream';
 import { ARTIFACT_TYPE_HEADER } from '../edge/artifact-body.js';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { Allow } from '../identity/access.guard.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -28,7 +27,6 @@ export class ArtifactsController {
 
   /** Streams the body into the store; it is kept only if its SHA-256 is the one announced. */
   @Put(':execution_id/:key')
-  @Allow('agent', 'admin')
   @ApiHeader({ name: 'x-content-sha256', required: true, description: 'SHA-256 of the body, hex' })
   @ApiConsumes('application/octet-stream')
   @ApiBody({ description: 'of any type', schema: { type: 'string', format: 'binary' } })
@@ -61,7 +59,6 @@ export class ArtifactsController {
   }
 
   @Get(':execution_id/:key')
-  @Allow('agent', 'admin')
   async get(
     @Param() address: ArtifactAddress,
     @Caller() caller: Caller,
@@ -82,7 +79,6 @@ export class ArtifactsController {
   }
 
   @Get(':execution_id')
-  @Allow('admin')
   async list(
     @Param() { execution_id }: ArtifactExecution,
     @Query() query: ListQuery,
@@ -95,7 +91,6 @@ export class ArtifactsController {
   }
 
   @Delete(':execution_id/:key')
-  @Allow('admin')
   delete(@Param() address: ArtifactAddress, @Caller() caller: Caller) {
     return this.connections.requests.send(registryRequests.delete, address, caller);
   }

@@ -1,0 +1,39 @@
+import { CreateTrustRule, identityRequests, ListQuery } from '@hybrid/contracts';
+import { Connections } from '@hybrid/service';
+import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { Caller } from '../edge/caller.js';
+import { listReply } from '../edge/list-reply.js';
+import { IDEMPOTENCY_KEY } from '../queue/idempotency-key.js';
+
+@ApiTags('identity')
+@ApiBearerAuth()
+@Controller('api/trust-rules')
+export class TrustRulesController {
+  constructor(private readonly connections: Connections) {}
+
+  /** Workloads that the issuer vouches for, in these words, may join the pool. */
+  @Post()
+  @ApiHeader(IDEMPOTENCY_KEY)
+  create(@Body() rule: CreateTrustRule, @Caller() caller: Caller) {
+    return this.send(
+      identityRequests.createTrustRule,
+      { ...rule, rule_id: caller.newId('trust-rule') },
+      caller,
+    );
+  }
+
+  @Get()
+  async list(@Query() query: ListQuery, @Caller() caller: Caller) {
+    return listReply('trust_rules', await this.send(identityRequests.trustRules, query, caller));
+  }
+
+  /** Whoever came in by it is refused, at once. */
+  @Delete(':rule_id')
+  remove(@Param('rule_id') rule_id: string, @Caller() caller: Caller) {
+    return this.send(identityRequests.removeTrustRule, { rule_id }, caller);
+  }
+
+  private readonly send: Connections['requests']['send'] = (request, input, call) =>
+    this.connections.requests.send(request, input, call);
+}

@@ -1,0 +1,65 @@
+/** Whoever is calling, once their credential was checked. */
+import type { Actor, Grant } from '@hybrid/contracts';
+import type { Row } from './access-table.js';
+
+/** `installation`: the administrator's token, which may do everything in every organisation. */
+export type PrincipalKind = 'installation' | 'user' | 'key' | 'joiner' | 'agent';
+
+export interface Principal {
+  kind: PrincipalKind;
+  id: string;
+  org: string;
+  /** Of users and keys; nobody else has any. */
+  roles: readonly Grant[];
+  /** The agent's; or the only one that may be joined, where a join token says so. */
+  pool?: string;
+  /** Of an agent, as it was registered. */
+  labels?: Record<string, string>;
+  capabilities?: readonly string[];
+  /** Id of the session, never its secret. */
+  session?: string;
+}
+
+export const ACTORS: Record<PrincipalKind, Actor['type']> = {
+  installation: 'user',
+  user: 'user',
+  key: 'key',
+  joiner: 'joiner',
+  agent: 'agent',
+};
+
+/** `yes`; `no`; or `on`: only if the resource of the row is one of those that the principal has a role on. */
+export function mayUse(row: Row, { kind, roles }: Principal): 'yes' | 'no' | 'on' {
+  if (kind === 'installation') return row.roles.length > 0 ? 'yes' : 'no';
+  if (kind === 'agent' || kind === 'joiner') return row.machines.includes(kind) ? 'yes' : 'no';
+  const fitting = roles.filter(({ role }) => row.roles.includes(role));
+  if (fitting.some(isForAll)) return 'yes';
+  const { on } = row;
+  return on && fitting.some((grant) => grant[on.kind] !== undefined) ? 'on' : 'no';
+}
+
+/** Whether one of the roles is on this very thing. */
+export function mayUseOn(row: Row, { roles }: Principal, name: string): boolean {
+  const { on } = row;
+  return on !== undefined && roles.some((grant) => row.roles.includes(grant.role) && grant[on.kind] === name);
+}
+
+export function isForAll({ pool, pipeline, environment }: Grant): boolean {
+  return pool === undefined && pipeline === undefined && environment === undefined;
+}
+
+/**
+ * Whether somebody with `held` has all that `wanted` gives: nobody gives to others, or to a key, what they have not
+ * themselves. An admin of the organisation has everything in it.
+ */
+export function covers(held: readonly Grant[], wanted: Grant): boolean {
+  return held.some(
+    (grant) =>
+      (isForAll(grant) && grant.role === 'admin') ||
+      (grant.role === wanted.role &&
+        (isForAll(grant) ||
+          (grant.pool === wanted.pool &&
+            grant.pipeline === wanted.pipeline &&
+            grant.environment === wanted.environment))),
+  );
+}
