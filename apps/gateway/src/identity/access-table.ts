@@ -19,7 +19,10 @@ export interface Row {
   on?: Resource;
 }
 
-/** `everybody`: without a credential. `installation`: with the administrator's token of the installation alone. */
+/**
+ * `everybody`: without a credential. `installation`: what concerns all organisations is for the administrator's token of
+ * the installation, and for admins of the organisation that was always there: a single team has no other.
+ */
 export type Access = 'everybody' | 'installation' | Row;
 
 const may = (roles: readonly Role[], on?: Resource): Row => ({ roles, machines: [], on });
@@ -58,7 +61,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/queue/jobs/{job_id}/requeue': work,
   'POST /api/queue/jobs/requeue': tend,
   'POST /api/queue/maintenance/requeue-expired': tend,
-  'GET /api/queue/verification': may(['operator', 'admin', 'auditor']),
+  'GET /api/queue/verification': 'installation',
   'POST /api/queue/claim': agent,
   'PATCH /api/queue/jobs/{job_id}/start': agent,
   'PATCH /api/queue/jobs/{job_id}/progress': agent,
@@ -113,10 +116,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/dashboard/jobs/{job_id}/retry': work,
   'POST /api/dashboard/jobs/{job_id}/cancel': work,
 
-  'GET /api/operations/projections': may(['operator', 'admin', 'auditor']),
+  'GET /api/operations/projections': 'installation',
   'POST /api/operations/projections/{service}/{name}/rebuild': 'installation',
   'POST /api/operations/projections/{service}/{name}/replay': 'installation',
-  'GET /api/operations/consumers': may(['operator', 'admin', 'auditor']),
+  'GET /api/operations/consumers': 'installation',
   'POST /api/operations/consumers/{durable}/replay': 'installation',
 
   'GET /api/roles': read,

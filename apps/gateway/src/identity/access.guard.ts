@@ -6,7 +6,7 @@ import type { FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { ACCESS, routeName, type Access, type Resource, type Row } from './access-table.js';
 import { Identity } from './identity.js';
-import { ACTORS, mayUse, mayUseOn, type Principal } from './principal.js';
+import { ACTORS, mayUse, mayUseOn, tendsInstallation, type Principal } from './principal.js';
 
 export type AuthenticatedRequest = FastifyRequest<{ Params: Record<string, string> }> & {
   principal?: Principal;
@@ -27,8 +27,8 @@ export class AccessGuard implements CanActivate {
     const principal = await this.identity.identify(request);
     request.principal = principal;
     if (access === 'installation') {
-      if (principal.kind === 'installation') return true;
-      throw problem('forbidden', 'forbidden', "only the installation's administrator token may do this");
+      if (tendsInstallation(principal)) return true;
+      throw problem('forbidden', 'forbidden', "this is for the installation's administrators alone");
     }
     const allowed = mayUse(access, principal);
     if (allowed === 'no' || (allowed === 'on' && !(await this.mayHere(access, principal, request))))

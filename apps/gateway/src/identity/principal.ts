@@ -1,5 +1,5 @@
 /** Whoever is calling, once their credential was checked. */
-import type { Actor, Grant } from '@hybrid/contracts';
+import { DEFAULT_ORG, type Actor, type Grant } from '@hybrid/contracts';
 import type { Row } from './access-table.js';
 
 /** `installation`: the administrator's token, which may do everything in every organisation. */
@@ -42,6 +42,16 @@ export function mayUse(row: Row, { kind, roles }: Principal): 'yes' | 'no' | 'on
 export function mayUseOn(row: Row, { roles }: Principal, name: string): boolean {
   const { on } = row;
   return on !== undefined && roles.some((grant) => row.roles.includes(grant.role) && grant[on.kind] === name);
+}
+
+/** Admins of the organisation that was always there look after what concerns all. */
+export function tendsInstallation({ kind, org, roles }: Principal): boolean {
+  return kind === 'installation' || (org === DEFAULT_ORG && decides(roles));
+}
+
+/** Has the role admin in the whole organisation. */
+export function decides(roles: readonly Grant[]): boolean {
+  return roles.some((grant) => grant.role === 'admin' && isForAll(grant));
 }
 
 export function isForAll({ pool, pipeline, environment }: Grant): boolean {

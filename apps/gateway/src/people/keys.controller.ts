@@ -4,7 +4,7 @@ import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/commo
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { isForAll, type Principal } from '../identity/principal.js';
+import { decides, isForAll, type Principal } from '../identity/principal.js';
 import { SecretTokens } from '../identity/secret-tokens.js';
 import { IDEMPOTENCY_KEY } from '../queue/idempotency-key.js';
 import { mayGive } from './grants.js';
@@ -38,7 +38,8 @@ export class KeysController {
   /** Is refused everywhere, at once. */
   @Delete(':key_id')
   revoke(@Param('key_id') key_id: string, @Caller() caller: Caller) {
-    const created_by = decides(caller.principal) ? undefined : nameOf(caller);
+    const { kind, roles } = caller.principal;
+    const created_by = kind === 'installation' || decides(roles) ? undefined : nameOf(caller);
     return this.send(identityRequests.revokeKey, { key_id, created_by }, caller);
   }
 
@@ -46,12 +47,9 @@ export class KeysController {
     this.connections.requests.send(request, input, call);
 }
 
-function decides({ kind, roles }: Principal): boolean {
-  return kind === 'installation' || roles.some((grant) => grant.role === 'admin' && isForAll(grant));
-}
-
-function seesAll(principal: Principal): boolean {
-  return decides(principal) || principal.roles.some((grant) => grant.role === 'auditor' && isForAll(grant));
+function seesAll({ kind, roles }: Principal): boolean {
+  const audits = roles.some((grant) => grant.role === 'auditor' && isForAll(grant));
+  return kind === 'installation' || decides(roles) || audits;
 }
 
 function nameOf({ actor }: Caller): string {
