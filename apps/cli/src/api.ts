@@ -24,6 +24,7 @@ import type {
   StartRun,
   ValidationReport,
 } from '@hybrid/contracts';
+import { accessCalls } from './access-api.js';
 import type { Connection } from './connection.js';
 import { RefusedError, UnreachableError } from './errors.js';
 
@@ -50,8 +51,11 @@ type Query = Record<string, string | number | undefined>;
 export type Api = ReturnType<typeof connectApi>;
 
 /** Each call throws RefusedError or UnreachableError; `signal` ends it with the signal's reason. */
-export function connectApi({ url, token }: Connection) {
-  const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+export function connectApi({ url, token, organisation }: Connection) {
+  const authorization: Record<string, string> = {
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(organisation && { 'x-organisation': organisation }),
+  };
 
   async function send(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
@@ -95,6 +99,7 @@ export function connectApi({ url, token }: Connection) {
   const at = encodeURIComponent;
   return {
     url,
+    ...accessCalls(json, queryString),
     putPipeline: (name: string, definition: string) =>
       json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, { definition }),
     validatePipeline: (definition: string) =>

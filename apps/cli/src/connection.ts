@@ -6,12 +6,14 @@ import { UsageError } from './errors.js';
 export interface ConnectionOptions {
   url?: string;
   tokenFile?: string;
+  organisation?: string;
 }
 
 export interface Connection {
   /** Without a slash at its end. */
   url: string;
   token: string | undefined;
+  organisation: string | undefined;
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -31,7 +33,11 @@ export function resolveConnection(options: ConnectionOptions, env: NodeJS.Proces
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new UsageError(`"${text}" is neither http nor https (--url, HYBRID_URL)`);
   }
-  return { url: url.href.replace(/\/+$/, ''), token: resolveToken(options, env) };
+  return {
+    url: url.href.replace(/\/+$/, ''),
+    token: resolveToken(options, env),
+    organisation: options.organisation ?? (env['HYBRID_ORGANISATION'] || undefined),
+  };
 }
 
 function resolveToken(options: ConnectionOptions, env: NodeJS.ProcessEnv): string | undefined {

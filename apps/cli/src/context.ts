@@ -17,11 +17,15 @@ export interface PageOptions {
 interface GlobalOptions {
   url?: string;
   tokenFile?: string;
+  organisation?: string;
   output: 'text' | 'json';
 }
 
 /** What the options of the whole program amount to. Throws UsageError. */
 export function contextOf(command: Command): CommandContext {
-  const { url, tokenFile, output } = command.optsWithGlobals<GlobalOptions>();
-  return { api: connectApi(resolveConnection({ url, tokenFile }, process.env)), out: terminalOutput(output) };
+  const { url, tokenFile, organisation, output } = command.optsWithGlobals<GlobalOptions>();
+  return {
+    api: connectApi(resolveConnection({ url, tokenFile, organisation }, process.env)),
+    out: terminalOutput(output),
+  };
 }

@@ -1,5 +1,6 @@
 /** The command line: names, options and help. What a command does is in the `*.command.ts` files. */
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { accessCommands } from './access.program.js';
 import {
   deregisterAgent,
   drainAgent,
@@ -13,7 +14,8 @@ import {
   scalePool,
 } from './agent.command.js';
 import { listConsumers, replayConsumer } from './consumer.command.js';
-import { contextOf, type CommandContext } from './context.js';
+import { contextOf } from './context.js';
+import { does, paged, whole } from './does.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
 import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
@@ -33,6 +35,7 @@ export function buildProgram(): Command {
     .version(typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0')
     .option('--url <url>', 'the control plane (HYBRID_URL; http://127.0.0.1:8080)')
     .option('--token-file <file>', 'file with the token (HYBRID_TOKEN, HYBRID_TOKEN_FILE; .data/admin-token)')
+    .option('--organisation <id>', "with the administrator's token: of which one (HYBRID_ORGANISATION)")
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', EXIT_CODES_HELP)
     .exitOverride()
@@ -46,6 +49,7 @@ export function buildProgram(): Command {
   storeCommands(program);
   projectionCommands(program);
   consumerCommands(program);
+  accessCommands(program);
   return program;
 }
 
@@ -198,23 +202,4 @@ function consumerCommands(program: Command): void {
     .command('replay <consumer>')
     .description('hand it its parked events again, after what failed was mended')
     .action(does(replayConsumer, 1));
-}
-
-function paged(command: Command): Command {
-  return command
-    .option('--limit <n>', 'at most 200; 50 unless told')
-    .option('--cursor <cursor>', 'the next page');
-}
-
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It is no whole number.');
-  return Number(text);
-}
-
-/** Commander hands over the arguments, the options and the command: `take` says how many of them the action wants. */
-function does(action: (context: CommandContext, ...args: never[]) => Promise<void>, take = Infinity) {
-  return async (...args: unknown[]): Promise<void> => {
-    const command = args.pop() as Command;
-    await action(contextOf(command), ...(args.slice(0, take) as never[]));
-  };
 }

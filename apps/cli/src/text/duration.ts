@@ -19,6 +19,14 @@ export function ago(time: string | null, now: number): string {
   return time ? `${duration(now - Date.parse(time))} ago` : 'never';
 }
 
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** Of `90s`, `30m`, `12h` or `7d`; null for anything else. */
+export function secondsOf(text: string): number | null {
+  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  return count && unit ? Number(count) * UNITS[unit]! : null;
+}
+
 function two(value: number): string {
   return value.toString().padStart(2, '0');
 }

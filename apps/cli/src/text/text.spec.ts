@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { between, duration } from './duration.js';
+import { between, duration, secondsOf } from './duration.js';
 import { table } from './table.js';
 import { terminalText } from './terminal-text.js';
 
@@ -12,6 +12,19 @@ describe('a duration', () => {
     [185_000, '3 min 05 s'],
     [7_620_000, '2 h 07 min'],
   ])('%i ms reads %s', (milliseconds, text) => expect(duration(milliseconds)).toBe(text));
+
+  it.each([
+    ['90s', 90],
+    ['30m', 1_800],
+    ['12h', 43_200],
+    ['7d', 604_800],
+    ['7', null],
+    ['d', null],
+    ['-1d', null],
+    ['1.5h', null],
+    ['1d2h', null],
+    ['', null],
+  ])('%j that somebody gives is %j seconds', (text, seconds) => expect(secondsOf(text)).toBe(seconds));
 
   it('is empty while one end is missing', () => expect(between('2026-01-01T00:00:00.000Z', null)).toBe(''));
 });
