@@ -1,6 +1,30 @@
 import { projectionOperations } from '@hybrid/service';
 import { Module } from '@nestjs/common';
 import { HealthController } from './health.controller.js';
+import { IdentityEvents } from './identity.publisher.js';
+import { InvitationController } from './members/invitation.controller.js';
+import { Invitations } from './members/invitations.js';
+import { Members } from './members/members.js';
+import { PeopleQueries } from './members/people.queries.js';
+import { UserController } from './members/user.controller.js';
+import { Users } from './members/users.js';
+import { OrganisationController } from './organisations/organisation.controller.js';
+import { Organisations } from './organisations/organisations.js';
+import { RefusalController } from './refusals/refusal.controller.js';
+import { Refusals } from './refusals/refusals.js';
+import { SessionController } from './sessions/session.controller.js';
+import { Sessions } from './sessions/sessions.js';
 
-@Module({ controllers: [projectionOperations('identity'), HealthController] })
+@Module({
+  controllers: [
+    projectionOperations('identity'),
+    HealthController,
+    OrganisationController,
+    UserController,
+    InvitationController,
+    SessionController,
+    RefusalController,
+  ],
+  providers: [IdentityEvents, Organisations, Members, PeopleQueries, Users, Invitations, Sessions, Refusals],
+})
 export class IdentityModule {}

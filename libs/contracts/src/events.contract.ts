@@ -7,6 +7,7 @@ import type { PoolPause } from './queue-insight.contract.js';
 import type { ArtifactRef, JobProgress, JobStatus, Priority } from './job.contract.js';
 import type { RunStatus, StepStatus } from './pipelines.contract.js';
 import type { AgentStatus } from './agents.contract.js';
+import type { InvitationStatus, Refusal } from './identity.contract.js';
 
 export const EVENTS_STREAM = 'EVENTS';
 export const LOGS_STREAM = 'LOGS';
@@ -70,6 +71,31 @@ export interface AgentChanged {
   agent_id: string;
   status: AgentStatus;
 }
+
+export interface OrganisationCreated {
+  organisation: string;
+  name: string;
+}
+
+/** What they may do, and what they are called, is asked for: see `qry.identity.user.get`. */
+export interface UserChanged {
+  user_id: string;
+  status: 'MEMBER' | 'REMOVED';
+}
+
+export interface InvitationChanged {
+  invitation_id: string;
+  status: InvitationStatus;
+}
+
+export interface SessionChanged {
+  session_id: string;
+  user_id: string;
+  status: 'STARTED' | 'ENDED';
+}
+
+/** From which address stands in audit alone. */
+export type AccessRefused = Refusal;
 
 /** `noun` and `event` are kebab-case; `id` holds no dot, space or wildcard. */
 export function eventSubject(org: string, service: string, noun: string, event: string, id: string): string {

@@ -2,6 +2,7 @@
  * Who may act, for which organisation, and how they came in: people, API keys, and what lets agents in. Owner: the
  * identity service. Secrets never travel: the gateway makes and checks them, and sends their SHA-256 only.
  */
+import { READ_MODEL_WAIT_MS } from './call.js';
 import { NestedList, OneOf, Text, TextMap, Whole } from './fields.js';
 import { ListQuery } from './paging.contract.js';
 import { request, type Page } from './request.js';
@@ -66,11 +67,15 @@ export interface UserView {
   provider: string;
   roles: Grant[];
   joined_at: string;
+  /** When their last session began; a moment behind, as lists are. */
   last_sign_in_at: string | null;
 }
 
 export class SetRoles {
-  @NestedList(() => Grant, { max: 50 })
+  @NestedList(() => Grant, {
+    max: 50,
+    description: 'all of them, at least one: who may do nothing is removed',
+  })
   roles!: Grant[];
 }
 
@@ -223,6 +228,9 @@ export interface Refusal {
 
 type Id<K extends string> = Record<K, string>;
 
+/** For queries that wait until the read model holds all that was written before. */
+const CONSISTENT_MS = 5_000 + READ_MODEL_WAIT_MS;
+
 export const identityRequests = {
   createOrganisation: request<CreateOrganisation, OrganisationView>('cmd.identity.organisation.create'),
   listOrganisations: request<ListQuery, Page<OrganisationView>>('qry.identity.organisation.list'),
@@ -236,12 +244,17 @@ export const identityRequests = {
   signIn: request<{ user: VouchedUser; invitation?: { invitation_id: string; sha256: string } }, UserAccess>(
     'cmd.identity.user.sign-in',
   ),
-  /** Organisations that the person is a member of, the last used one first. Not of the call's organisation alone. */
+  /**
+   * Organisations that the person is a member of, the last used one first. Not of the call's organisation alone.
+   * Strongly consistent: whoever has just joined is there, and whoever was removed is not.
+   */
   memberships: request<{ issuer: string; subject: string }, { organisations: string[] }>(
     'qry.identity.user.memberships',
+    CONSISTENT_MS,
   ),
   users: request<ListQuery, Page<UserView>>('qry.identity.user.list'),
   user: request<Id<'user_id'>, UserView>('qry.identity.user.get'),
+  /** Both are refused with `last_admin` where no admin of the whole organisation would be left. */
   setRoles: request<SetRoles & Id<'user_id'>, UserView>('cmd.identity.user.set-roles'),
   removeUser: request<Id<'user_id'>, UserView>('cmd.identity.user.remove'),
   /** Refused with `not_a_member`. */
@@ -255,6 +268,7 @@ export const identityRequests = {
   /** Of whichever organisation; refused with `invitation_invalid`, the same whatever is wrong with it. */
   invitationAccess: request<Id<'invitation_id' | 'sha256'>, InvitationAccess>(
     'qry.identity.invitation.access',
+    CONSISTENT_MS,
   ),
 
   createKey: request<CreateKey & Id<'key_id' | 'sha256'>, KeyView>('cmd.identity.key.create'),

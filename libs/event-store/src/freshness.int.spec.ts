@@ -83,6 +83,17 @@ describe('a read model that is asked to be as new as a command', () => {
       expect((await list(model, await add('one'))).items).toEqual([['one', sum]]);
   });
 
+  it('can be asked to hold whatever was written before, without being told where', async () => {
+    await project();
+    const model = readModel();
+    for (let sum = 1; sum <= 10; sum++) {
+      await add('one');
+      await add('theirs', 1, `${projection.schema}other`);
+      await model.reachHead();
+      expect((await list(model)).items).toEqual([['one', sum]]);
+    }
+  });
+
   it('waits for a projector that starts later, together with all others who wait', async () => {
     const prepared = await project();
     await prepared.stop();

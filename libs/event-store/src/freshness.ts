@@ -7,7 +7,9 @@ import { problem, READ_MODEL_WAIT_MS, type ProblemError } from '@hybrid/contract
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { readCheckpoint, type Projection } from './projection.js';
+import { headOfLog } from './read-batches.js';
 import { readWithin } from './read-within.js';
+import { whileUnavailable } from './retry.js';
 
 /** Shorter than people notice; while somebody waits it is fifty look-ups by primary key in a second. */
 const POLL_MS = 20;
@@ -62,6 +64,16 @@ export class ReadModel {
       this.waiting.add({ position, until: performance.now() + this.waitMs, arrived, refused });
       if (!this.watching) void this.watch();
     });
+  }
+
+  /**
+   * Resolves when the tables hold everything that was written before the call, by whomever: strong consistency, for the
+   * few queries that need it. Takes tens of milliseconds where the log's last event is not the read model's.
+   * @throws ProblemError as `reach`; `event_store_unavailable`.
+   */
+  async reachHead(): Promise<void> {
+    const head = await whileUnavailable(() => headOfLog(this.servers.eventStore));
+    await this.reach(head?.commit);
   }
 
   /** One loop for all who wait; ends when nobody does. */

@@ -89,6 +89,18 @@ describe('a list', () => {
     expect(await list({}, {}, 'third')).toEqual({ items: [], total: 0, next_cursor: null });
   });
 
+  it('shows all of them to whoever asks for none, page by page', async () => {
+    const all = (query: PageQuery) =>
+      listPage<{ id: string; created_at: Date }, string>({
+        ...listOf(query),
+        call: {},
+        view: ({ id }) => id,
+      });
+    const first = await all({ limit: 2 });
+    expect(first).toMatchObject({ items: ['new', 'theirs'], total: 10 });
+    expect(await all({ limit: 2, cursor: first.next_cursor! })).toMatchObject({ items: ['m7', 'm6'] });
+  });
+
   const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
   it.each([
     ['no base64', '%%%'],

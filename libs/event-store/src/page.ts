@@ -21,8 +21,8 @@ interface List {
   from: ReadModel;
   /** With schema: `queue.jobs`. Needs the columns org, id and created_at (of whole milliseconds, as a cursor has). */
   table: string;
-  /** Its organisation's rows are shown, at least as new as it asks for. */
-  call: Pick<CallContext, 'org' | 'atLeast'>;
+  /** Its organisation's rows are shown, at least as new as it asks for; rows of all where it names none. */
+  call: Partial<Pick<CallContext, 'org' | 'atLeast'>>;
   query: PageQuery;
   /** Column → wanted value; undefined values are left out. */
   where: Record<string, string | undefined>;
@@ -92,7 +92,7 @@ async function readRows<Row extends Place>(
   const filters = Object.entries({ org: call.org, ...where }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
-  const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ');
+  const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ') || 'true';
   const values: unknown[] = filters.map(([, value]) => value);
   await from.reach(call.atLeast);
   const cursor = query.cursor ? parseCursor(query.cursor) : undefined;
