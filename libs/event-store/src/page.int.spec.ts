@@ -97,8 +97,8 @@ describe('a list', () => {
         view: ({ id }) => id,
       });
     const first = await all({ limit: 2 });
-    expect(first).toMatchObject({ items: ['new', 'theirs'], total: 10 });
-    expect(await all({ limit: 2, cursor: first.next_cursor! })).toMatchObject({ items: ['m7', 'm6'] });
+    expect(first).toMatchObject({ items: ['new', 'm7'], total: 10 });
+    expect(await all({ limit: 2, cursor: first.next_cursor! })).toMatchObject({ items: ['m6', 'm5'] });
   });
 
   const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
