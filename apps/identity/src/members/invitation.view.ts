@@ -1,5 +1,6 @@
 import { problem, type InvitationStatus, type InvitationView } from '@hybrid/contracts';
 import { sameDigest } from '../same-digest.js';
+import { lookUp } from './book.js';
 import { INVITATION_INVALID, isOpen, type Invitation, type MembersState } from './members.decider.js';
 
 /** What somebody shows who was invited. */
@@ -14,7 +15,7 @@ export function checkSecret(
   { invitations }: MembersState,
   { invitation_id, sha256 }: InvitationSecret,
 ): Invitation {
-  const invitation = invitations.get(invitation_id);
+  const invitation = lookUp(invitations, invitation_id);
   if (!invitation || !sameDigest(invitation.sha256, sha256)) throw invitationInvalid();
   return invitation;
 }

@@ -9,6 +9,7 @@ import type {
 } from '@hybrid/contracts';
 import { Injectable } from '@nestjs/common';
 import { Organisations } from '../organisations/organisations.js';
+import { lookUp } from './book.js';
 import { checkSecret, invitationInvalid, invitationView, type InvitationSecret } from './invitation.view.js';
 import { Members } from './members.js';
 import { isOpen } from './members.decider.js';
@@ -50,21 +51,21 @@ export class Invitations {
       },
       call,
     );
-    return invitationView(invitations.get(invitation_id)!, new Date(now).toISOString());
+    return invitationView(lookUp(invitations, invitation_id)!, new Date(now).toISOString());
   }
 
   /** @throws ProblemError `invitation_not_found`, `invitation_accepted`. */
   async revoke(invitation_id: string, call: CallContext): Promise<InvitationView> {
     const now = new Date().toISOString();
     const { invitations } = await this.members.handle({ type: 'RevokeInvitation', invitation_id, now }, call);
-    return invitationView(invitations.get(invitation_id)!, now);
+    return invitationView(lookUp(invitations, invitation_id)!, now);
   }
 
   async list(query: ListQuery, call: CallContext): Promise<Page<InvitationView>> {
     const { items, ...page } = await this.people.invitations(query, call);
     const { invitations } = await this.members.load(call.org);
     const now = new Date().toISOString();
-    return { ...page, items: items.map((id) => invitationView(invitations.get(id)!, now)) };
+    return { ...page, items: items.map((id) => invitationView(lookUp(invitations, id)!, now)) };
   }
 
   /** Of whichever organisation. @throws ProblemError `invitation_invalid`, the same whatever is wrong with it. */

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
 import { goldenEvents } from '@hybrid/testing';
+import { entries } from './book.js';
 import type { MemberEvent } from './member.events.js';
 import { membersDecider } from './members.decider.js';
 
 describe('stored events of members', () => {
   const golden = goldenEvents(join(import.meta.dirname, 'golden'), membersDecider, {
     version: 1,
-    digest: '51367a34980d2ecb',
+    digest: 'f3429c8fa96c56b9',
   });
 
   const created = golden('InvitationCreated');
@@ -19,7 +20,7 @@ describe('stored events of members', () => {
   const member = { user, roles, joined_at: at };
   const after = (...events: MemberEvent[]) => {
     const { members, invitations } = fold(membersDecider, events);
-    return { members: [...members], invitations: [...invitations] };
+    return { members: entries(members), invitations: entries(invitations) };
   };
 
   it('say what becomes of an invitation', () => {

@@ -1,6 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, it } from '@jest/globals';
 import type { Grant, VouchedUser } from '@hybrid/contracts';
-import { fold } from '@hybrid/decider';
 import { given } from '@hybrid/testing';
 import type { MemberEvent } from './member.events.js';
 import { membersDecider, type MembersCommand } from './members.decider.js';
@@ -248,13 +247,5 @@ describe('the last administrator', () => {
     given(membersDecider, ...member('ada', onPool))
       .when(setRoles('ada', viewer))
       .then(rolesChanged('ada', viewer));
-  });
-});
-
-describe('an organisation of thousands', () => {
-  it('is folded in a moment', () => {
-    const history = Array.from({ length: 3_000 }, (_, n) => member(`u${n}`, viewer)).flat();
-    const { members, invitations } = fold(membersDecider, history);
-    expect([members.size, invitations.size]).toEqual([3_000, 3_000]);
   });
 });

@@ -15,6 +15,7 @@ import type { Grant, VouchedUser } from '@hybrid/contracts';
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import { isDeepStrictEqual } from 'node:util';
 import { keptGrants } from '../grants.js';
+import { emptyBook, enter, entries, lookUp, type Book } from './book.js';
 import { memberEvents, type InvitationCreated, type MemberEvent } from './member.events.js';
 
 export interface Member {
@@ -31,9 +32,9 @@ export interface Invitation extends InvitationCreated {
 
 export interface MembersState {
   /** By user_id. */
-  members: ReadonlyMap<string, Member>;
+  members: Book<Member>;
   /** All that ever were, so that none is used twice. */
-  invitations: ReadonlyMap<string, Invitation>;
+  invitations: Book<Invitation>;
 }
 
 export type MembersCommand =
@@ -45,7 +46,7 @@ export type MembersCommand =
   | { type: 'RemoveMember'; user_id: string; now: string };
 
 export const membersDecider: Decider<MembersState, MembersCommand, MemberEvent> = {
-  initial: { members: new Map(), invitations: new Map() },
+  initial: { members: emptyBook, invitations: emptyBook },
   events: memberEvents,
   decide,
   evolve,
@@ -62,7 +63,7 @@ function decide(command: MembersCommand, state: MembersState): MemberEvent[] | R
       return invite(command, state);
     case 'RevokeInvitation': {
       const { invitation_id } = command;
-      const invitation = state.invitations.get(invitation_id);
+      const invitation = lookUp(state.invitations, invitation_id);
       if (!invitation) return reject('invitation_not_found', 'there is no such invitation', 'not_found');
       if (invitation.accepted_by !== null)
         return reject('invitation_accepted', 'somebody came with this invitation: remove the user instead');
@@ -72,7 +73,7 @@ function decide(command: MembersCommand, state: MembersState): MemberEvent[] | R
       return signIn(command, state);
     case 'SetRoles': {
       const { user_id } = command;
-      const member = state.members.get(user_id);
+      const member = lookUp(state.members, user_id);
       if (!member) return noSuchUser();
       const roles = keptGrants(command.roles);
       if ('rejected' in roles) return roles;
@@ -82,7 +83,7 @@ function decide(command: MembersCommand, state: MembersState): MemberEvent[] | R
     }
     case 'RemoveMember': {
       const { user_id } = command;
-      if (!state.members.has(user_id)) return noSuchUser();
+      if (!lookUp(state.members, user_id)) return noSuchUser();
       if (isLastAdmin(user_id, state)) return noAdminLeft();
       return [{ type: 'MemberRemoved', data: { user_id, at } }];
     }
@@ -97,7 +98,7 @@ function invite(
   const { invitation_id, sha256, name, expires_at, created_by, now: at } = command;
   const roles = keptGrants(command.roles);
   if ('rejected' in roles) return roles;
-  const before = state.invitations.get(invitation_id);
+  const before = lookUp(state.invitations, invitation_id);
   if (!before)
     return [
       {
@@ -114,13 +115,13 @@ function signIn(
   { user_id, user, invitation_id, now: at }: MembersCommand & { type: 'SignIn' },
   state: MembersState,
 ): MemberEvent[] | Rejection {
-  const member = state.members.get(user_id);
+  const member = lookUp(state.members, user_id);
   const profile: MemberEvent[] =
     member && !isDeepStrictEqual(member.user, user)
       ? [{ type: 'MemberProfileChanged', data: { user_id, user, at } }]
       : [];
   if (invitation_id !== null) {
-    const invitation = state.invitations.get(invitation_id);
+    const invitation = lookUp(state.invitations, invitation_id);
     if (invitation && isOpen(invitation, at)) {
       const accepted: MemberEvent = { type: 'InvitationAccepted', data: { invitation_id, user_id, at } };
       const { roles } = invitation;
@@ -151,7 +152,7 @@ function noAdminLeft(): Rejection {
 }
 
 function isLastAdmin(userId: string, { members }: MembersState): boolean {
-  const admins = [...members].filter(([, { roles }]) => isAdmin(roles));
+  const admins = entries(members).filter(([, { roles }]) => isAdmin(roles));
   return admins.length === 1 && admins[0]![0] === userId;
 }
 
@@ -163,44 +164,44 @@ function isAdmin(roles: Grant[]): boolean {
 }
 
 function evolve(state: MembersState, event: MemberEvent): MembersState {
+  const { members, invitations } = state;
   switch (event.type) {
-    case 'InvitationCreated':
-      return {
-        ...state,
-        invitations: new Map(state.invitations).set(event.data.invitation_id, {
-          ...event.data,
-          revoked: false,
-          accepted_by: null,
-        }),
-      };
+    case 'InvitationCreated': {
+      const invitation = { ...event.data, revoked: false, accepted_by: null };
+      return { members, invitations: enter(invitations, event.data.invitation_id, invitation) };
+    }
     case 'InvitationRevoked':
       return withInvitation(state, event.data.invitation_id, { revoked: true });
     case 'InvitationAccepted':
       return withInvitation(state, event.data.invitation_id, { accepted_by: event.data.user_id });
     case 'MemberJoined': {
       const { user_id, user, roles, invitation_id, at } = event.data;
-      if (!state.invitations.has(invitation_id)) return state;
-      return { ...state, members: new Map(state.members).set(user_id, { user, roles, joined_at: at }) };
+      if (!lookUp(invitations, invitation_id)) return state;
+      return { members: enter(members, user_id, { user, roles, joined_at: at }), invitations };
     }
     case 'MemberProfileChanged':
       return withMember(state, event.data.user_id, { user: event.data.user });
     case 'MemberRolesChanged':
       return withMember(state, event.data.user_id, { roles: event.data.roles });
-    case 'MemberRemoved': {
-      const members = new Map(state.members);
-      members.delete(event.data.user_id);
-      return { ...state, members };
-    }
+    case 'MemberRemoved':
+      return { members: enter(members, event.data.user_id, undefined), invitations };
   }
 }
 
-function withMember(state: MembersState, id: string, change: Partial<Member>): MembersState {
-  const before = state.members.get(id);
-  return before ? { ...state, members: new Map(state.members).set(id, { ...before, ...change }) } : state;
+function withMember(
+  { members, invitations }: MembersState,
+  id: string,
+  change: Partial<Member>,
+): MembersState {
+  const before = lookUp(members, id);
+  return { members: before ? enter(members, id, { ...before, ...change }) : members, invitations };
 }
 
-function withInvitation(state: MembersState, id: string, change: Partial<Invitation>): MembersState {
-  const before = state.invitations.get(id);
-  if (!before) return state;
-  return { ...state, invitations: new Map(state.invitations).set(id, { ...before, ...change }) };
+function withInvitation(
+  { members, invitations }: MembersState,
+  id: string,
+  change: Partial<Invitation>,
+): MembersState {
+  const before = lookUp(invitations, id);
+  return { members, invitations: before ? enter(invitations, id, { ...before, ...change }) : invitations };
 }

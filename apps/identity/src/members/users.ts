@@ -10,6 +10,7 @@ import {
   type VouchedUser,
 } from '@hybrid/contracts';
 import { Injectable } from '@nestjs/common';
+import { lookUp } from './book.js';
 import { checkSecret, type InvitationSecret } from './invitation.view.js';
 import { Members } from './members.js';
 import { NOT_A_MEMBER, type Member, type MembersState } from './members.decider.js';
@@ -63,7 +64,7 @@ export class Users {
       ...page,
       items: items.flatMap(({ user_id, last_sign_in_at }) => {
         // Removed since the list was made: it is behind.
-        const member = members.get(user_id);
+        const member = lookUp(members, user_id);
         return member ? userView(user_id, member, last_sign_in_at) : [];
       }),
     };
@@ -88,7 +89,7 @@ export class Users {
   }
 
   private async view(user_id: string, { members }: MembersState, { org }: CallContext): Promise<UserView> {
-    const member = members.get(user_id);
+    const member = lookUp(members, user_id);
     if (!member) throw problem('not_found', 'user_not_found', 'there is no such user in this organisation');
     return userView(user_id, member, await this.people.lastSignIn(org, user_id));
   }
@@ -108,7 +109,7 @@ function userView(user_id: string, { user, roles, joined_at }: Member, lastSignI
 }
 
 function accessOf(user_id: string, { members }: MembersState): UserAccess {
-  const member = members.get(user_id);
+  const member = lookUp(members, user_id);
   if (!member) throw problem('forbidden', 'not_a_member', NOT_A_MEMBER);
   return { user_id, name: member.user.name, roles: member.roles };
 }
