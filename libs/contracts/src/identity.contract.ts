@@ -232,14 +232,17 @@ type Id<K extends string> = Record<K, string>;
 const CONSISTENT_MS = 5_000 + READ_MODEL_WAIT_MS;
 
 export const identityRequests = {
+  /** Refused with `organisation_exists` where it is called otherwise. The default one is always there. */
   createOrganisation: request<CreateOrganisation, OrganisationView>('cmd.identity.organisation.create'),
+  /** Of all of them, whoever asks: for the installation alone. */
   listOrganisations: request<ListQuery, Page<OrganisationView>>('qry.identity.organisation.list'),
   /** Refused with `organisation_not_found`. */
   organisation: request<Id<'organisation'>, OrganisationView>('qry.identity.organisation.get'),
 
   /**
    * Somebody has proved who they are. With an invitation (by its id; the gateway has checked its secret) they join, or
-   * get the invitation's roles too; without, they must be a member: `not_a_member` otherwise.
+   * get the invitation's roles too; without, they must be a member: `not_a_member` otherwise. Refused with
+   * `invitation_invalid`, the same whatever is wrong with it; whoever came with it may follow it again.
    */
   signIn: request<{ user: VouchedUser; invitation?: { invitation_id: string; sha256: string } }, UserAccess>(
     'cmd.identity.user.sign-in',
@@ -254,16 +257,21 @@ export const identityRequests = {
   ),
   users: request<ListQuery, Page<UserView>>('qry.identity.user.list'),
   user: request<Id<'user_id'>, UserView>('qry.identity.user.get'),
-  /** Both are refused with `last_admin` where no admin of the whole organisation would be left. */
+  /**
+   * Both are refused with `last_admin` where no admin of the whole organisation would be left, and roles with
+   * `roles_missing` and `roles_ambiguous` (on more than one thing at once).
+   */
   setRoles: request<SetRoles & Id<'user_id'>, UserView>('cmd.identity.user.set-roles'),
   removeUser: request<Id<'user_id'>, UserView>('cmd.identity.user.remove'),
   /** Refused with `not_a_member`. */
   userAccess: request<Id<'user_id'>, UserAccess>('qry.identity.user.access'),
 
+  /** Refused with `organisation_not_found`, `roles_missing`, `roles_ambiguous`. */
   invite: request<CreateInvitation & Id<'invitation_id' | 'sha256'>, InvitationView>(
     'cmd.identity.invitation.create',
   ),
   invitations: request<ListQuery, Page<InvitationView>>('qry.identity.invitation.list'),
+  /** Refused with `invitation_accepted` where somebody has come with it. */
   revokeInvitation: request<Id<'invitation_id'>, InvitationView>('cmd.identity.invitation.revoke'),
   /** Of whichever organisation; refused with `invitation_invalid`, the same whatever is wrong with it. */
   invitationAccess: request<Id<'invitation_id' | 'sha256'>, InvitationAccess>(
@@ -302,9 +310,11 @@ export const identityRequests = {
     { session_id: string; user_id: string; provider: string; device: string | null; expires_at: string },
     null
   >('cmd.identity.session.start'),
+  /** Refused with `session_not_found` where this user has no such session. */
   sessionEnded: request<{ session_id: string; user_id: string; reason: 'signed-out' | 'forced' }, null>(
     'cmd.identity.session.end',
   ),
+  /** Written down once for each address, actor, way in and `since`. */
   recordRefusal: request<Refusal, null>('cmd.identity.refusal.record'),
 };
 
