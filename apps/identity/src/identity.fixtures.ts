@@ -11,7 +11,7 @@ import {
 } from '@hybrid/contracts';
 import { streamName, type EventMetadata } from '@hybrid/event-store';
 import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { IdentityModule } from './app.module.js';
 
 export const ADDRESS = '203.0.113.9';
@@ -26,6 +26,8 @@ export class IdentityBench {
   /** Subjects of what gateways were told to forget. */
   readonly forgotten: string[] = [];
   readonly published: PublicEvent[] = [];
+  readonly user = callBy('user', 'u1');
+  private written = 0n;
 
   private constructor(readonly platform: Platform) {}
 
@@ -53,8 +55,18 @@ export class IdentityBench {
     return { ...callBy('user', id, org), address: ADDRESS };
   }
 
-  readonly send = <I, O>(request: Request<I, O>, input: I, call: CallContext) =>
-    this.platform.connections.requests.send(request, input, call);
+  readonly send = <I, O>(request: Request<I, O>, input: I, call: CallContext = this.user) =>
+    this.platform.connections.requests.send(request, input, {
+      ...call,
+      wrote: (position) => {
+        if (position > this.written) this.written = position;
+      },
+    });
+
+  /** Asks for lists that know of everything that was sent here before. */
+  fresh(call: CallContext = this.user): CallContext {
+    return { ...call, atLeast: this.written };
+  }
 
   async organisation(name: string): Promise<CallContext> {
     const call = this.call(name);
@@ -64,7 +76,7 @@ export class IdentityBench {
 
   /** Answers what its secret holder shows. */
   async invite(roles: Grant[], call: CallContext, expires_in_seconds?: number) {
-    const secret = newSecret();
+    const secret = newInvitation();
     await this.send(identityRequests.invite, { ...secret, roles, expires_in_seconds }, call);
     return secret;
   }
@@ -87,8 +99,13 @@ export class IdentityBench {
   }
 }
 
-/** As the gateway makes them: the id is the first half of the digest. */
-export function newSecret(): { invitation_id: string; sha256: string } {
-  const sha256 = createHash('sha256').update(randomBytes(32)).digest('hex');
-  return { invitation_id: sha256.slice(0, 32), sha256 };
+/** As the gateway makes secrets: the first half of the digest is the id. */
+export function newSecret(): { id: string; sha256: string } {
+  const sha256 = hash('sha256', randomBytes(32), 'hex');
+  return { id: sha256.slice(0, 32), sha256 };
+}
+
+export function newInvitation(): { invitation_id: string; sha256: string } {
+  const { id, sha256 } = newSecret();
+  return { invitation_id: id, sha256 };
 }

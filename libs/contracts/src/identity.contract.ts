@@ -266,7 +266,7 @@ export const identityRequests = {
   /** Refused with `not_a_member`. */
   userAccess: request<Id<'user_id'>, UserAccess>('qry.identity.user.access'),
 
-  /** Refused with `organisation_not_found`, `roles_missing`, `roles_ambiguous`. */
+  /** Refused with `organisation_not_found`, `roles_missing`, `roles_ambiguous`, `idempotency_key_reused`. */
   invite: request<CreateInvitation & Id<'invitation_id' | 'sha256'>, InvitationView>(
     'cmd.identity.invitation.create',
   ),

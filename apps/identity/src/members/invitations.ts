@@ -25,7 +25,7 @@ export class Invitations {
     private readonly people: PeopleQueries,
   ) {}
 
-  /** @throws ProblemError `organisation_not_found`, `invitation_exists`, `roles_missing`, `roles_ambiguous`. */
+  /** @throws ProblemError `organisation_not_found`, `idempotency_key_reused`, `roles_missing`, `roles_ambiguous`. */
   async create(
     {
       invitation_id,

@@ -8,7 +8,7 @@
  * An organisation keeps its last administrator: also where two take each other's role at the same moment, as both appends
  * are to this one stream. Before the first one came by invitation it has none.
  *
- * Rejections: invitation_exists, invitation_not_found, invitation_accepted, invitation_invalid, not_a_member,
+ * Rejections: idempotency_key_reused, invitation_not_found, invitation_accepted, invitation_invalid, not_a_member,
  * user_not_found, last_admin, and those of grants.ts.
  */
 import type { Grant, VouchedUser } from '@hybrid/contracts';
@@ -106,8 +106,18 @@ function invite(
         data: { invitation_id, sha256, name, roles, expires_at, created_by, at },
       },
     ];
-  const same = before.sha256 === sha256 && before.name === name && isDeepStrictEqual(before.roles, roles);
-  return same ? [] : reject('invitation_exists', 'this id belongs to another invitation: take a new one');
+  const asked = { ...before, sha256, name, roles };
+  const same =
+    isDeepStrictEqual(asked, before) && lifetime(expires_at, at) === lifetime(before.expires_at, before.at);
+  if (same) return [];
+  return reject(
+    'idempotency_key_reused',
+    'another invitation was made with this Idempotency-Key: use a new one for each',
+  );
+}
+
+function lifetime(expiresAt: string, createdAt: string): number {
+  return Date.parse(expiresAt) - Date.parse(createdAt);
 }
 
 /** Sign-ins that change nothing are no events here: the session that follows is one. */

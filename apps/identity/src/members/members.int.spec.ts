@@ -2,7 +2,7 @@ import { identityRequests, type CallContext, type VouchedUser } from '@hybrid/co
 import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { IdentityBench, newSecret } from '../identity.fixtures.js';
+import { IdentityBench, newInvitation } from '../identity.fixtures.js';
 import { admin, viewer, vouched } from './members.fixtures.js';
 import { userId } from './user-id.js';
 
@@ -32,7 +32,7 @@ describe('people and invitations, over NATS, with two replicas', () => {
   afterAll(() => bench?.stop());
 
   const fresh = () => bench.organisation(`org-${++organisations}`);
-  const enter = (who: VouchedUser, call: CallContext, invitation?: ReturnType<typeof newSecret>) =>
+  const enter = (who: VouchedUser, call: CallContext, invitation?: ReturnType<typeof newInvitation>) =>
     bench.send(signIn, { user: who, invitation }, call);
   const idOf = (name: string) => userId(vouched(name));
   const types = async ({ org }: CallContext) => (await bench.stream('members', org)).map(({ type }) => type);
@@ -52,7 +52,7 @@ describe('people and invitations, over NATS, with two replicas', () => {
 
   it('lets whoever was invited in, with the roles of the invitation', async () => {
     const call = await fresh();
-    const secret = newSecret();
+    const secret = newInvitation();
     const roles = [viewer, { role: 'operator' as const, pool: 'gpu' }];
     const invited = await bench.send(invite, { ...secret, roles: [...roles, viewer], name: 'Ada' }, call);
     const { created_at, expires_at } = invited;
@@ -136,8 +136,8 @@ describe('people and invitations, over NATS, with two replicas', () => {
     const used = await bench.invite([viewer], call);
     await enter(vouched('ada'), call, used);
     const wrong = [
-      newSecret(),
-      { ...open, sha256: newSecret().sha256 },
+      newInvitation(),
+      { ...open, sha256: newInvitation().sha256 },
       { ...open, sha256: '' },
       revoked,
       expired,

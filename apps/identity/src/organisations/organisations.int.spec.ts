@@ -65,13 +65,11 @@ describe('organisations, over NATS, with two replicas', () => {
   });
 
   it('are all listed, page by page, the newest first', async () => {
-    let wrote = 0n;
-    const call = { ...bench.call('default'), wrote: (position: bigint) => void (wrote = position) };
-    await bench.send(createOrganisation, { organisation: 'newest' }, call);
+    await create('newest');
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await bench.send(listOrganisations, { limit: 2, cursor }, { ...call, atLeast: wrote });
+      const page = await bench.send(listOrganisations, { limit: 2, cursor }, bench.fresh());
       expect(page.total).toBe(4);
       seen.push(...page.items.map((item) => item.organisation));
       cursor = page.next_cursor ?? undefined;
