@@ -80,14 +80,14 @@ describe('an invitation', () => {
     const shorter = { expires_at: '2026-01-01T13:00:00.000Z' };
     for (const other of [{ roles: [admin] }, { name: 'Eve' }, { sha256: 'e'.repeat(64) }, shorter])
       given(membersDecider, invited('i'))
-        .when({ ...invite('i'), ...other } as MembersCommand)
+        .when({ ...invite('i'), ...other })
         .thenRejected('idempotency_key_reused');
   });
 
   it('asked for again a moment later is the first one still', () => {
     const moment = { now: '2026-01-01T12:00:01.000Z', expires_at: '2026-01-02T00:00:01.000Z' };
     given(membersDecider, invited('i'))
-      .when({ ...invite('i'), ...moment } as MembersCommand)
+      .when({ ...invite('i'), ...moment })
       .thenNothing();
   });
 
