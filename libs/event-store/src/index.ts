@@ -2,7 +2,7 @@ export { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
 export { connectEventStore, connectPostgres } from './connections.js';
 export { foldVersion, understood } from './event-types.js';
 export { ReadModel } from './freshness.js';
-export { listPage, listText } from './page.js';
+export { ALL_ORGANISATIONS, listPage, listText } from './page.js';
 export { Projector } from './projector.js';
 export type { Projection } from './projection.js';
 export { Relay } from './relay.js';

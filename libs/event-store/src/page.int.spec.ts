@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { connectEventStore, connectPostgres } from './connections.js';
 import { ReadModel } from './freshness.js';
-import { listPage, listText } from './page.js';
+import { ALL_ORGANISATIONS, listPage, listText } from './page.js';
 
 describe('a list', () => {
   let directory: string;
@@ -89,11 +89,11 @@ describe('a list', () => {
     expect(await list({}, {}, 'third')).toEqual({ items: [], total: 0, next_cursor: null });
   });
 
-  it('shows all of them to whoever asks for none, page by page', async () => {
+  it('shows those of all organisations only to whoever says so, page by page', async () => {
     const all = (query: PageQuery) =>
       listPage<{ id: string; created_at: Date }, string>({
         ...listOf(query),
-        call: {},
+        call: { org: ALL_ORGANISATIONS },
         view: ({ id }) => id,
       });
     const first = await all({ limit: 2 });

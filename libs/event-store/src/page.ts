@@ -17,12 +17,15 @@ const PLANNED_LIMITS = [DEFAULT_LIMIT, 200];
 const TEXT_BYTES = 700_000;
 const TIME = /^[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+/** In place of an organisation: rows of all of them, for lists that are about the installation. */
+export const ALL_ORGANISATIONS = Symbol('all organisations');
+
 interface List {
   from: ReadModel;
   /** With schema: `queue.jobs`. Needs the columns org, id and created_at (of whole milliseconds, as a cursor has). */
   table: string;
-  /** Its organisation's rows are shown, at least as new as it asks for; rows of all where it names none. */
-  call: Partial<Pick<CallContext, 'org' | 'atLeast'>>;
+  /** Its organisation's rows are shown, at least as new as it asks for. */
+  call: Pick<CallContext, 'atLeast'> & { org: string | typeof ALL_ORGANISATIONS };
   query: PageQuery;
   /** Column → wanted value; undefined values are left out. */
   where: Record<string, string | undefined>;
@@ -89,7 +92,8 @@ async function readRows<Row extends Place>(
   { select, window = '', limit, planned }: Reading,
 ): Promise<{ rows: Row[]; total: number }> {
   const { pool } = from;
-  const filters = Object.entries({ org: call.org, ...where }).filter(
+  const org = call.org === ALL_ORGANISATIONS ? undefined : call.org;
+  const filters = Object.entries({ org, ...where }).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   const conditions = filters.map(([column], index) => `${column} = $${index + 1}`).join(' and ') || 'true';

@@ -8,7 +8,7 @@ import {
   type OrganisationView,
   type Page,
 } from '@hybrid/contracts';
-import { listPage, Things } from '@hybrid/event-store';
+import { ALL_ORGANISATIONS, listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import {
@@ -57,7 +57,7 @@ export class Organisations implements OnModuleInit {
     return listPage<{ id: string; created_at: Date; state: OrganisationState }, OrganisationView>({
       from: this.connections.readModel(organisationList),
       table: WITH_DEFAULT,
-      call: { atLeast },
+      call: { org: ALL_ORGANISATIONS, atLeast },
       query,
       where: {},
       view: ({ id, state }) => view(id, state),
