@@ -1,4 +1,5 @@
 /** The whole system as real processes: servers, services (in one process or each in its own) and agents. */
+import { NATS_USERS, type NatsUser } from '@hybrid/messaging';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
 import { execFile } from 'node:child_process';
@@ -46,8 +47,9 @@ interface AgentOptions {
 }
 
 /** What runs as a process of its own. */
-const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'identity', 'gateway'] as const;
-type Service = (typeof SERVICES)[number];
+const SERVICES = NATS_USERS;
+type Service = NatsUser;
+const isService = (app: string) => (SERVICES as readonly string[]).includes(app);
 
 interface SystemOptions {
   /** Every service as a process of its own, two of `queue`; else standalone. */
@@ -103,7 +105,14 @@ export async function startSystem({
         name,
         command: process.execPath,
         args: [program, ...args],
-        env: { ...settings, HYBRID_PORT: String(ports.get(name) ?? 0), ...ownEnv[name], ...more },
+        env: {
+          ...settings,
+          HYBRID_PORT: String(ports.get(name) ?? 0),
+          // Each service by its own user: what the table of permissions lacks fails here.
+          ...(isService(app) && { NATS_URL: platform.nats.urlOf(app) }),
+          ...ownEnv[name],
+          ...more,
+        },
         log: join(directory, `${name}.log`),
       });
     const first = await launch();
@@ -132,7 +141,9 @@ export async function startSystem({
     await Promise.all(agents.map(([, part]) => part.process.stop()));
     await Promise.all([...processes.values()].map((part) => part.process.stop()));
     await door?.close();
+    const denied = await denials(directory, processes.keys());
     await platform.stop();
+    if (denied.length > 0) throw new Error(`permissions are missing:\n${denied.join('\n')}`);
   };
   const started = await Promise.allSettled(services.map(([name, app]) => start(name, app)));
   const failed = started.find((outcome) => outcome.status === 'rejected');
@@ -181,6 +192,14 @@ export async function startSystem({
       }),
     stop,
   };
+}
+
+/** What NATS did not let a service do: a gap in the table of permissions, also where nobody missed it. */
+async function denials(directory: string, names: Iterable<string>): Promise<string[]> {
+  const logs = await Promise.all(
+    [...names].map((name) => readFile(join(directory, `${name}.log`), 'utf8').catch(() => '')),
+  );
+  return logs.flatMap((log) => log.split('\n').filter((line) => line.includes('NATS does not let it')));
 }
 
 function separateServices(replicas: Partial<Record<Service, number>>): [name: string, app: Service][] {

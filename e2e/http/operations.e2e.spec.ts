@@ -31,6 +31,7 @@ describe('read models, operated', () => {
         pipelines: 'answered',
         agents: 'answered',
         registry: 'answered',
+        identity: 'answered',
       });
       expect(projections.map(({ service, name, status }) => `${service}.${name} ${status}`).sort()).toEqual([
         'agents.agents LIVE',

@@ -1,13 +1,7 @@
 /** Answers requests on core NATS: one handler for one subject, for as long as it is wanted. */
 import { problem, ProblemError, type CallContext, type Problem } from '@hybrid/contracts';
 import { durationHistogram, withSpan } from '@hybrid/telemetry';
-import {
-  createInbox,
-  MsgHdrsImpl,
-  type Msg,
-  type NatsConnection,
-  type Subscription,
-} from '@nats-io/transport-node';
+import { MsgHdrsImpl, nuid, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import {
   BYTES_HEADER,
   HOLDER_HEADER,
@@ -17,15 +11,11 @@ import {
   readCall,
 } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
+import { aliveSubject, answererOf, lastResortOf } from './subjects.js';
 
 const duration = durationHistogram('rpc.server.call.duration', 'requests over NATS, as who answers saw them');
 
 type Headers = Record<string, [string]>;
-
-/** Where a request goes that nobody answers on its own subject: to replicas that would leave it to others. */
-export function lastResortOf(subject: string): string {
-  return `last-resort.${subject}`;
-}
 
 export interface AnswerOptions {
   nats: NatsConnection;
@@ -81,6 +71,11 @@ export class Answering {
           log(`${subject}: ${error.message}`);
           return;
         }
+        // JetStream brings a stored message wherever a pull names as its reply, whatever that service may publish itself.
+        if (message.subject !== subject) {
+          log(`${subject}: refused a message that was published on ${message.subject}`);
+          return;
+        }
         const work = this.answer(message).finally(() => this.inFlight.delete(work));
         this.inFlight.add(work);
       },
@@ -98,7 +93,7 @@ export class Answering {
       written = position;
       reply[POSITION_HEADER] = [position.toString()];
     };
-    const takesTime = () => respond(message, '', { [HOLDER_HEADER]: [aliveAt(this.options.nats)] });
+    const takesTime = () => respond(message, '', { [HOLDER_HEADER]: [this.aliveAt()] });
     let failure: unknown;
     try {
       const result = await withSpan(`${this.name} process`, { kind: 'server', parent }, async () =>
@@ -114,6 +109,20 @@ export class Answering {
     }
   }
 
+  /** NATS forgets it at the very moment at which this process is gone. */
+  private aliveAt(): string {
+    const { nats, subject } = this.options;
+    const service = answererOf(subject);
+    const ours = alive.get(nats) ?? new Map<string, string>();
+    alive.set(nats, ours);
+    let own = ours.get(service);
+    if (!own) {
+      ours.set(service, (own = aliveSubject(service, nuid.next())));
+      nats.subscribe(own, { callback: (_, message) => void message.respond() });
+    }
+    return own;
+  }
+
   /** What broke stays in the log; the caller learns a code. */
   private describe(error: unknown): Problem {
     if (error instanceof ProblemError) return error.problem;
@@ -123,17 +132,8 @@ export class Answering {
   }
 }
 
-/** NATS forgets it at the very moment at which this process is gone. */
-function aliveAt(nats: NatsConnection): string {
-  let subject = alive.get(nats);
-  if (!subject) {
-    alive.set(nats, (subject = createInbox()));
-    nats.subscribe(subject, { callback: (_, message) => void message.respond() });
-  }
-  return subject;
-}
-
-const alive = new WeakMap<NatsConnection, string>();
+/** By connection and service. */
+const alive = new WeakMap<NatsConnection, Map<string, string>>();
 
 /** Not there any more where the connection is closed. */
 async function drained(subscription: Subscription | undefined): Promise<void> {

@@ -10,14 +10,15 @@ import { durationHistogram, withSpan } from '@hybrid/telemetry';
 import {
   InvalidArgumentError,
   NoRespondersError,
+  PermissionViolationError,
   TimeoutError,
   type Msg,
   type NatsConnection,
 } from '@nats-io/transport-node';
-import { lastResortOf } from './answering.js';
 import { BYTES_HEADER, callHeaders, INPUT_HEADER, POSITION_HEADER, PROBLEM_HEADER } from './call-headers.js';
 import { outcomeOf } from './outcome.js';
 import { ask, HolderGoneError, type Question } from './replies.js';
+import { lastResortOf } from './subjects.js';
 
 const duration = durationHistogram(
   'rpc.client.call.duration',
@@ -30,7 +31,8 @@ export class Requests {
 
   /**
    * @throws ProblemError the service's refusal, or `service_unavailable` when nobody answers, `timeout` when nobody
-   * answered in time or whoever was at it died (the command may still be carried out: ask again with the same ids), or `message_too_large`.
+   * answered in time or whoever was at it died (the command may still be carried out: ask again with the same ids),
+   * `message_too_large`, or `messaging_denied` where NATS does not let this service send it.
    * What the service wrote is told to `call.wrote`, also where it refused in the end.
    */
   async send<I, O>(request: Request<I, O>, input: I, call: CallContext): Promise<O> {
@@ -119,6 +121,15 @@ function unanswered(subject: string, cause: unknown): unknown {
         kind: 'unavailable',
         code: 'timeout',
         detail: `${subject} was not answered: the service went away meanwhile; try again`,
+      },
+      { cause },
+    );
+  if (cause instanceof PermissionViolationError)
+    return new ProblemError(
+      {
+        kind: 'internal',
+        code: 'messaging_denied',
+        detail: `NATS does not let this service send ${subject}: its user lacks the permission (see infra/README.md)`,
       },
       { cause },
     );

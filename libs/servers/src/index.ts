@@ -2,7 +2,7 @@ export { MissingProgramError, ProcessFailedError } from './errors.js';
 export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
 export { findNatsServer } from './find-nats-server.js';
 export { freePort } from './free-port.js';
-export { startNats, type NatsOptions } from './nats.js';
+export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { startPostgres, type PostgresOptions } from './postgres.js';
 export {
   jsonReadyLine,

@@ -1,7 +1,13 @@
 /** Real servers in a directory of their own, and services started against them within the test's process. */
 import type { CallContext } from '@hybrid/contracts';
-import { NatsStrategy } from '@hybrid/messaging';
-import { startEventStore, startNats, startPostgres, type ServerWithUrl } from '@hybrid/servers';
+import { NATS_USERS, natsPermissions, NatsStrategy } from '@hybrid/messaging';
+import {
+  startEventStore,
+  startNats,
+  startPostgres,
+  type NatsServer,
+  type ServerWithUrl,
+} from '@hybrid/servers';
 import { Connections, ConnectionsModule, type ServerSettings } from '@hybrid/service';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,7 +19,8 @@ import { join } from 'node:path';
 export interface Platform {
   /** Temporary; removed by `stop`. */
   directory: string;
-  nats: ServerWithUrl;
+  /** Has the user of each service; its `url` is of one who may do everything. */
+  nats: NatsServer;
   postgres: ServerWithUrl;
   eventStore: ServerWithUrl;
   /** For services as processes of their own. */
@@ -28,7 +35,10 @@ export interface Platform {
 export async function startPlatform(): Promise<Platform> {
   const directory = await mkdtemp(join(tmpdir(), 'hybrid-test-'));
   const [nats, postgres, eventStore] = await Promise.all([
-    startNats({ dataDir: join(directory, 'nats') }),
+    startNats({
+      dataDir: join(directory, 'nats'),
+      users: Object.fromEntries(NATS_USERS.map((user) => [user, natsPermissions(user)])),
+    }),
     startPostgres({ dataDir: join(directory, 'postgres') }),
     startEventStore({ dataDir: join(directory, 'event-store') }),
   ]);
