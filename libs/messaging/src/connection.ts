@@ -32,7 +32,9 @@ export async function connectNats(
   const hosts = servers.map(({ host }) => host);
   const tls = readTls(servers, tlsFiles);
   const waiting = setTimeout(() => {
-    console.error(`${name}: waiting for NATS at ${hosts.join(', ')}; is nats-server running there?`);
+    const wants =
+      tls && !tls.certFile ? ', and does it take clients without a certificate (NATS_CERT_FILE)' : '';
+    console.error(`${name}: waiting for NATS at ${hosts.join(', ')}; is nats-server running there${wants}?`);
   }, 3_000);
   try {
     const nats = await whenThere(hosts, user, () =>
@@ -88,8 +90,8 @@ async function whenThere<T>(hosts: string[], user: string, connecting: () => Pro
 
 /** Undefined for what may mend itself: a server that is not there yet, a name that is not known yet. */
 function tlsReason(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    const { code } = at as NodeJS.ErrnoException;
+  for (let at = error as NodeJS.ErrnoException | undefined; at; at = at.cause as typeof at) {
+    const { code } = at;
     if (code && /CERT|SSL|TLS|SIGNATURE|ISSUER/.test(code)) return code;
   }
   // What the client finds out by itself has no cause: that the server offers no TLS.

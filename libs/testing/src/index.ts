@@ -5,4 +5,6 @@ export { breakableLine } from './broken-line.js';
 export type { BrokenLine } from './broken-line.js';
 export { bundleProgram } from './bundled-program.js';
 export type { BundledProgram } from './bundled-program.js';
+export { selfSignedCertificate } from './self-signed-certificate.js';
+export type { CertificateFiles } from './self-signed-certificate.js';
 export { seededRandom, specSeed } from './seed.js';

@@ -14,10 +14,9 @@ import {
 } from '@eventstore/db-client';
 import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '@hybrid/testing';
+import { eventually, selfSignedCertificate, type CertificateFiles } from '@hybrid/testing';
 import { answers, appending, openAppends } from '../../test/append-call.js';
 import { closeClient, EventStoreProcesses } from '../../test/event-store-process.js';
-import { selfSignedCertificate, type CertificateFiles } from '../../test/self-signed-certificate.js';
 
 const processes = new EventStoreProcesses();
 const clients: EventStoreDBClient[] = [];
