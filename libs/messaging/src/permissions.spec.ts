@@ -12,6 +12,8 @@ import {
 } from '@hybrid/contracts';
 import { describe, expect, it } from '@jest/globals';
 import { NATS_USERS, natsPermissions, type NatsUser } from './permissions.js';
+import { readFileSync } from 'node:fs';
+import { natsUsersFile } from './users-file.js';
 import { lastResortOf, replySubject } from './subjects.js';
 
 const contracts = { queueRequests, pipelinesRequests, agentsRequests, registryRequests, identityRequests };
@@ -116,5 +118,10 @@ describe('the permissions of services', () => {
           user === durable.split('-')[0],
         );
     }
+  });
+
+  it('are those of infra/nats/users.conf: run `node tools/nats-users.mjs` after a change', () => {
+    const file = new URL('../../../infra/nats/users.conf', import.meta.url);
+    expect(readFileSync(file, 'utf8')).toBe(natsUsersFile());
   });
 });

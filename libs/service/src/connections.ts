@@ -57,7 +57,11 @@ export class Connections {
       );
     }
     return new Connections(
-      await connectNats(settings.NATS_URL, name),
+      await connectNats(settings.NATS_URL, name, {
+        caFile: settings.NATS_CA_FILE,
+        certFile: settings.NATS_CERT_FILE,
+        keyFile: settings.NATS_KEY_FILE,
+      }),
       connectEventStore(settings.EVENTSTORE_URL),
       pool,
       settings.EVENTSTORE_URL,

@@ -1,10 +1,24 @@
 import { plainToInstance } from 'class-transformer';
-import { Matches, validateSync } from 'class-validator';
+import { IsOptional, IsString, Matches, validateSync } from 'class-validator';
 
 /** Where a service finds its servers. */
 export class ServerSettings {
   @Matches(/^(nats|tls):\/\//, { message: 'NATS_URL must look like nats://user:password@host:4222' })
   NATS_URL!: string;
+
+  /** Path of a PEM file: the authority that signed the certificate of NATS, where NATS_URL begins with tls://. */
+  @IsOptional()
+  @IsString()
+  NATS_CA_FILE?: string;
+
+  /** Paths of PEM files: what the service shows of itself, where NATS wants that. */
+  @IsOptional()
+  @IsString()
+  NATS_CERT_FILE?: string;
+
+  @IsOptional()
+  @IsString()
+  NATS_KEY_FILE?: string;
 
   @Matches(/^(esdb|kurrentdb)(\+discover)?:\/\//, {
     message: 'EVENTSTORE_URL must look like esdb://host:2113?tls=false',
