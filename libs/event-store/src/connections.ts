@@ -1,8 +1,10 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import pg from 'pg';
+import { tlsOf } from './event-store-tls.js';
 
-/** @throws Error that names the setting, for anything that is not an `esdb://` connection string. */
+/** @throws Error that names the setting, for anything that is not an `esdb://` connection string, or a CA file that is none. */
 export function connectEventStore(url: string): EventStoreDBClient {
+  tlsOf(url);
   try {
     return EventStoreDBClient.connectionString(url);
   } catch (cause) {

@@ -1,5 +1,6 @@
 export { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
 export { connectEventStore, connectPostgres } from './connections.js';
+export { greetEventStore } from './event-store-tls.js';
 export { foldVersion, understood } from './event-types.js';
 export { ReadModel } from './freshness.js';
 export { ALL_ORGANISATIONS, listPage, listText } from './page.js';

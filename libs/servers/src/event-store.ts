@@ -14,11 +14,15 @@ export interface EventStoreOptions {
   /** A free one unless told. */
   port?: number;
   log?: string;
+  /** Paths of PEM files; left out: no TLS. */
+  tls?: { certFile: string; keyFile: string };
+  /** With TLS only; left out: whoever reaches the port may do everything. */
+  usersFile?: string;
 }
 
 /** Starts the event store; resolves when it accepts connections. */
 export async function startEventStore(options: EventStoreOptions): Promise<ServerWithUrl> {
-  const { dataDir, log } = options;
+  const { dataDir, log, tls, usersFile } = options;
   const bundle = bundleOf('event-store');
   await mkdir(dataDir, { recursive: true });
   const port = options.port ?? (await freePort());
@@ -32,13 +36,15 @@ export async function startEventStore(options: EventStoreOptions): Promise<Serve
         EVENT_STORE_HOST: '127.0.0.1',
         EVENT_STORE_PORT: `${port}`,
         EVENT_STORE_DATA: dataDir,
+        ...(tls && { EVENT_STORE_TLS_CERT_FILE: tls.certFile, EVENT_STORE_TLS_KEY_FILE: tls.keyFile }),
+        ...(usersFile && { EVENT_STORE_USERS_FILE: usersFile }),
       },
       log,
     });
     await store.ready;
     return store;
   });
-  return Object.assign(server, { url: `esdb://127.0.0.1:${port}?tls=false`, port });
+  return Object.assign(server, { url: `esdb://127.0.0.1:${port}?tls=${tls !== undefined}`, port });
 }
 
 /** Path of an app's bundle. Throws MissingProgramError when it was not built. */

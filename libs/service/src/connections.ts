@@ -2,6 +2,7 @@ import type { ServiceHealth } from '@hybrid/contracts';
 import {
   connectEventStore,
   connectPostgres,
+  greetEventStore,
   Projector,
   readWithin,
   ReadModel,
@@ -43,7 +44,7 @@ export class Connections {
     setMaxListeners(0, this.stop.signal);
   }
 
-  /** Waits for NATS; checks that PostgreSQL answers. @throws Error that names the server and the setting. */
+  /** Waits for NATS; checks that PostgreSQL answers, and that no server refuses this process. @throws Error that names the server and the setting. */
   static async open(settings: ServerSettings, name: string): Promise<Connections> {
     const pool = connectPostgres(settings.DATABASE_URL, name);
     try {
@@ -56,13 +57,15 @@ export class Connections {
         },
       );
     }
+    const eventStore = connectEventStore(settings.EVENTSTORE_URL);
+    await greetEventStore(eventStore, settings.EVENTSTORE_URL);
     return new Connections(
       await connectNats(settings.NATS_URL, name, {
         caFile: settings.NATS_CA_FILE,
         certFile: settings.NATS_CERT_FILE,
         keyFile: settings.NATS_KEY_FILE,
       }),
-      connectEventStore(settings.EVENTSTORE_URL),
+      eventStore,
       pool,
       settings.EVENTSTORE_URL,
     );
