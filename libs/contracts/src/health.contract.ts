@@ -8,6 +8,16 @@ export interface ServiceHealth {
   service: string;
   status: 'healthy' | 'unhealthy';
   dependencies: Record<string, 'up' | 'down'>;
+  /** What is unsafe in its settings; for who operates it. */
+  findings: SettingFinding[];
+}
+
+/** Something unsafe. Never a secret, nor an address. */
+export interface SettingFinding {
+  /** Name of the setting. */
+  setting: string;
+  finding: string;
+  remedy: string;
 }
 
 export function healthRequest(service: string) {

@@ -1,4 +1,4 @@
-import type { ServiceHealth } from '@hybrid/contracts';
+import type { ServiceHealth, SettingFinding } from '@hybrid/contracts';
 import {
   connectEventStore,
   connectPostgres,
@@ -18,6 +18,7 @@ import { setMaxListeners } from 'node:events';
 import type { Pool } from 'pg';
 import { EventStoreReach } from './event-store-reach.js';
 import type { ServerSettings } from './settings.js';
+import { unsafeSettings } from './unsafe-settings.js';
 
 /** An answer that takes longer is none. */
 const HEALTH_MS = 1_000;
@@ -37,6 +38,7 @@ export class Connections {
     readonly pool: Pool,
     /** For threads, which need a connection of their own. */
     readonly eventStoreUrl: string,
+    private readonly findings: SettingFinding[],
   ) {
     this.requests = new Requests(nats);
     this.eventStoreReach = new EventStoreReach(eventStore, this.stop.signal);
@@ -68,10 +70,11 @@ export class Connections {
       eventStore,
       pool,
       settings.EVENTSTORE_URL,
+      unsafeSettings(settings),
     );
   }
 
-  /** Reads one event of each server's; `down` when it does not answer within a second. */
+  /** Reads one event of each server's; `down` when it does not answer within a second. Tells what is unsafe, too. */
   async health(service: string): Promise<ServiceHealth> {
     const [eventStore, postgres] = await Promise.all([
       answers(async () => {
@@ -85,7 +88,7 @@ export class Connections {
       postgres,
     } as const;
     const healthy = Object.values(dependencies).every((state) => state === 'up');
-    return { service, status: healthy ? 'healthy' : 'unhealthy', dependencies };
+    return { service, status: healthy ? 'healthy' : 'unhealthy', dependencies, findings: this.findings };
   }
 
   /** Aborted when the process is asked to stop: whatever waits for something to come shall answer now. */

@@ -2,3 +2,4 @@ export { Connections, ConnectionsModule } from './connections.js';
 export { projectionOperations } from './projection-operations.js';
 export { guard, runService, sayReady, stopOnSignal } from './run-service.js';
 export { readSettings, ServerSettings, SettingsError } from './settings.js';
+export { unsafeSettings } from './unsafe-settings.js';
