@@ -55,6 +55,16 @@ describe('NATS over TLS', () => {
     expect(await failure(url)).toContain(`${where} (DEPTH_ZERO_SELF_SIGNED_CERT)`);
   });
 
+  it('is refused with the name of another server', async () => {
+    const elsewhere = await selfSignedCertificate(directory, 'elsewhere', '192.0.2.1');
+    nats = await startNats({ dataDir: join(directory, 'data'), tls: elsewhere });
+    expect(await failure(nats.url, { caFile: elsewhere.certFile })).toContain(
+      '(ERR_TLS_CERT_ALTNAME_INVALID)',
+    );
+    const byName = nats.url.replace('127.0.0.1', 'localhost');
+    expect(await failure(byName, { caFile: elsewhere.certFile })).toBe('it connected');
+  });
+
   it('takes nothing less from a server that has none', async () => {
     const { url } = await start();
     expect(await failure(url.replace('nats:', 'tls:'), { caFile: server.certFile })).toMatch(

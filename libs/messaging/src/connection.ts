@@ -5,8 +5,10 @@ import {
   PermissionViolationError,
   UserAuthenticationExpiredError,
   type NatsConnection,
+  type TlsOptions,
 } from '@nats-io/transport-node';
 import { setTimeout as pause } from 'node:timers/promises';
+import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
 import { inboxPrefix } from './subjects.js';
 import { checkTlsFiles, type NatsTlsFiles } from './tls-files.js';
 
@@ -41,7 +43,7 @@ export async function connectNats(
       connect({
         servers: hosts,
         ...(user && { user, pass }),
-        ...(tls && { tls }),
+        ...(tls && { tls: { ...tls, checkServerIdentity: isOneOf(hosts) } as TlsOptions }),
         name,
         inboxPrefix: inboxPrefix(name),
         maxReconnectAttempts: -1,
@@ -108,6 +110,15 @@ function readTls(servers: Server[], files: NatsTlsFiles): NatsTlsFiles | undefin
       'NATS_CA_FILE, NATS_CERT_FILE and NATS_KEY_FILE are for TLS: NATS_URL must begin with tls://',
     );
   return undefined;
+}
+
+/** The client looks for `localhost` in the certificate where the server's address is an IP address. */
+function isOneOf(hosts: string[]): ConnectionOptions['checkServerIdentity'] {
+  const names = hosts.map((host) => host.replace(/:\d*$/, '').replace(/^\[|\]$/g, ''));
+  return (_, certificate) => {
+    const refusals = names.map((name) => checkServerIdentity(name, certificate));
+    return refusals.includes(undefined) ? undefined : refusals[0];
+  };
 }
 
 /** What is denied is lost without a word elsewhere: NATS answers no publish. */

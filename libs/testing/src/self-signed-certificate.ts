@@ -1,4 +1,4 @@
-/** A certificate for 127.0.0.1 and localhost, signed by its own key: written as DER, so that specs need no openssl. */
+/** A certificate for localhost and an address, signed by its own key: written as DER, so that specs need no openssl. */
 import { createPrivateKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +8,18 @@ export interface CertificateFiles {
   keyFile: string;
 }
 
-/** Writes `<name>.crt` and `<name>.key` (PEM, valid for a day from a day ago) into the directory. */
-export async function selfSignedCertificate(directory: string, name: string): Promise<CertificateFiles> {
+/** Writes `<name>.crt` and `<name>.key` (PEM, valid for a day from a day ago) into the directory. @param address IPv4. */
+export async function selfSignedCertificate(
+  directory: string,
+  name: string,
+  address = '127.0.0.1',
+): Promise<CertificateFiles> {
   const keys = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
-  const body = certificateBody(name, keys.publicKey);
+  const body = certificateBody(name, address, keys.publicKey);
   const signature = sign('sha256', body, createPrivateKey(keys.privateKey));
   const certificate = sequence(body, ECDSA_SHA256, bitString(signature));
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
@@ -26,10 +30,13 @@ export async function selfSignedCertificate(directory: string, name: string): Pr
   return files;
 }
 
-function certificateBody(name: string, publicKey: Buffer): Buffer {
+function certificateBody(name: string, address: string, publicKey: Buffer): Buffer {
   const distinguished = sequence(element(0x31, sequence(COMMON_NAME, element(0x0c, Buffer.from(name)))));
   const day = 24 * 60 * 60 * 1000;
-  const names = sequence(element(0x82, Buffer.from('localhost')), element(0x87, Buffer.from([127, 0, 0, 1])));
+  const names = sequence(
+    element(0x82, Buffer.from('localhost')),
+    element(0x87, Buffer.from(address.split('.').map(Number))),
+  );
   const extensions = sequence(
     // Its own authority, so that clients may name it as the one they trust.
     sequence(BASIC_CONSTRAINTS, element(0x01, Buffer.from([0xff])), element(0x04, sequence(TRUE))),
