@@ -1,5 +1,5 @@
 /** The whole system as real processes: servers, services (in one process or each in its own) and agents. */
-import { NATS_USERS, type NatsUser } from '@hybrid/messaging';
+import { isNatsUser, NATS_USERS, type NatsUser } from '@hybrid/messaging';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
 import { execFile } from 'node:child_process';
@@ -49,7 +49,6 @@ interface AgentOptions {
 /** What runs as a process of its own. */
 const SERVICES = NATS_USERS;
 type Service = NatsUser;
-const isService = (app: string) => (SERVICES as readonly string[]).includes(app);
 
 interface SystemOptions {
   /** Every service as a process of its own, two of `queue`; else standalone. */
@@ -109,7 +108,7 @@ export async function startSystem({
           ...settings,
           HYBRID_PORT: String(ports.get(name) ?? 0),
           // Each service by its own user: what the table of permissions lacks fails here.
-          ...(isService(app) && { NATS_URL: platform.nats.urlOf(app) }),
+          ...(isNatsUser(app) && { NATS_URL: platform.nats.urlOf(app) }),
           ...ownEnv[name],
           ...more,
         },

@@ -39,7 +39,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const [service, noun] = process.argv.slice(2);
     await newService(service, noun);
     console.log(
-      `wrote apps/${service}. Next: npm install, add ${service[0].toUpperCase()}${service.slice(1)}Module to apps/standalone, '${service}' to SERVICES in libs/contracts/src/health.contract.ts, routes to apps/gateway.`,
+      `wrote apps/${service}. Next: npm install, add ${service[0].toUpperCase()}${service.slice(1)}Module to apps/standalone, '${service}' to SERVICES in libs/contracts/src/health.contract.ts and to the permissions in libs/messaging/src/permissions.ts (then node tools/nats-users.mjs), the service to docker-compose.yml, routes to apps/gateway.`,
     );
   } catch (error) {
     console.error(`new:service: ${error.message}`);

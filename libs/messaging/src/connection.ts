@@ -9,6 +9,7 @@ import {
 } from '@nats-io/transport-node';
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
+import { isNatsUser } from './permissions.js';
 import { inboxPrefix } from './subjects.js';
 import { checkTlsFiles, type NatsTlsFiles } from './tls-files.js';
 
@@ -31,6 +32,8 @@ export async function connectNats(
 ): Promise<NatsConnection> {
   const servers = url.split(',').map((text) => parse(text.trim()));
   const { user, pass } = servers[0]!;
+  if (isNatsUser(user) && isNatsUser(name) && user !== name)
+    throw new Error(`NATS_URL names the user ${user}, who may do nothing of what ${name} does: name ${name}`);
   const hosts = servers.map(({ host }) => host);
   const tls = readTls(servers, tlsFiles);
   const waiting = setTimeout(() => {

@@ -7,5 +7,11 @@ export { ensureStreams } from './streams.js';
 export { Handle, MessageController, OnBroadcast, OnEvents } from './handlers.js';
 export type { DurableConsumer } from './handlers.js';
 export { NatsStrategy, type Reach } from './nats.strategy.js';
-export { NATS_USERS, natsPermissions, type NatsPermissions, type NatsUser } from './permissions.js';
+export {
+  isNatsUser,
+  NATS_USERS,
+  natsPermissions,
+  type NatsPermissions,
+  type NatsUser,
+} from './permissions.js';
 export type { NatsTlsFiles } from './tls-files.js';

@@ -169,6 +169,12 @@ describe('the user of a service', () => {
     await answering.stop();
   });
 
+  it('is of no use to another service', async () => {
+    await expect(connectNats(nats.urlOf('registry'), 'queue')).rejects.toThrow(
+      'NATS_URL names the user registry, who may do nothing of what queue does: name queue',
+    );
+  });
+
   it('is told clearly that its password is wrong, without it', async () => {
     const url = nats.urlOf('queue').replace(/:[^:@]+@/, ':swordfish@');
     const refusal = connectNats(url, 'queue');

@@ -44,6 +44,10 @@ interface Part {
 export const NATS_USERS = [...SERVICES, 'gateway'] as const;
 export type NatsUser = (typeof NATS_USERS)[number];
 
+export function isNatsUser(name: string): name is NatsUser {
+  return (NATS_USERS as readonly string[]).includes(name);
+}
+
 const PARTS: Record<NatsUser, Part> = {
   gateway: {
     asks: SERVICES.flatMap((service) => [`cmd.${service}.>`, `qry.${service}.>`]),
