@@ -9,6 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Answering } from './answering.js';
+import { callHeaders } from './call-headers.js';
 import { connectNats } from './connection.js';
 import { EventConsumer } from './event-consumer.js';
 import { NATS_USERS, natsPermissions, type NatsUser } from './permissions.js';
@@ -160,7 +161,8 @@ describe('the user of a service', () => {
     await eventually(async () => expect((await consumer.view()).pending).toBe(0));
     await consumer.stop();
     const event = eventSubject('default', 'pipelines', 'run', 'started', '1');
-    await jetstream(pipelines).publish(event, '{"agent_id":"a"}');
+    const headers = callHeaders(serviceCall('agents', 'default', ''));
+    await jetstream(pipelines).publish(event, '{"agent_id":"a"}', { headers });
     // A pull whose reply is another service's subject: NATS does not look whether the puller may publish there.
     pipelines.publish(`$JS.API.CONSUMER.MSG.NEXT.${EVENTS_STREAM}.pipelines-steps`, '1', { reply: subject });
     await eventually(() =>
