@@ -107,7 +107,7 @@ describe('the event store by TLS and password', () => {
           noun: 'counter',
           event: 'added',
           type: 'Changed',
-          data: event.data as object,
+          data: event.data,
         }),
       },
       () => undefined,

@@ -87,7 +87,7 @@ describe('NATS over TLS', () => {
     const nothing = join(directory, 'nothing.pem');
     const text = join(directory, 'text.pem');
     await writeFile(text, 'this is no certificate');
-    const { certFile, keyFile } = client;
+    const { certFile } = client;
     expect(await failure(url, { caFile: nothing })).toBe(`NATS_CA_FILE: ${nothing} cannot be read (ENOENT)`);
     expect(await failure(url, { caFile: directory })).toBe(
       `NATS_CA_FILE: ${directory} cannot be read (EISDIR)`,

@@ -16,9 +16,15 @@ import { readFileSync } from 'node:fs';
 import { natsUsersFile } from './users-file.js';
 import { lastResortOf, replySubject } from './subjects.js';
 
-const contracts = { queueRequests, pipelinesRequests, agentsRequests, registryRequests, identityRequests };
+const contracts: Record<string, { subject: string }>[] = [
+  queueRequests,
+  pipelinesRequests,
+  agentsRequests,
+  registryRequests,
+  identityRequests,
+];
 const subjects = [
-  ...Object.values(contracts).flatMap((requests) => Object.values(requests).map(({ subject }) => subject)),
+  ...contracts.flatMap((requests) => Object.values(requests).map(({ subject }) => subject)),
   partitionClaim('default', 'default').subject,
   ...SERVICES.flatMap((service) => [
     healthRequest(service).subject,
