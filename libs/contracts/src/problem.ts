@@ -6,6 +6,7 @@ export type ProblemKind =
   | 'not_found'
   | 'conflict'
   | 'too_large'
+  | 'too_many'
   | 'unavailable'
   | 'internal';
 
@@ -34,6 +35,7 @@ export const HTTP_STATUS: Record<ProblemKind, number> = {
   not_found: 404,
   conflict: 409,
   too_large: 413,
+  too_many: 429,
   unavailable: 503,
   internal: 500,
 };

@@ -1,4 +1,4 @@
-import type { ServiceHealth, SettingFinding } from '@hybrid/contracts';
+import type { ServiceHealth, Finding } from '@hybrid/contracts';
 import {
   connectEventStore,
   connectPostgres,
@@ -20,6 +20,9 @@ import { EventStoreReach } from './event-store-reach.js';
 import type { ServerSettings } from './settings.js';
 import { unsafeSettings } from './unsafe-settings.js';
 
+declare const HYBRID_VERSION: string;
+const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : 'development';
+
 /** An answer that takes longer is none. */
 const HEALTH_MS = 1_000;
 
@@ -38,7 +41,7 @@ export class Connections {
     readonly pool: Pool,
     /** For threads, which need a connection of their own. */
     readonly eventStoreUrl: string,
-    private readonly findings: SettingFinding[],
+    private readonly findings: Finding[],
   ) {
     this.requests = new Requests(nats);
     this.eventStoreReach = new EventStoreReach(eventStore, this.stop.signal);
@@ -88,7 +91,13 @@ export class Connections {
       postgres,
     } as const;
     const healthy = Object.values(dependencies).every((state) => state === 'up');
-    return { service, status: healthy ? 'healthy' : 'unhealthy', dependencies, findings: this.findings };
+    return {
+      service,
+      status: healthy ? 'healthy' : 'unhealthy',
+      dependencies,
+      version,
+      findings: this.findings,
+    };
   }
 
   /** Aborted when the process is asked to stop: whatever waits for something to come shall answer now. */

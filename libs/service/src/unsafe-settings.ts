@@ -1,5 +1,5 @@
 /** What in a service's settings leaves the way to its servers open to others. */
-import type { SettingFinding } from '@hybrid/contracts';
+import type { Finding } from '@hybrid/contracts';
 import type { ServerSettings } from './settings.js';
 
 interface Address {
@@ -11,7 +11,7 @@ interface Address {
 }
 
 /** Of settings that are valid; nothing for those that are safe. No finding holds a user, a password or an address. */
-export function unsafeSettings(settings: ServerSettings): SettingFinding[] {
+export function unsafeSettings(settings: ServerSettings): Finding[] {
   return [
     ...ofNats(settings.NATS_URL),
     ...ofEventStore(read(settings.EVENTSTORE_URL)),
@@ -19,10 +19,10 @@ export function unsafeSettings(settings: ServerSettings): SettingFinding[] {
   ];
 }
 
-function ofNats(urls: string): SettingFinding[] {
+function ofNats(urls: string): Finding[] {
   const setting = 'NATS_URL';
   const servers = urls.split(',').map((url) => read(url.trim()));
-  const findings: SettingFinding[] = [];
+  const findings: Finding[] = [];
   if (servers.some((server) => leavesMachine(server) && server.scheme !== 'tls'))
     findings.push({
       setting,
@@ -43,7 +43,7 @@ function ofNats(urls: string): SettingFinding[] {
   return findings;
 }
 
-function ofEventStore(address: Address): SettingFinding[] {
+function ofEventStore(address: Address): Finding[] {
   const setting = 'EVENTSTORE_URL';
   const { parameters, password } = address;
   const away = leavesMachine(address);
@@ -59,7 +59,7 @@ function ofEventStore(address: Address): SettingFinding[] {
           },
         ]
       : [];
-  const findings: SettingFinding[] = [];
+  const findings: Finding[] = [];
   if (parameters.get('tlsverifycert') === 'false')
     findings.push({
       setting,
@@ -78,11 +78,11 @@ function ofEventStore(address: Address): SettingFinding[] {
 /** What pg verifies the server's certificate for; with `uselibpqcompat` it does as libpq does. */
 const VERIFIED = ['verify-full', 'verify-ca', 'require', 'prefer'];
 
-function ofPostgres(address: Address): SettingFinding[] {
+function ofPostgres(address: Address): Finding[] {
   if (!leavesMachine(address)) return [];
   const setting = 'DATABASE_URL';
   const { parameters, password } = address;
-  const findings: SettingFinding[] = [];
+  const findings: Finding[] = [];
   const mode = parameters.get('sslmode') ?? (parameters.get('ssl') === 'true' ? 'verify-full' : 'disable');
   const remedy = 'end DATABASE_URL with sslmode=verify-full&sslrootcert=/path/ca.crt';
   if (mode === 'disable')
