@@ -1,11 +1,8 @@
 import { Type } from 'class-transformer';
 import { IsInt, IsNotEmpty, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+import { EdgeSettings } from './edge/edge.settings.js';
 
-export class GatewaySettings {
-  /** Loopback unless told otherwise. */
-  @IsNotEmpty({ message: 'HYBRID_HOST must be an address to listen on' })
-  HYBRID_HOST: string = '127.0.0.1';
-
+export class GatewaySettings extends EdgeSettings {
   @Type(() => Number)
   @IsInt({ message: 'HYBRID_PORT must be a number from 0 (any free port) to 65535' })
   @Min(0, { message: 'HYBRID_PORT must be 0 or more' })
