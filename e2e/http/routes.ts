@@ -85,6 +85,7 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/operations/projections/{service}/{name}/replay': { people: 'a', gets: 404 },
   'GET /api/operations/consumers': { people: 'a', gets: 200 },
   'POST /api/operations/consumers/{durable}/replay': { people: 'a', gets: 404 },
+  'GET /api/operations/doctor': { people: 'a', gets: 200 },
   'GET /api/roles': { people: '*', gets: 200 },
   'GET /api/organisations': { people: 'a', gets: 200 },
   'POST /api/organisations': { people: 'a', gets: 422 },

@@ -1,9 +1,11 @@
+import { Connections } from '@hybrid/service';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { AgentsController } from './agents/agents.controller.js';
 import { PoolsController } from './agents/pools.controller.js';
 import { DashboardJobsController } from './dashboard/jobs.controller.js';
+import { RateLimits } from './edge/rate-limits.js';
 import { ProblemFilter } from './edge/problem.filter.js';
 import { validation } from './edge/validation.js';
 import { EventsController } from './events/events.controller.js';
@@ -13,6 +15,7 @@ import { MetricsController } from './health/metrics.controller.js';
 import { AccessGuard } from './identity/access.guard.js';
 import { Identity, Tokens } from './identity/identity.js';
 import { InstallationKeys } from './identity/installation-keys.js';
+import { Refusals } from './identity/refusals.js';
 import { SecretTokens } from './identity/secret-tokens.js';
 import { InvitationsController } from './people/invitations.controller.js';
 import { KeysController } from './people/keys.controller.js';
@@ -21,6 +24,7 @@ import { UsersController } from './people/users.controller.js';
 import { JoinTokensController } from './agents/join-tokens.controller.js';
 import { TrustRulesController } from './agents/trust-rules.controller.js';
 import { ConsumersController } from './operations/consumers.controller.js';
+import { DoctorController } from './operations/doctor.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
 import { AttemptsController } from './queue/attempts.controller.js';
@@ -36,7 +40,12 @@ export class GatewayModule {
     allowLargeBatches(httpAdapter.getInstance<FastifyInstance>());
   }
 
-  static with(settings: GatewaySettings, tokens: Tokens, keys: InstallationKeys): DynamicModule {
+  static with(
+    settings: GatewaySettings,
+    tokens: Tokens,
+    keys: InstallationKeys,
+    limits: RateLimits,
+  ): DynamicModule {
     return {
       module: GatewayModule,
       controllers: [
@@ -55,6 +64,7 @@ export class GatewayModule {
         EventsController,
         ProjectionsController,
         ConsumersController,
+        DoctorController,
         UsersController,
         InvitationsController,
         KeysController,
@@ -66,6 +76,12 @@ export class GatewayModule {
         Identity,
         SecretTokens,
         { provide: GatewaySettings, useValue: settings },
+        { provide: RateLimits, useValue: limits },
+        {
+          provide: Refusals,
+          useFactory: ({ requests }: Connections) => new Refusals(requests),
+          inject: [Connections],
+        },
         { provide: Tokens, useValue: tokens },
         { provide: InstallationKeys, useValue: keys },
         { provide: APP_GUARD, useClass: AccessGuard },

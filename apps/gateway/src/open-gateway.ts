@@ -9,7 +9,14 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AddressInfo } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import { GatewayModule } from './app.module.js';
+import { MIN_VERSION, readCertificate, renewCertificate, type CertificateFiles } from './edge/certificate.js';
+import { allowOrigins } from './edge/cors.js';
+import { isReachedByTls } from './edge/edge.settings.js';
+import { RateLimits } from './edge/rate-limits.js';
+import { securityHeaders, secureAll } from './edge/security-headers.js';
+import { limitSlowBodies } from './edge/slow-bodies.js';
 import { streamArtifacts } from './edge/artifact-body.js';
 import { documentPositions } from './edge/event-position.js';
 import { codeOf, sendProblem } from './edge/problem.filter.js';
@@ -26,6 +33,9 @@ const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
 const MAX_PARAM_LENGTH = 200 * 12;
 /** A slow link may take this long for one artifact. */
 const REQUEST_TIMEOUT_MS = 60 * 60 * 1000;
+/** For who connects and then says nothing, or little by little. */
+const HEADERS_TIMEOUT_MS = 20_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Opens the gateway, together with the services whose modules are given; answers the port it listens on.
@@ -38,7 +48,16 @@ export async function openGateway(
   const settings = readSettings(GatewaySettings, 'gateway');
   const [adminToken, joinToken, keys] = await readSecrets(settings);
   const tokens = new Tokens(adminToken, joinToken);
+  const tls = certificateFiles(settings);
+  const pair = tls && (await readCertificate(tls));
+  const secure = securityHeaders(isReachedByTls(settings));
+  const limits = new RateLimits(settings);
   const adapter = new FastifyAdapter({
+    ...(pair && {
+      https: { ...pair, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+    }),
+    // Without it `X-Forwarded-For` is only a header, and `request.ip` whoever is at the other end of the connection.
+    trustProxy: settings.HYBRID_TRUSTED_PROXIES.length > 0 && settings.HYBRID_TRUSTED_PROXIES,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
@@ -47,18 +66,30 @@ export async function openGateway(
       { statusCode = 400, message }: FastifyError,
       request: FastifyRequest,
       reply: FastifyReply,
-    ) => sendProblem(reply, request.url, statusCode, problem('invalid', codeOf(statusCode), message).problem),
+    ) => {
+      secure(request, reply);
+      sendProblem(reply, request.url, statusCode, problem('invalid', codeOf(statusCode), message).problem);
+    },
   });
   const fastify = adapter.getInstance<FastifyInstance>();
+  fastify.server.headersTimeout = HEADERS_TIMEOUT_MS;
   const routes = listRoutes(fastify);
+  secureAll(fastify, secure);
+  limits.countAddresses(fastify);
+  limitSlowBodies(fastify);
   await prepare(fastify, connections.stopping);
   const root: DynamicModule = {
     module: class Root {},
-    imports: [ConnectionsModule.with(connections), GatewayModule.with(settings, tokens, keys), ...services],
+    imports: [
+      ConnectionsModule.with(connections),
+      GatewayModule.with(settings, tokens, keys, limits),
+      ...services,
+    ],
   };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: ['warn', 'error', 'fatal'],
   });
+  allowOrigins(app, settings.HYBRID_CORS_ORIGINS);
   document(app);
   if (services.length) await attach(app, connections);
   await app.init();
@@ -76,7 +107,15 @@ export async function openGateway(
       },
     );
   }
+  if (tls && pair && fastify.server instanceof TlsServer)
+    fastify.server.once('close', renewCertificate(fastify.server, tls, pair));
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };
+}
+
+/** The settings have it that there are both, or neither. */
+function certificateFiles(settings: GatewaySettings): CertificateFiles | null {
+  const { HYBRID_TLS_CERT_FILE: certFile, HYBRID_TLS_KEY_FILE: keyFile } = settings;
+  return certFile && keyFile ? { certFile, keyFile } : null;
 }
 
 function readSecrets(settings: GatewaySettings): Promise<[string, string, InstallationKeys]> {
@@ -92,12 +131,12 @@ function readSecrets(settings: GatewaySettings): Promise<[string, string, Instal
   ]);
 }
 
-/** Every route that is added from now on, by its name in the access table; the API's own document is for everybody. */
+/** Every route that is added from now on, by its name in the access table; the API's own document, and what CORS answers, are for everybody. */
 function listRoutes(fastify: FastifyInstance): Set<string> {
   const routes = new Set<string>();
   fastify.addHook('onRoute', ({ method, url }) => {
     if (/^\/api\/(docs|openapi\.)/.test(url)) return;
-    for (const one of [method].flat()) routes.add(routeName(one, url));
+    for (const one of [method].flat()) if (one !== 'OPTIONS') routes.add(routeName(one, url));
   });
   return routes;
 }

@@ -76,7 +76,7 @@ export class RateLimit {
 
   /** After a window every bucket of the older ones is full, and a full one need not be known. */
   private turn(now: number): void {
-    this.older = now >= this.turnAt + WINDOW_MS ? new Map() : this.recent;
+    this.older = now >= this.turnAt + WINDOW_MS ? new Map<string, number>() : this.recent;
     this.recent = new Map();
     this.turnAt = now + WINDOW_MS;
   }

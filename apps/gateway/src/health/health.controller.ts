@@ -4,9 +4,7 @@ import { Controller, Get, HttpCode, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { GatewaySettings } from '../gateway.settings.js';
-
-declare const HYBRID_VERSION: string;
-const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : 'development';
+import { version } from './version.js';
 
 @ApiTags('health')
 @Controller()

@@ -121,6 +121,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/operations/projections/{service}/{name}/replay': 'installation',
   'GET /api/operations/consumers': 'installation',
   'POST /api/operations/consumers/{durable}/replay': 'installation',
+  'GET /api/operations/doctor': 'installation',
 
   'GET /api/roles': read,
   'GET /api/organisations': 'installation',

@@ -1,33 +1,71 @@
 /** Deny by default: a route answers only those whom the access table names. */
-import { agentsRequests, pipelinesRequests, problem } from '@hybrid/contracts';
+import { agentsRequests, pipelinesRequests, problem, ProblemError } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
+import { RateLimits } from '../edge/rate-limits.js';
 import { ACCESS, routeName, type Access, type Resource, type Row } from './access-table.js';
 import { Identity } from './identity.js';
 import { ACTORS, mayUse, mayUseOn, tendsInstallation, type Principal } from './principal.js';
+import { Refusals } from './refusals.js';
 
 export type AuthenticatedRequest = FastifyRequest<{ Params: Record<string, string> }> & {
   principal?: Principal;
 };
+
+const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'signature-input'] as const;
 
 @Injectable()
 export class AccessGuard implements CanActivate {
   constructor(
     private readonly identity: Identity,
     private readonly connections: Connections,
+    private readonly limits: RateLimits,
+    private readonly refusals: Refusals,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (context.getType() !== 'http') return true;
-    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<AuthenticatedRequest>();
+    const reply = http.getResponse<FastifyReply>();
     const access = accessOf(request);
     if (access === 'everybody') return true;
-    const principal = await this.identity.identify(request);
+    const principal = await this.authenticate(request, reply);
     request.principal = principal;
+    this.limits.count(principal, reply);
+    try {
+      await this.authorise(access, principal, request);
+    } catch (error) {
+      this.refusals.refusedBy(error, { ...placeOf(request), org: principal.org });
+      throw error;
+    }
+    return true;
+  }
+
+  private async authenticate(request: AuthenticatedRequest, reply: FastifyReply): Promise<Principal> {
+    // Who presents nothing guesses nothing.
+    const presents = CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined);
+    try {
+      if (presents) this.limits.mayTry(request, reply);
+      return await this.identity.identify(request);
+    } catch (error) {
+      const wrong = error instanceof ProblemError && error.problem.kind === 'unauthenticated';
+      if (presents && wrong) this.limits.failed(request);
+      this.refusals.refusedBy(error, placeOf(request));
+      throw error;
+    }
+  }
+
+  /** @throws ProblemError `forbidden`, or `not_your_agent`. */
+  private async authorise(
+    access: Exclude<Access, 'everybody'>,
+    principal: Principal,
+    request: AuthenticatedRequest,
+  ): Promise<void> {
     if (access === 'installation') {
-      if (tendsInstallation(principal)) return true;
+      if (tendsInstallation(principal)) return;
       throw problem('forbidden', 'forbidden', "this is for the installation's administrators alone");
     }
     const allowed = mayUse(access, principal);
@@ -36,7 +74,6 @@ export class AccessGuard implements CanActivate {
     const { agent_id } = request.params;
     if (principal.kind === 'agent' && agent_id && agent_id !== principal.id)
       throw problem('forbidden', 'not_your_agent', 'an agent may speak for itself only');
-    return true;
   }
 
   private async mayHere(
@@ -61,6 +98,10 @@ export class AccessGuard implements CanActivate {
     const { pipeline } = await requests.send(pipelinesRequests.getRun, { run_id: params[on.run]! }, call);
     return mayUseOn(row, principal, pipeline);
   }
+}
+
+function placeOf({ method, routeOptions, ip }: FastifyRequest): { where: string; address: string } {
+  return { where: routeName(method, routeOptions.url ?? ''), address: ip };
 }
 
 /** At start no route was without a row; what has none all the same is for nobody. */
