@@ -3,6 +3,7 @@ import type {
   AgentView,
   ConsumerReplay,
   ConsumerView,
+  DoctorReport,
   FieldError,
   JobExplanation,
   JobView,
@@ -78,6 +79,15 @@ export function connectApi({ url, token, organisation }: Connection) {
     body?: unknown,
     headers?: Record<string, string>,
   ): Promise<T> {
+    return (await answer<T>(method, path, body, headers)).body;
+  }
+
+  async function answer<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<{ body: T; headers: Headers }> {
     const response = await send(path, {
       method,
       headers: {
@@ -88,7 +98,7 @@ export function connectApi({ url, token, organisation }: Connection) {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     try {
-      return (await response.json()) as T;
+      return { body: (await response.json()) as T, headers: response.headers };
     } catch (cause) {
       throw new UnreachableError(`${url}${path} did not answer with JSON; is it a hybrid control plane?`, {
         cause,
@@ -156,6 +166,11 @@ export function connectApi({ url, token, organisation }: Connection) {
     listConsumers: () => json<ConsumersReply>('GET', '/api/operations/consumers'),
     replayConsumer: (durable: string) =>
       json<ConsumerReplay>('POST', `/api/operations/consumers/${at(durable)}/replay`, {}),
+    /** With the server's time, as it says it. */
+    doctor: async () => {
+      const { body: report, headers } = await answer<DoctorReport>('GET', '/api/operations/doctor');
+      return { report, date: headers.get('date') };
+    },
     /** An open stream of server-sent events. */
     openEvents: (path: string, lastEventId: string | undefined, signal: AbortSignal) =>
       send(path, {
@@ -195,12 +210,20 @@ async function refusal(response: Response, url: string, hadToken: boolean): Prom
   return new RefusedError(status, problem.code ?? 'refused', detail, problem.errors ?? []);
 }
 
+const UNKNOWN_AUTHORITY = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 /** fetch says "fetch failed" and keeps the cause to itself. */
 function reason(error: unknown): string {
   const cause = (error as { cause?: { code?: string; message?: string; errors?: { code?: string }[] } })
     .cause;
   const code = cause?.code ?? cause?.errors?.[0]?.code;
-  return code === 'ECONNREFUSED'
-    ? 'connection refused'
-    : (code ?? cause?.message ?? (error as Error).message);
+  if (code === 'ECONNREFUSED') return 'connection refused';
+  if (code && UNKNOWN_AUTHORITY.has(code))
+    return `${code}: its certificate is of an authority that is not known here: set NODE_EXTRA_CA_CERTS to the authority's file`;
+  return code ?? cause?.message ?? (error as Error).message;
 }

@@ -14,6 +14,8 @@ export interface Connection {
   url: string;
   token: string | undefined;
   organisation: string | undefined;
+  /** Where the token was found, if that was a file. */
+  tokenFile?: string;
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -35,19 +37,26 @@ export function resolveConnection(options: ConnectionOptions, env: NodeJS.Proces
   }
   return {
     url: url.href.replace(/\/+$/, ''),
-    token: resolveToken(options, env),
+    ...resolveToken(options, env),
     organisation: options.organisation ?? (env['HYBRID_ORGANISATION'] || undefined),
   };
 }
 
-function resolveToken(options: ConnectionOptions, env: NodeJS.ProcessEnv): string | undefined {
-  if (options.tokenFile) return readToken(options.tokenFile, '--token-file');
-  if (env['HYBRID_TOKEN']) return env['HYBRID_TOKEN'];
-  if (env['HYBRID_TOKEN_FILE']) return readToken(env['HYBRID_TOKEN_FILE'], 'HYBRID_TOKEN_FILE');
+function resolveToken(
+  options: ConnectionOptions,
+  env: NodeJS.ProcessEnv,
+): Pick<Connection, 'token' | 'tokenFile'> {
+  const told = options.tokenFile;
+  if (told) return { token: readToken(told, '--token-file'), tokenFile: told };
+  if (env['HYBRID_TOKEN']) return { token: env['HYBRID_TOKEN'] };
+  const set = env['HYBRID_TOKEN_FILE'];
+  if (set) return { token: readToken(set, 'HYBRID_TOKEN_FILE'), tokenFile: set };
+  const left = join(env['HYBRID_DATA'] || '.data', 'admin-token');
   try {
-    return readFileSync(join(env['HYBRID_DATA'] || '.data', 'admin-token'), 'utf8').trim() || undefined;
+    const token = readFileSync(left, 'utf8').trim();
+    return token ? { token, tokenFile: left } : { token: undefined };
   } catch {
-    return undefined;
+    return { token: undefined };
   }
 }
 

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { connectApi, type Api } from './api.js';
-import { resolveConnection } from './connection.js';
+import { resolveConnection, type Connection } from './connection.js';
 import { terminalOutput, type Output } from './output.js';
 
 export interface CommandContext {
   api: Api;
   out: Output;
+  connection: Connection;
 }
 
 /** Of every command that lists. */
@@ -24,8 +25,6 @@ interface GlobalOptions {
 /** What the options of the whole program amount to. Throws UsageError. */
 export function contextOf(command: Command): CommandContext {
   const { url, tokenFile, organisation, output } = command.optsWithGlobals<GlobalOptions>();
-  return {
-    api: connectApi(resolveConnection({ url, tokenFile, organisation }, process.env)),
-    out: terminalOutput(output),
-  };
+  const connection = resolveConnection({ url, tokenFile, organisation }, process.env);
+  return { api: connectApi(connection), out: terminalOutput(output), connection };
 }

@@ -1,7 +1,7 @@
 /** What a script that calls `hybrid` may rely on. */
 export const EXIT = {
   success: 0,
-  /** The run failed, the pipeline is invalid, or the server refused the request for what it says. */
+  /** The run failed, the pipeline is invalid, the doctor found something, or the server refused the request for what it says. */
   failed: 1,
   wrongUsage: 2,
   /** The server can't be reached, can't answer now, or doesn't allow it. */

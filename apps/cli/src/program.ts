@@ -15,6 +15,7 @@ import {
 } from './agent.command.js';
 import { listConsumers, replayConsumer } from './consumer.command.js';
 import { contextOf } from './context.js';
+import { doctor } from './doctor.command.js';
 import { does, paged, whole } from './does.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
@@ -28,11 +29,12 @@ import { storeCommands } from './store.command.js';
 import { watchToTheEnd } from './watch.command.js';
 
 declare const HYBRID_VERSION: string | undefined;
+const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
 
 export function buildProgram(): Command {
   const program = new Command('hybrid')
     .description('Runs pipelines on a hybrid control plane and shows what happens.')
-    .version(typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0')
+    .version(version)
     .option('--url <url>', 'the control plane (HYBRID_URL; http://127.0.0.1:8080)')
     .option('--token-file <file>', 'file with the token (HYBRID_TOKEN, HYBRID_TOKEN_FILE; .data/admin-token)')
     .option('--organisation <id>', "with the administrator's token: of which one (HYBRID_ORGANISATION)")
@@ -50,6 +52,12 @@ export function buildProgram(): Command {
   projectionCommands(program);
   consumerCommands(program);
   accessCommands(program);
+  program
+    .command('doctor')
+    .description(
+      'what of the installation is unsafe, and how to mend it; ends with 1 where there is anything',
+    )
+    .action((_: unknown, command: Command) => doctor(contextOf(command), version));
   return program;
 }
 

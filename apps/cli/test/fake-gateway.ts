@@ -54,6 +54,8 @@ export class FakeGateway {
   readonly streams = new Map<string, { event: string; data: unknown }[]>();
   /** While true every request is answered with 503. */
   away = false;
+  /** What its clock says; the right time unless told. */
+  date: Date | undefined;
   /** Runs whenever a run is started. */
   onStart: () => void = () => undefined;
   private now = Date.parse(TIME);
@@ -152,7 +154,8 @@ export class FakeGateway {
     this.requests.push({ method, path, query: searchParams.toString(), headers: request.headers, body });
     const json = (status: number, value: unknown) => {
       const type = status < 400 ? 'application/json' : 'application/problem+json';
-      response.writeHead(status, { 'content-type': type }).end(JSON.stringify(value));
+      const date = this.date && { date: this.date.toUTCString() };
+      response.writeHead(status, { 'content-type': type, ...date }).end(JSON.stringify(value));
     };
     if (this.away) return json(503, { code: 'unavailable', detail: 'pipelines does not answer' });
     if (request.headers.authorization !== `Bearer ${TOKEN}`)
