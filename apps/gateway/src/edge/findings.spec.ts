@@ -41,7 +41,7 @@ describe('the findings', () => {
     ['HYBRID_KEYS_FILE', {}, { modes: { HYBRID_KEYS_FILE: 0o100644 } }],
     ['HYBRID_TLS_CERT_FILE', {}, { certificateEnds: new Date('2026-01-10') }],
     ['HYBRID_TLS_CERT_FILE', {}, { certificateEnds: new Date('2025-12-31') }],
-  ])('name %s for %o', (setting, env, more) => {
+  ])('name %s for %o', (setting, env, more = {}) => {
     const all = found(env, more);
     expect(all).toEqual([{ setting, finding: expect.any(String), remedy: expect.any(String) }]);
     expect(JSON.stringify(all)).not.toContain(SECRET);
