@@ -246,6 +246,14 @@ export function claimPartition(org: string, pool: string): number {
 
 type OfAgent = { job_id: string; agent_id: string };
 
+/** Whose artifacts an agent may touch by the job that it holds: ids of executions. */
+export interface JobLease {
+  /** It may store into this one, and fetch from it. */
+  execution_id: string;
+  /** Others that the job's spec names: it may fetch from these. */
+  fetches_from: string[];
+}
+
 export const queueRequests = {
   enqueue: request<EnqueueJobCommand, JobView>('cmd.queue.job.enqueue'),
   /** As many `enqueue`s, side by side; what is wrong with one harms no other. */
@@ -283,6 +291,8 @@ export const queueRequests = {
     'cmd.queue.job.requeue-expired',
     30_000,
   ),
+  /** Of a job that is the agent's now, by this attempt; refused with `not_your_job` otherwise. */
+  lease: request<{ attempt: number; lease_token: string } & OfAgent, JobLease>('qry.queue.job.lease'),
   get: request<{ job_id: string }, JobView>('qry.queue.job.get'),
   /** A page ends before its limit where it would not fit into a message. */
   list: request<ListJobs, JsonText<TextPage<'jobs', JobView>>>('qry.queue.job.page'),

@@ -131,6 +131,11 @@ export class JobController {
     return this.jobs.appendLogs(request, call);
   }
 
+  @Handle(queueRequests.lease)
+  lease(@Payload() request: OfAgent & StartJob, @Ctx() call: CallContext) {
+    return this.jobs.lease(request, call);
+  }
+
   @Handle(queueRequests.requeueExpired)
   async requeueExpired(): Promise<{ requeued: number }> {
     return { requeued: await this.leases.sweep() };

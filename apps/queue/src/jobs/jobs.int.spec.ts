@@ -250,6 +250,39 @@ describe('the queue, over NATS', () => {
     expect(JSON.parse(stored!.string())).toEqual(line);
   });
 
+  it('says whose artifacts an agent may touch, by the attempt that it is at now', async () => {
+    const artifacts_in = [{ execution_id: 'another-run', key: 'k', dest: 'd' }];
+    const step = { ...spec.step, config: { execution_id: 'the-run-before' } };
+    const { id } = await enqueue('lease', { spec: { step, execution_id: 'this-run', artifacts_in } });
+    const job = (await claim('lease', 'a'))!;
+    const lease = attemptOf(job, 'a');
+    expect(await send(queueRequests.lease, lease)).toEqual({
+      execution_id: 'this-run',
+      fetches_from: ['another-run', 'the-run-before'],
+    });
+    for (const forged of [
+      { agent_id: 'b' },
+      { attempt: 2 },
+      { lease_token: 'other' },
+      { job_id: randomUUID() },
+    ])
+      await expect(send(queueRequests.lease, { ...lease, ...forged })).rejects.toMatchObject({
+        problem: { kind: 'forbidden', code: 'not_your_job' },
+      });
+    await expect(send(queueRequests.lease, lease, callBy('agent', 'a', 'other-org'))).rejects.toMatchObject({
+      problem: { code: 'not_your_job' },
+    });
+    await send(queueRequests.start, lease);
+    expect(await send(queueRequests.lease, lease)).toMatchObject({ execution_id: 'this-run' });
+    await send(queueRequests.complete, { ...lease, exit_code: 0 });
+    await expect(send(queueRequests.lease, lease)).rejects.toMatchObject({
+      problem: { code: 'not_your_job' },
+    });
+    const plain = await enqueue('lease');
+    const own = attemptOf((await claim('lease', 'a'))!, 'a');
+    expect(await send(queueRequests.lease, own)).toEqual({ execution_id: plain.id, fetches_from: [] });
+  });
+
   it('lists a job of each status as it shows it alone, and counts each', async () => {
     const pool = 'views';
     const step = { ...spec.step, name: 'a "quoted" \\ name', type: 'step.shell_exec' };

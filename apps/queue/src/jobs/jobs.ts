@@ -8,6 +8,8 @@ import {
   type CompleteJob,
   type EnqueuedItem,
   type EnqueueJobCommand,
+  type JobLease,
+  type JobSpec,
   type JobView,
   type LogLine,
   type Priority,
@@ -171,6 +173,20 @@ export class Jobs {
     return { accepted: lines.length };
   }
 
+  /** From memory, unless another replica knows better. @throws `not_your_job`. */
+  async lease(request: AttemptOf, call: CallContext): Promise<JobLease> {
+    let state = this.index.known(request.job_id, call.org)?.state;
+    if (!state || !holdsAttempt(state, request))
+      ({ state } = await this.things.load(request.job_id, call.org));
+    if (!state.job || !holdsAttempt(state, request))
+      throw problem(
+        'forbidden',
+        'not_your_job',
+        'this attempt of the job is not one that this agent is at now',
+      );
+    return leaseOf(request.job_id, state.job.spec);
+  }
+
   private tellRenewed(renewed: Renewed, call: CallContext): void {
     this.connections.nats.publish(RENEWED_SUBJECT, JSON.stringify(renewed), { headers: callHeaders(call) });
   }
@@ -194,6 +210,22 @@ export class Jobs {
   private now(): string {
     return new Date(this.index.now()).toISOString();
   }
+}
+
+/** As `ownsAttempt`, and it has not ended. */
+function holdsAttempt(state: JobState, attempt: AttemptOf): boolean {
+  return (state.status === 'CLAIMED' || state.status === 'RUNNING') && ownsAttempt(state, attempt);
+}
+
+function leaseOf(jobId: string, { execution_id, artifacts_in = [], step }: JobSpec): JobLease {
+  const { execution_id: previous } = step.config;
+  return {
+    execution_id: execution_id ?? jobId,
+    fetches_from: [
+      ...artifacts_in.map((artifact) => artifact.execution_id),
+      ...(typeof previous === 'string' ? [previous] : []),
+    ],
+  };
 }
 
 function ownsAttempt(state: JobState, { attempt, agent_id, lease_token }: AttemptOf): boolean {
