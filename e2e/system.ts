@@ -1,4 +1,5 @@
 /** The whole system as real processes: servers, services (in one process or each in its own) and agents. */
+import type { RegisterAgent } from '@hybrid/contracts';
 import { isNatsUser, NATS_USERS, type NatsUser } from '@hybrid/messaging';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { bundleOf, freePort, startProcess, type RunningProcess } from '@hybrid/servers';
@@ -19,7 +20,7 @@ export interface System {
   part(name: string): Part;
   startAgent(name: string, options?: AgentOptions): Promise<Part>;
   /** Registers an agent that the spec plays itself. */
-  handAgent(pool?: string): Promise<HandAgent>;
+  handAgent(pool?: string, more?: Partial<RegisterAgent>): Promise<HandAgent>;
   /** Sends `GET /path` with the administrator's token. */
   admin<T = Record<string, unknown>>(request: string, options?: Ask): Promise<Answer<T>>;
   /** The command line, with the administrator's token. */
@@ -182,7 +183,7 @@ export async function startSystem({
       const executor = ['--executor', 'process', '--allow-host', '--capacity', String(capacity)];
       return start(name, 'agent', [...flags, ...executor, ...args], more);
     },
-    handAgent: (pool) => HandAgent.register(url, joinToken, pool),
+    handAgent: (pool, more) => HandAgent.register(url, joinToken, pool, more),
     admin: (request, options) => ask(url, request, { token: adminToken, ...options }),
     cli: (...args) =>
       new Promise((done) => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
@@ -8,6 +9,7 @@ import { PEOPLE, ROUTES, type Person, type Row } from './routes.js';
 
 type Role = Person | 'installation' | 'joiner' | 'agent';
 const ROLES: readonly Role[] = ['joiner', 'agent', ...PEOPLE, 'installation'];
+const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 describe('who may use which route', () => {
@@ -60,7 +62,7 @@ describe('who may use which route', () => {
         case 'agent':
           return { token: fresh.token, agentId: fresh.id };
         case 'wrong':
-          return { token: `hya_${NOBODY}_${'x'.repeat(43)}`, agentId: NOBODY };
+          return { token: `hya_${NOBODY}_1_${'x'.repeat(43)}`, agentId: NOBODY };
         case 'none':
           return { token: undefined, agentId: NOBODY };
       }
@@ -69,7 +71,9 @@ describe('who may use which route', () => {
       const { token, agentId } = of(role);
       const request = route.replace('{agent_id}', agentId).replaceAll(/\{\w+\}/g, NOBODY);
       const bodied = /^(POST|PATCH|PUT)/.test(request) && !request.includes('/artifacts/');
-      return ask(system.url, request, { token, ...(bodied && { json: {} }) });
+      const streamed = role === 'agent' && request.includes('/artifacts/');
+      const headers: Record<string, string> = streamed ? { 'x-content-sha256': EMPTY_SHA256 } : {};
+      return ask(system.url, request, { token, headers, ...(bodied && { json: {} }) });
     };
     if (row === 'everybody') {
       expect((await send('none')).status).toBe(200);
@@ -128,6 +132,59 @@ describe('who may use which route', () => {
       );
     },
   );
+
+  it('the credential of an agent is no token', async () => {
+    const headers = { authorization: `Bearer ${agent.token}` };
+    expectProblem(await ask(system.url, `GET /api/agents/${agent.id}`, { headers }), 401, 'unauthenticated');
+    const both = { token: agent.token, headers: { authorization: `Bearer ${system.adminToken}` } };
+    expectProblem(await ask(system.url, 'GET /api/runs', both), 401, 'unauthenticated');
+  });
+
+  it('an agent claims with the labels and capabilities that it registered with, or fewer', async () => {
+    const may = { labels: { os: 'linux', gpu: 'yes' }, capabilities: ['docker', 'process'] };
+    const one = await system.handAgent('labelled', may);
+    credentials.push(one.token);
+    const claim = (more: object) =>
+      one.ask('POST /api/queue/claim', { json: { agent_id: one.id, pool: 'labelled', ...more } });
+    for (const fewer of [may, {}, { labels: { os: 'linux' } }, { capabilities: ['docker'] }])
+      expectProblem(await claim(fewer), 404, 'no_jobs_available');
+    for (const other of [
+      { labels: { os: 'windows' } },
+      { labels: { ...may.labels, zone: 'prod' } },
+      { capabilities: ['kubernetes'] },
+    ])
+      expectProblem(await claim(other), 403, 'labels_not_registered');
+  });
+
+  it('an agent has the artifacts of the job that it is at, and no others', async () => {
+    const [one, other] = [await system.handAgent('arts'), await system.handAgent('arts')];
+    credentials.push(one.token, other.token);
+    const spec = {
+      ...jobOf('x').spec,
+      execution_id: 'arts-run',
+      artifacts_in: [{ execution_id: 'arts-before', key: 'k', dest: 'd' }],
+    };
+    await system.admin('POST /api/queue/jobs', { json: { ...jobOf('arts', 'arts'), spec } });
+    const job = await one.take();
+    const lease = { 'x-job-id': job.id, 'x-attempt': '1', 'x-lease-token': job.lease_token };
+    const bytes = { body: 'bytes', headers: { ...lease, 'x-content-sha256': sha256('bytes') } };
+    expect((await one.ask('PUT /api/artifacts/arts-run/k', bytes)).status).toBe(200);
+    expect((await one.ask('GET /api/artifacts/arts-run/k', { headers: lease })).body).toBe('bytes');
+    expectProblem(
+      await one.ask('GET /api/artifacts/arts-before/k', { headers: lease }),
+      404,
+      'artifact_not_found',
+    );
+    for (const address of ['arts-before/k', 'another/k'])
+      expectProblem(await one.ask(`PUT /api/artifacts/${address}`, bytes), 403, 'not_your_job');
+    expectProblem(await one.ask('GET /api/artifacts/another/k', { headers: lease }), 403, 'not_your_job');
+    expectProblem(await other.ask('GET /api/artifacts/arts-run/k', { headers: lease }), 403, 'not_your_job');
+    const forged = { ...lease, 'x-lease-token': 'forged' };
+    expectProblem(await one.ask('GET /api/artifacts/arts-run/k', { headers: forged }), 403, 'not_your_job');
+    expectProblem(await one.ask('GET /api/artifacts/arts-run/k'), 422, 'invalid_input');
+    await one.finish(job);
+    expectProblem(await one.ask('GET /api/artifacts/arts-run/k', { headers: lease }), 403, 'not_your_job');
+  });
 
   describe('refusals', () => {
     it('name unknown fields by their path, nested ones too', async () => {
@@ -330,10 +387,15 @@ describe('who may use which route', () => {
     const logs = (await readdir(directory)).filter((name) => /\.log(\.1)?$/.test(name));
     const text = (await Promise.all(logs.map((name) => readFile(join(directory, name), 'utf8')))).join('\n');
     expect(text).toContain('"ready":true');
-    for (const secret of [system.adminToken, system.joinToken, ...credentials])
+    const keys = credentials.flatMap((one) => (one.startsWith('hya_') ? [one.slice(-43)] : []));
+    for (const secret of [system.adminToken, system.joinToken, ...credentials, ...keys])
       expect(text).not.toContain(secret);
   });
 });
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 function statusFor({ people, gets, ...machines }: Exclude<Row, 'everybody'>, role: Role): number | undefined {
   if (role === 'joiner' || role === 'agent') return machines[role];

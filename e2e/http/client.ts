@@ -1,6 +1,13 @@
 /** The HTTP API as its clients see it: whole answers, agents by hand, and server-sent events one by one. */
-import type { ClaimedJob, RegisteredAgent } from '@hybrid/contracts';
+import type { ClaimedJob, RegisterAgent, RegisteredAgent } from '@hybrid/contracts';
 import type { Platform } from '@hybrid/test-platform';
+import {
+  contentDigest,
+  contentDigestOf,
+  readAgentCredential,
+  signRequest,
+  type SignatureHeaders,
+} from '@hybrid/signatures';
 import { randomUUID } from 'node:crypto';
 
 export interface Answer<T = Record<string, unknown>> {
@@ -10,6 +17,7 @@ export interface Answer<T = Record<string, unknown>> {
 }
 
 export interface Ask {
+  /** An agent's credential signs the request, anything else is sent. */
   token?: string | undefined;
   /** Sent as JSON. */
   json?: unknown;
@@ -32,14 +40,17 @@ export async function ask<T = Record<string, unknown>>(
 ): Promise<Answer<T>> {
   const [method, path] = request.split(' ');
   const { token, json, signal } = options;
+  const sent = json === undefined ? options.body : JSON.stringify(json);
+  const credential = readAgentCredential(token ?? '');
   const response = await fetch(url + path, {
     method,
     headers: {
-      ...(token && { authorization: `Bearer ${token}` }),
+      ...(token && !credential && { authorization: `Bearer ${token}` }),
       ...(json !== undefined && { 'content-type': 'application/json' }),
+      ...(credential && signed(request, token!, sent, options.headers)),
       ...options.headers,
     },
-    body: json === undefined ? options.body : JSON.stringify(json),
+    body: sent,
     signal,
     ...(options.body instanceof ReadableStream && { duplex: 'half' }),
   });
@@ -51,6 +62,23 @@ export async function ask<T = Record<string, unknown>>(
   const text = await response.text();
   const body = /json/.test(type) && text ? (JSON.parse(text) as T) : (text as T);
   return { status: response.status, headers: response.headers, body };
+}
+
+/** The headers of an agent's request. A body that is streamed is what `x-content-sha256` says. */
+export function signed(
+  request: string,
+  credential: string,
+  body?: RequestInit['body'],
+  headers: Record<string, string> = {},
+  more?: { created?: number; nonce?: string },
+): SignatureHeaders {
+  const [method = '', path = ''] = request.split(' ');
+  const { pathname, search } = new URL(path, 'http://gateway');
+  const sha256 = headers['x-content-sha256'];
+  const bytes = typeof body === 'string' || body instanceof Uint8Array ? body : undefined;
+  const digest = sha256 === undefined ? contentDigest(bytes) : contentDigestOf(sha256);
+  const what = { method, target: pathname + search, contentDigest: digest };
+  return signRequest(readAgentCredential(credential)!, what, more);
 }
 
 /** A job that any agent of the pool may claim. */
@@ -71,10 +99,15 @@ export class HandAgent {
     readonly pool: string,
   ) {}
 
-  static async register(url: string, joinToken: string, pool = 'default'): Promise<HandAgent> {
+  static async register(
+    url: string,
+    joinToken: string,
+    pool = 'default',
+    more: Partial<RegisterAgent> = {},
+  ): Promise<HandAgent> {
     const { status, body } = await ask<RegisteredAgent>(url, 'POST /api/agents/register', {
       token: joinToken,
-      json: { name: 'by-hand', pool },
+      json: { name: 'by-hand', pool, ...more },
       headers: { 'idempotency-key': randomUUID() },
     });
     if (status !== 201) throw new Error(`registration: ${status} ${JSON.stringify(body)}`);

@@ -5,6 +5,7 @@ import {
   problem,
   queueRequests,
   verificationSubject,
+  type AgentAccess,
   type ClaimedJob,
   type ClaimJobCommand,
   type EnqueueJobCommand,
@@ -14,18 +15,25 @@ import {
 } from '@hybrid/contracts';
 import { Handle, MessageController } from '@hybrid/messaging';
 import { bundleOf, startProcess, type RunningProcess } from '@hybrid/servers';
+import { agentCredential } from '@hybrid/signatures';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { eventually } from '@hybrid/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { hkdfSync } from 'node:crypto';
 import { request } from 'node:http';
 import { ask, jobOf, nextMessage, type Ask } from './client.js';
 import { openEvents, readUntil, type ServerEvent } from './event-stream.js';
 
 const ADMIN = 'a'.repeat(40);
 const AGENT = '00000000-0000-4000-8000-000000000001';
-const CREDENTIAL = `hya_${AGENT}_${'c'.repeat(43)}`;
+const KEYS = `k1:${'A'.repeat(43)}`;
+const CREDENTIAL = agentCredential({
+  agentId: AGENT,
+  version: 1,
+  key: Buffer.from(hkdfSync('sha256', Buffer.alloc(32), '', `agent/default/${AGENT}/1`, 32)),
+});
 const POOL = 'fast';
 const VERIFICATION = '/api/queue/verification';
 const RESULT: QueueVerification = {
@@ -53,9 +61,17 @@ describe('the gateway', () => {
 
   @MessageController()
   class Services {
-    @Handle(agentsRequests.authenticate)
-    authenticate() {
-      return { org: 'default', pool: POOL };
+    @Handle(agentsRequests.access)
+    access(): AgentAccess {
+      return {
+        org: 'default',
+        pool: POOL,
+        labels: {},
+        capabilities: [],
+        keys: [{ kid: 'k1', version: 1, since: new Date().toISOString(), not_after: null }],
+        rotation_asked: false,
+        joined_by: { kind: 'installation', id: 'join-token' },
+      };
     }
 
     @Handle(queueRequests.verify)
@@ -101,7 +117,7 @@ describe('the gateway', () => {
         HYBRID_PORT: '0',
         HYBRID_ADMIN_TOKEN: ADMIN,
         HYBRID_JOIN_TOKEN: 'j'.repeat(40),
-        HYBRID_KEYS: `k1:${'A'.repeat(43)}`,
+        HYBRID_KEYS: KEYS,
       },
     });
     url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;

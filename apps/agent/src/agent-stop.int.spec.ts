@@ -91,7 +91,7 @@ describe('agent that ends', () => {
     expect(first.completed).toHaveLength(1);
     expect(second.started).toBe(0);
     expect(bench.gateway.counts).toEqual([1]);
-    expect(bench.gateway.gone).toEqual([expect.stringMatching(/^agent-/)]);
+    expect(bench.gateway.gone).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
     expect(existsSync(join(bench.data, 'credential.json'))).toBe(false);
   });
 

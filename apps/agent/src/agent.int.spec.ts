@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
-import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JOIN_TOKEN, logText } from '../test/fake-gateway.js';
 import { completed, ready, workbench } from '../test/workbench.js';
@@ -9,16 +10,8 @@ describe('agent', () => {
   const bench = workbench();
 
   it('registers once, keeps its credential to itself, and uses it again', async () => {
-    const first = await bench.startReady([
-      '--pool',
-      'linux',
-      '--label',
-      'a=1',
-      '--label',
-      'b=2',
-      '--capacity',
-      '2',
-    ]);
+    const settings = ['--pool', 'linux', '--label', 'a=1', '--label', 'b=2', '--capacity', '2'];
+    const first = await bench.startReady(settings);
     const { agent_id, executor } = await ready(first);
     expect(executor).toBe('process');
     expect(bench.gateway.registrations).toEqual([
@@ -40,8 +33,65 @@ describe('agent', () => {
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(0);
 
+    const again = await bench.startReady(settings, { HYBRID_JOIN_TOKEN: '' });
+    expect((await ready(again)).agent_id).toBe(agent_id);
+    expect(bench.gateway.registrations).toHaveLength(1);
+  });
+
+  it('is another agent with other labels, which needs a join token; the one that it was is deregistered', async () => {
+    const first = await bench.startReady(['--label', 'zone=test']);
+    const { agent_id } = await ready(first);
+    first.child.kill('SIGTERM');
+    await first.ended;
+
+    const refused = bench.start(['--label', 'zone=prod'], { HYBRID_JOIN_TOKEN: '' });
+    expect(await refused.ended).toBe(1);
+    expect(refused.stderr).toContain('--join-token-file');
+    expect(bench.gateway.gone).toEqual([]);
+
+    const other = await bench.startReady(['--label', 'zone=prod']);
+    expect((await ready(other)).agent_id).not.toBe(agent_id);
+    expect(bench.gateway.registrations.at(-1)?.body.labels).toEqual({ zone: 'prod' });
+    expect(bench.gateway.gone).toEqual([agent_id]);
+    expect(await completed(bench.shell(['true']))).toMatchObject({ exit_code: 0 });
+  });
+
+  it('gets another credential when one is wanted, beside its jobs; it is on disk before it is used', async () => {
+    const agent = await bench.startReady();
+    const { agent_id } = await ready(agent);
+    const job = bench.shell(['sleep 1000']);
+    await eventually(() => expect(job.started).toBe(1));
+    bench.gateway.fail('POST', /credential$/, 'hang up after');
+    bench.gateway.rotate = true;
+    await eventually(() => expect(agent.stderr).toContain('another credential is wanted'));
+    bench.gateway.rotate = true;
+    await eventually(() => expect(agent.stderr).toContain('got another credential'));
+    const kept = await readFile(join(bench.data, 'credential.json'), 'utf8');
+    expect(kept).toContain(bench.gateway.credentials.at(-1));
+    expect(bench.gateway.registrations).toHaveLength(1);
+    agent.child.kill('SIGKILL');
+    await agent.ended;
     const again = await bench.startReady([], { HYBRID_JOIN_TOKEN: '' });
     expect((await ready(again)).agent_id).toBe(agent_id);
+  });
+
+  it.each(['clock_skew', 'replayed', 'signature_wrong'])(
+    'tells of %s, signs anew, and stays who it is',
+    async (code) => {
+      const agent = await bench.startReady();
+      const detail = `it is 12:00 here, says ${code}`;
+      bench.gateway.fail('POST', /heartbeat$/, { status: 401, json: { code, detail } }, 2);
+      await eventually(() => expect(agent.stderr).toContain(detail));
+      expect(await completed(bench.shell(['true']))).toMatchObject({ exit_code: 0 });
+      expect(bench.gateway.registrations).toHaveLength(1);
+    },
+  );
+
+  it('registers anew where its credential is of before, when it was a token that was sent', async () => {
+    await mkdir(bench.data, { recursive: true });
+    const before = { agent_id: 'a', credential: `hya_${randomUUID()}_${'x'.repeat(43)}` };
+    await writeFile(join(bench.data, 'credential.json'), JSON.stringify(before));
+    await bench.startReady();
     expect(bench.gateway.registrations).toHaveLength(1);
   });
 

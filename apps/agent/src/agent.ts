@@ -1,8 +1,9 @@
 /** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
 import type {
   ClaimedJob,
-  HeartbeatReply,
+  HeartbeatAnswer,
   RegisterAgent,
+  RegisteredAgent,
   RunningJob,
   SetAgentStatus,
 } from '@hybrid/contracts';
@@ -14,7 +15,15 @@ import { drain } from './drain.js';
 import type { AgentHealth } from './health-server.js';
 import { Heartbeats } from './heartbeats.js';
 import { JobRun, type JobTools } from './job-run.js';
-import { forgetCredential, register, RegistrationError, storedCredential } from './registration.js';
+import {
+  fits,
+  forgetCredential,
+  keepCredential,
+  register,
+  RegistrationError,
+  storedCredential,
+  type Credential,
+} from './registration.js';
 
 /** Milliseconds for telling a status when it ends. */
 const STATUS_MS = 2_000;
@@ -47,6 +56,7 @@ export class Agent {
   #heartbeats: Heartbeats | null = null;
   #claims: Claims | null = null;
   #agentId = '';
+  #rotating = false;
   /** Why it takes no new jobs. */
   readonly #held = new Map<'status' | 'disk', string>();
 
@@ -85,16 +95,32 @@ export class Agent {
   }
 
   async #join(): Promise<void> {
-    const { gateway, data, joinToken, registration, notify } = this.options;
-    let credential = await storedCredential(data);
-    if (!credential) {
-      credential = await register(gateway, data, joinToken, registration, this.#stopping.signal);
-      notify(`registered as ${credential.agent_id} in pool ${registration.pool}`);
-    }
+    const { gateway, data, registration } = this.options;
+    const stored = await storedCredential(data);
+    const credential = stored && fits(stored, registration) ? stored : await this.#register(stored);
     this.#agentId = credential.agent_id;
     gateway.token = credential.credential;
     if ((await data.read(STOPPING)) !== undefined) await this.#tell('OFFLINE', this.#stopping.signal);
     await this.options.sweep(this.#agentId);
+  }
+
+  /** @param before the agent that it was, with another pool, other labels or capabilities. */
+  async #register(before: Credential | undefined): Promise<Credential> {
+    const { gateway, data, joinToken, registration, notify } = this.options;
+    if (before && !joinToken)
+      throw new RegistrationError(
+        'pool, labels or capabilities are not those that this agent is registered with: start it with a join token (--join-token-file), or with the settings of before',
+      );
+    const credential = await register(gateway, data, joinToken, registration, this.#stopping.signal);
+    notify(`registered as ${credential.agent_id} in pool ${registration.pool}`);
+    if (!before) return credential;
+    notify(`${before.agent_id} was this agent with other settings: deregistering it`);
+    gateway.token = before.credential;
+    const path = `/api/agents/${encodeURIComponent(before.agent_id)}/deregister`;
+    await gateway
+      .insist({ method: 'POST', path, json: {}, signal: AbortSignal.timeout(STATUS_MS) })
+      .catch((error: Error) => notify(`it could not be deregistered: ${error.message}`));
+    return credential;
   }
 
   /** False when the gateway no longer knows the credential: then it may register anew. */
@@ -173,13 +199,34 @@ export class Agent {
     }
   }
 
-  #hear({ status, lost }: HeartbeatReply, reported: RunningJob[]): void {
+  #hear({ status, lost, rotate_credential }: HeartbeatAnswer, reported: RunningJob[]): void {
+    if (rotate_credential && !this.#rotating) void this.#rotate();
     // What it is called while it stops is its own doing.
     if (status === 'HEALTHY') this.#hold('status', null);
     else if (['DRAINING', 'UNHEALTHY'].includes(status) && !this.#stopping.signal.aborted)
       this.#hold('status', `the control plane calls this agent ${status}`);
     this.#claims?.hold(this.#held.size > 0);
     this.#attempts.lose(lost, reported);
+  }
+
+  /** On disk first, then in use; what is under way goes on with the credential before. */
+  async #rotate(): Promise<void> {
+    const { gateway, data, registration, notify } = this.options;
+    const agent_id = this.#agentId;
+    const path = `/api/agents/${encodeURIComponent(agent_id)}/credential`;
+    this.#rotating = true;
+    try {
+      const next = await gateway.call<RegisteredAgent>({ method: 'POST', path, json: {} });
+      if (agent_id !== this.#agentId) return;
+      gateway.token = (await keepCredential(data, next, registration)).credential;
+      notify('got another credential, as the control plane wishes');
+    } catch (error) {
+      notify(
+        `another credential is wanted, and could not be had (${(error as Error).message}): trying again`,
+      );
+    } finally {
+      this.#rotating = false;
+    }
   }
 
   #watchDisk(freeBytes: number): void {

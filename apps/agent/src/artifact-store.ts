@@ -3,6 +3,7 @@ import type { ArtifactRef } from '@hybrid/contracts';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -31,7 +32,8 @@ export class ArtifactStore {
     private readonly gateway: GatewayClient,
     /** Folder for files in passing. */
     private readonly scratch: string,
-    private readonly traceparent: string,
+    /** Of each request: which attempt of which job wants it, and its trace. */
+    private readonly headers: OutgoingHttpHeaders,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -51,7 +53,7 @@ export class ArtifactStore {
             'content-type': isTree ? TREE_TYPE : FILE_TYPE,
             'content-length': size,
             'x-content-sha256': sha256,
-            ...this.#trace(),
+            ...this.headers,
           },
           idleMs: IDLE_MS,
           signal: this.signal,
@@ -84,7 +86,7 @@ export class ArtifactStore {
           this.gateway.open({
             method: 'HEAD',
             path: address(execution, key),
-            headers: this.#trace(),
+            headers: this.headers,
             signal: this.signal,
           }),
         this.signal,
@@ -105,7 +107,7 @@ export class ArtifactStore {
     const response = await this.gateway.open({
       method: 'GET',
       path: address(execution, key),
-      headers: { accept: '*/*', ...this.#trace() },
+      headers: { accept: '*/*', ...this.headers },
       idleMs: IDLE_MS,
       signal: this.signal,
     });
@@ -145,10 +147,6 @@ export class ArtifactStore {
       throw new StepProblem(`the artifact ${key} cannot be packed: ${(cause as Error).message}`, { cause });
     }
     return file;
-  }
-
-  #trace(): { traceparent?: string } {
-    return this.traceparent ? { traceparent: this.traceparent } : {};
   }
 }
 

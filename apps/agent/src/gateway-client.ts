@@ -1,4 +1,5 @@
-/** The agent's only way out: requests to the gateway, told apart into answered, refused and away. */
+/** The agent's only way out: requests to the gateway, signed; told apart into answered, refused and away. */
+import { contentDigest, contentDigestOf, readAgentCredential, signRequest } from '@hybrid/signatures';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Backoff } from './backoff.js';
@@ -9,6 +10,9 @@ import type { Notify } from './notices.js';
 const IDLE_MS = 20_000;
 /** Bytes. A claimed job at the limits of the contract is about 16 MiB. */
 const ANSWER_MAX = 32 * 1024 * 1024;
+
+/** Refusals of a signature, not of who signed it: the next one may be taken, once the operator has mended what is told. */
+const SIGN_ANEW = ['replayed', 'clock_skew', 'signature_wrong', 'signature_malformed', 'digest_wrong'];
 
 /** The gateway did not answer, or answered that it cannot now: worth another try. */
 export class GatewayAway extends Error {
@@ -40,7 +44,7 @@ export interface Call {
   path: string;
   /** Sent as JSON. */
   json?: unknown;
-  /** Sent as it is. */
+  /** Sent as it is; of a stream the header X-Content-SHA256 must say what it is. */
   body?: string | Readable;
   headers?: OutgoingHttpHeaders;
   idleMs?: number;
@@ -48,7 +52,7 @@ export interface Call {
 }
 
 export class GatewayClient {
-  /** Bearer token of every call: the join token first, then the agent's credential. */
+  /** The agent's credential, with which every call is signed; first the join token, which is sent. */
   token = '';
   #away = false;
 
@@ -93,12 +97,12 @@ export class GatewayClient {
   /** A response of 2xx, its body not read yet. Throws GatewayAway, GatewayRefusal or the signal's reason. */
   async open(call: Call): Promise<IncomingMessage> {
     const { method, path, json, signal } = call;
+    const body = json === undefined ? call.body : JSON.stringify(json);
     const headers: OutgoingHttpHeaders = {
-      authorization: `Bearer ${this.token}`,
       accept: 'application/json',
       ...call.headers,
+      ...this.#proof(call, body),
     };
-    const body = json === undefined ? call.body : JSON.stringify(json);
     if (json !== undefined) headers['content-type'] = 'application/json';
     if (typeof body === 'string') headers['content-length'] = Buffer.byteLength(body);
     let response: IncomingMessage;
@@ -121,9 +125,21 @@ export class GatewayClient {
       return response;
     }
     const refusal = await refusalOf(response, status);
-    if (status >= 500 || status === 429 || status === 408) throw this.#isAway(refusal);
+    const again = status >= 500 || status === 429 || status === 408 || SIGN_ANEW.includes(refusal.code);
+    if (again) throw this.#isAway(refusal);
     this.#isBack();
     throw refusal;
+  }
+
+  /** Made anew for each try: a signature is taken once. */
+  #proof({ method, path, headers = {} }: Call, body: Call['body']): OutgoingHttpHeaders {
+    const credential = readAgentCredential(this.token);
+    if (!credential) return { authorization: `Bearer ${this.token}` };
+    // As it reaches the gateway: behind a proxy the URL may have a path of its own before it.
+    const { pathname, search } = new URL(path, 'http://gateway');
+    const digest =
+      typeof body === 'object' ? contentDigestOf(String(headers['x-content-sha256'])) : contentDigest(body);
+    return { ...signRequest(credential, { method, target: pathname + search, contentDigest: digest }) };
   }
 
   #isAway(cause: Error): GatewayAway {

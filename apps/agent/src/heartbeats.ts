@@ -1,5 +1,5 @@
 /** Says every few seconds that the agent lives and which jobs it vouches for; hears what the control plane makes of that. */
-import type { HeartbeatReply, Heartbeat, RunningJob } from '@hybrid/contracts';
+import type { HeartbeatAnswer, Heartbeat, RunningJob } from '@hybrid/contracts';
 import { pause } from './backoff.js';
 import { GatewayAway, GatewayRefusal, type GatewayClient } from './gateway-client.js';
 import { MachineLoadMeter } from './machine-load.js';
@@ -20,7 +20,7 @@ export interface HeartbeatsOptions {
   /** Bytes that are free on that disk; before each heartbeat. */
   disk(freeBytes: number): void;
   /** `reported`: the jobs that the heartbeat named. */
-  accepted(reply: HeartbeatReply, reported: RunningJob[]): void;
+  accepted(reply: HeartbeatAnswer, reported: RunningJob[]): void;
   /** The gateway does not know the agent's credential. */
   refused(): void;
   notify: Notify;
@@ -66,7 +66,7 @@ export class Heartbeats {
       uptime_seconds: Math.round(process.uptime()),
       running: reported,
     };
-    const reply = await gateway.call<HeartbeatReply>({
+    const reply = await gateway.call<HeartbeatAnswer>({
       method: 'POST',
       path: `/api/agents/${encodeURIComponent(agentId)}/heartbeat`,
       json,

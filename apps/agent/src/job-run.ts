@@ -177,6 +177,11 @@ export class JobRun {
   async #prepare(log: AttemptLog, traceparent: string): Promise<StepContext> {
     const { job, tools } = this;
     const { signal } = this.#control;
+    const attempt = {
+      'x-job-id': job.id,
+      'x-attempt': String(job.attempt),
+      'x-lease-token': job.lease_token,
+    };
     const workspace = join(this.#folder, 'workspace');
     const scratch = join(this.#folder, 'scratch');
     await rm(this.#folder, { recursive: true, force: true });
@@ -188,7 +193,7 @@ export class JobRun {
       workspace,
       scratch,
       traceparent,
-      store: new ArtifactStore(tools.gateway, scratch, traceparent, signal),
+      store: new ArtifactStore(tools.gateway, scratch, { ...attempt, ...trace(traceparent) }, signal),
       log: (stream, text) => this.#say(log, text, stream),
       tellProgress: (progress) => this.#tellProgress(progress, traceparent),
       logRoom: (until) => log.room(until),

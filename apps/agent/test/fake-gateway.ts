@@ -1,4 +1,4 @@
-/** A gateway on a real socket that remembers what an agent said to it and fails when told to. */
+/** A gateway on a real socket that checks signatures, remembers what an agent said to it and fails when told to. */
 import type {
   AgentStatus,
   ClaimedJob,
@@ -11,6 +11,14 @@ import type {
   ReleaseJob,
   ReportProgress,
 } from '@hybrid/contracts';
+import {
+  agentCredential,
+  contentDigest,
+  isSignedWith,
+  readAgentCredential,
+  readSignature,
+  type AgentCredential,
+} from '@hybrid/signatures';
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -59,7 +67,13 @@ export class FakeGateway {
   altered = false;
   /** Claims that wait for a job at this moment. */
   waitingClaims = 0;
-  #credentials = new Map<string, string>();
+  /** Heartbeats are answered with it: another credential is wanted. */
+  rotate = false;
+  /** Credentials that were given out, the agent's newest last. */
+  readonly credentials: string[] = [];
+  /** By Idempotency-Key. */
+  #agents = new Map<string, AgentCredential[]>();
+  #nonces = new Set<string>();
   #queue: ClaimedJob[] = [];
   #failures: Failure[] = [];
   #wake: (() => void)[] = [];
@@ -128,13 +142,13 @@ export class FakeGateway {
 
   /** A credential as a registration would answer it. */
   credentialFor(key: string): string {
-    const credential = this.#credentials.get(key) ?? randomUUID();
-    this.#credentials.set(key, credential);
-    return credential;
+    const keys = this.#agents.get(key) ?? [newKey(randomUUID(), 1)];
+    this.#agents.set(key, keys);
+    return agentCredential(keys.at(-1)!);
   }
 
   forgetAgents(): void {
-    this.#credentials.clear();
+    this.#agents.clear();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -147,15 +161,18 @@ export class FakeGateway {
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
       if (how === 'away') return send(response, { status: 503 });
       if (typeof how === 'object') return send(response, how);
+      const bytes = Buffer.concat(chunks);
+      const refusal = path === '/api/agents/register' ? null : this.#refuse(request, bytes);
+      if (refusal) return send(response, problem(401, refusal));
       const artifact = /^\/api\/artifacts\/([^/]+)\/([^/]+)$/.exec(path);
       if (artifact)
         return this.#artifact(
           request,
           response,
           `${decodeURIComponent(artifact[1]!)} ${decodeURIComponent(artifact[2]!)}`,
-          Buffer.concat(chunks),
+          bytes,
         );
-      const answer = await this.#answer(request, path, Buffer.concat(chunks).toString('utf8'));
+      const answer = await this.#answer(request, path, bytes.toString('utf8'));
       if (how === 'hang up after') request.socket.destroy();
       else send(response, answer);
     } catch {
@@ -174,10 +191,7 @@ export class FakeGateway {
   }
 
   async #answer(request: IncomingMessage, path: string, text: string): Promise<Answer> {
-    const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
-    if (path === '/api/agents/register')
-      return this.#register(request, JSON.parse(text) as RegisterAgent, token);
-    if (![...this.#credentials.values()].includes(token)) return problem(401, 'unauthenticated');
+    if (path === '/api/agents/register') return this.#register(request, JSON.parse(text) as RegisterAgent);
     if (path === '/api/queue/claim') return this.#claim(request, JSON.parse(text) as ClaimJob);
     const [, noun, id, verb] = /^\/api\/(agents|queue\/jobs)\/([^/]+)\/(\w+)$/.exec(path) ?? [];
     if (noun === 'agents')
@@ -189,14 +203,32 @@ export class FakeGateway {
       : this.#job(record, verb ?? '', JSON.parse(text) as CompleteJob & ReleaseJob);
   }
 
-  #register(request: IncomingMessage, body: RegisterAgent, token: string): Answer {
+  /** The code of what is wrong with the request's signature; null: nothing is. */
+  #refuse(request: IncomingMessage, body: Buffer): string | null {
+    const signature = readSignature(request.headers);
+    if (!signature) return 'signature_malformed';
+    const { agentId, version, nonce } = signature;
+    const signer = [...this.#agents.values()]
+      .flat()
+      .find((one) => one.agentId === agentId && one.version === version);
+    if (!signer) return 'agent_unknown';
+    if (!isSignedWith(signer.key, signature, { method: request.method ?? '', target: request.url ?? '' }))
+      return 'signature_wrong';
+    if (contentDigest(body) !== signature.contentDigest) return 'digest_wrong';
+    if (this.#nonces.has(nonce)) return 'replayed';
+    this.#nonces.add(nonce);
+    return null;
+  }
+
+  #register(request: IncomingMessage, body: RegisterAgent): Answer {
+    const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const key = String(request.headers['idempotency-key']);
     this.registrations.push({ body, key, token });
     if (token !== JOIN_TOKEN) return problem(401, 'unauthenticated');
-    return {
-      status: 201,
-      json: { agent_id: `agent-${key}`, credential: this.credentialFor(key), pool: body.pool },
-    };
+    const credential = this.credentialFor(key);
+    this.credentials.push(credential);
+    const { agentId } = readAgentCredential(credential)!;
+    return { status: 201, json: { agent_id: agentId, credential, pool: body.pool, expires_at: null } };
   }
 
   async #claim(request: IncomingMessage, { count = 1 }: ClaimJob): Promise<Answer> {
@@ -222,13 +254,27 @@ export class FakeGateway {
       this.gone.push(id);
       return { status: 200, json: {} };
     }
+    if (verb === 'credential') return this.#rotate(id);
     if (verb === 'status') {
       this.statuses.push(body.status);
       return { status: 200, json: {} };
     }
     this.heartbeats.push(body);
     const lost = (body.running ?? []).map(({ job_id }) => job_id).filter((id) => this.lost.has(id));
-    return { status: 200, json: { status: this.status, next_check_interval: 0.1, lost } };
+    return {
+      status: 200,
+      json: { status: this.status, next_check_interval: 0.1, lost, rotate_credential: this.rotate },
+    };
+  }
+
+  /** The one before goes on. */
+  #rotate(id: string): Answer {
+    this.rotate = false;
+    const keys = [...this.#agents.values()].find(([first]) => first?.agentId === id)!;
+    keys.push(newKey(id, keys.length + 1));
+    const credential = agentCredential(keys.at(-1)!);
+    this.credentials.push(credential);
+    return { status: 200, json: { agent_id: id, credential, pool: 'default', expires_at: null } };
   }
 
   #job(record: RecordedJob, verb: string, body: CompleteJob & ReleaseJob): Answer {
@@ -279,6 +325,10 @@ export class FakeGateway {
     if (this.altered) bytesSent[0] = (bytesSent[0] ?? 0) ^ 1;
     response.end(request.method === 'HEAD' ? undefined : bytesSent);
   }
+}
+
+function newKey(agentId: string, version: number): AgentCredential {
+  return { agentId, version, key: createHash('sha256').update(`${agentId} ${version}`).digest() };
 }
 
 function problem(status: number, code: string): Answer {

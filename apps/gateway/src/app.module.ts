@@ -15,8 +15,10 @@ import { MetricsController } from './health/metrics.controller.js';
 import { AccessGuard } from './identity/access.guard.js';
 import { Identity, Tokens } from './identity/identity.js';
 import { InstallationKeys } from './identity/installation-keys.js';
+import { Nonces } from './identity/nonces.js';
 import { Refusals } from './identity/refusals.js';
 import { SecretTokens } from './identity/secret-tokens.js';
+import { SignedAgents } from './identity/signed-agents.js';
 import { InvitationsController } from './people/invitations.controller.js';
 import { KeysController } from './people/keys.controller.js';
 import { OrganisationsController } from './people/organisations.controller.js';
@@ -74,6 +76,8 @@ export class GatewayModule {
       ],
       providers: [
         Identity,
+        Nonces,
+        SignedAgents,
         SecretTokens,
         { provide: GatewaySettings, useValue: settings },
         { provide: RateLimits, useValue: limits },

@@ -40,6 +40,13 @@ export class GatewaySettings extends EdgeSettings {
   })
   HYBRID_KEYS_FILE?: string;
 
+  /** Agents get another key of their own when theirs is so old. */
+  @Type(() => Number)
+  @IsInt({ message: 'HYBRID_AGENT_KEY_DAYS must be a whole number of days from 1 to 3650' })
+  @Min(1, { message: 'HYBRID_AGENT_KEY_DAYS must be 1 or more' })
+  @Max(3650, { message: 'HYBRID_AGENT_KEY_DAYS must be 3650 or less' })
+  HYBRID_AGENT_KEY_DAYS: number = 30;
+
   @IsNotEmpty()
   HYBRID_ENVIRONMENT: string = 'production';
 }

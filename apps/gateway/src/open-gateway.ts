@@ -88,6 +88,8 @@ export async function openGateway(
   };
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     logger: ['warn', 'error', 'fatal'],
+    // Agents sign the bytes, not what they mean.
+    rawBody: true,
   });
   allowOrigins(app, settings.HYBRID_CORS_ORIGINS);
   document(app);
@@ -149,9 +151,10 @@ async function attach(app: NestFastifyApplication, { nats, eventStoreReach }: Co
 async function prepare(fastify: FastifyInstance, stopping: AbortSignal): Promise<void> {
   countRequests(fastify);
   streamArtifacts(fastify);
-  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (_, body, done) =>
-    done(null, body),
-  );
+  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body, done) => {
+    Object.assign(request, { rawBody: body });
+    done(null, body.toString());
+  });
   if (process.env['OTEL_EXPORTER_OTLP_ENDPOINT']) {
     const instrumentation = new FastifyOtelInstrumentation({
       instrumentHooks: false,

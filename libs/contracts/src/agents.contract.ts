@@ -34,17 +34,52 @@ export class RegisterAgent {
   version?: string;
 }
 
-export interface RegisterAgentCommand extends RegisterAgent {
-  agent_id: string;
-  /** SHA-256 of the credential, hex. The credential itself never leaves the gateway. */
-  credential_sha256: string;
+/** Who let the agent in: the installation's own tokens, somebody of the organisation, or a workload by a trust rule. */
+export interface JoinedBy {
+  kind: 'installation' | 'user' | 'key' | 'join-token' | 'rule';
+  id: string;
 }
 
-/** Answer to a registration: the only time that the credential is shown. */
+/** Which key an agent signs with. The key itself is kept nowhere: gateways derive it from the installation's key `kid`. */
+export interface AgentKey {
+  kid: string;
+  /** Counts from 1, with each rotation. */
+  version: number;
+  since: string;
+  /** From then on what is signed with it is refused; null: no time is set. */
+  not_after: string | null;
+}
+
+export interface RegisterAgentCommand extends RegisterAgent {
+  agent_id: string;
+  /** What its key is derived from. */
+  key: { kid: string };
+  joined_by: JoinedBy;
+  /** Its keys are worth nothing so many seconds later; for good unless told. A repeated registration begins anew. */
+  credential_seconds?: number;
+}
+
+/** Answer to a registration or a rotation: the only time that the credential is shown. */
 export interface RegisteredAgent {
   agent_id: string;
+  /** `hya_<agent_id>_<version>_<key>`: requests are signed with it, it is never sent. */
   credential: string;
   pool: string;
+  /** Null: it does not expire. */
+  expires_at: string | null;
+}
+
+/** What an agent may do, and how it proves that it is the one. */
+export interface AgentAccess {
+  org: string;
+  pool: string;
+  labels: Record<string, string>;
+  capabilities: string[];
+  /** Those that may be valid still, the newest last. */
+  keys: AgentKey[];
+  /** Somebody wants it to have another key. */
+  rotation_asked: boolean;
+  joined_by: JoinedBy;
 }
 
 export class Heartbeat {
@@ -76,6 +111,12 @@ export interface HeartbeatReply {
   next_check_interval: number;
   /** Jobs in `running` that are no longer this agent's: stop them. */
   lost: string[];
+}
+
+/** As the gateway passes it on. */
+export interface HeartbeatAnswer extends HeartbeatReply {
+  /** Get the next credential: the present one is old, or somebody wants it. */
+  rotate_credential: boolean;
 }
 
 export class SetAgentStatus {
@@ -215,7 +256,17 @@ export interface PoolAgent {
 }
 
 export const agentsRequests = {
-  register: request<RegisterAgentCommand, AgentView>('cmd.agents.agent.register'),
+  /** The same registration again answers the key that is valid, or a new one where none is. */
+  register: request<RegisterAgentCommand, AgentView & { key: AgentKey }>('cmd.agents.agent.register'),
+  /**
+   * The key after the one of this version, which goes on for an hour. The same again answers the same: a lost reply costs
+   * nothing. Refused with `agent_key_unknown` for a version that is not valid.
+   */
+  rotateKey: request<{ agent_id: string; version: number; key: { kid: string } }, AgentKey>(
+    'cmd.agents.agent.rotate-key',
+  ),
+  /** The agent is told with its next heartbeat, and gets another key by itself. */
+  askRotation: request<{ agent_id: string }, AgentView>('cmd.agents.agent.ask-rotation'),
   heartbeat: request<Heartbeat & { agent_id: string }, HeartbeatReply>('cmd.agents.agent.heartbeat'),
   setStatus: request<SetAgentStatus & { agent_id: string }, AgentView>('cmd.agents.agent.set-status'),
   deregister: request<{ agent_id: string }, AgentView>('cmd.agents.agent.deregister'),
@@ -228,8 +279,6 @@ export const agentsRequests = {
   pool: request<{ pool: string }, PoolView>('qry.agents.pool.get'),
   scale: request<{ pool: string }, ScaleSignal>('qry.agents.pool.scale'),
   configurePool: request<ConfigurePool & { pool: string }, PoolView>('cmd.agents.pool.configure'),
-  /** Organisation and pool of the agent whose credential has this digest; refused with `agent_unknown` otherwise. */
-  authenticate: request<{ agent_id: string; credential_sha256: string }, { org: string; pool: string }>(
-    'qry.agents.agent.authenticate',
-  ),
+  /** Of whichever organisation; refused with `agent_unknown` where there is none, or not any more. */
+  access: request<{ agent_id: string }, AgentAccess>('qry.agents.agent.access'),
 };

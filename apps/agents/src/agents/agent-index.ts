@@ -117,7 +117,7 @@ export class AgentIndex {
     const known = this.agents.get(id);
     const event = understood(agentEvents, stored)?.event;
     // Deregistered, or begun by a version that this one does not know.
-    if (!known && event?.type !== 'AgentRegistered') return;
+    if (!known && event?.type !== 'AgentRegistered.v2') return;
     const { org, thing } = known ?? {
       org: metadata.org,
       thing: { state: noAgent, revision: null },

@@ -6,7 +6,7 @@ import { agentStatus } from './agent.view.js';
 export const agentList = stateTable({
   schema: 'agents',
   table: 'agents',
-  version: 2,
+  version: 3,
   category: 'agent',
   decider: agentDecider,
   columns: {

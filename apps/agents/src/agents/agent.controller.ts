@@ -28,9 +28,22 @@ export class AgentController {
     return this.agents.register(request, call);
   }
 
-  @Handle(agentsRequests.authenticate)
-  authenticate(@Payload() { agent_id, credential_sha256 }: OfAgent & { credential_sha256: string }) {
-    return this.agents.authenticate(agent_id, credential_sha256);
+  @Handle(agentsRequests.rotateKey)
+  rotateKey(
+    @Payload() { agent_id, version, key }: OfAgent & { version: number; key: { kid: string } },
+    @Ctx() call: CallContext,
+  ) {
+    return this.agents.rotateKey(agent_id, version, key.kid, call);
+  }
+
+  @Handle(agentsRequests.askRotation)
+  askRotation(@Payload() { agent_id }: OfAgent, @Ctx() call: CallContext) {
+    return this.agents.askRotation(agent_id, call);
+  }
+
+  @Handle(agentsRequests.access)
+  access(@Payload() { agent_id }: OfAgent) {
+    return this.agents.access(agent_id);
   }
 
   @Handle(agentsRequests.heartbeat)

@@ -4,11 +4,11 @@
  *   HEALTHY ──missed heartbeats──► DEGRADED ──► OFFLINE ──► DEAD; from each a heartbeat leads back.
  *   HEALTHY ──memory or disk full──► UNHEALTHY ──well below the limit again──► HEALTHY
  *   Stopped: OFFLINE, as it said itself, until its next heartbeat; silence means nothing then.
- *   Draining: takes no new jobs until it is resumed, or has stopped. Deregistered: its credential is refused.
+ *   Draining: takes no new jobs until it is resumed, or has stopped. Deregistered: what it signs is refused.
  *
- * Rejections: agent_not_found, agent_deregistered, idempotency_key_reused.
+ * Rejections: agent_not_found, agent_deregistered, agent_key_unknown, idempotency_key_reused.
  */
-import type { RegisterAgentCommand } from '@hybrid/contracts';
+import type { AgentKey, RegisterAgentCommand } from '@hybrid/contracts';
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import { isDeepStrictEqual } from 'node:util';
 import { agentEvents, type AgentEvent, type AgentRegistered, type HealthStatus } from './agent.events.js';
@@ -20,11 +20,15 @@ import {
   type LoadLimits,
   type SilenceLimits,
 } from './agent.health.js';
+import { isValid, keysAfter, nextKey } from './agent.keys.js';
 
 export interface AgentState {
   /** Null: there is no such agent. */
   agent: AgentRegistered | null;
-  credential_sha256: string | null;
+  /** What it may sign with, the newest last; none of an agent that registered when credentials were another thing. */
+  keys: AgentKey[];
+  /** Somebody wants it to have another key. */
+  rotation_asked: boolean;
   health: HealthStatus;
   /** Why it is not HEALTHY; null while it is. */
   reason: string | null;
@@ -36,6 +40,9 @@ export interface AgentState {
 
 export type AgentCommand =
   | { type: 'RegisterAgent'; request: RegisterAgentCommand; now: string }
+  /** By the agent, which signed with the key of this version. */
+  | { type: 'RotateKey'; version: number; kid: string; now: string }
+  | { type: 'AskRotation'; now: string }
   | { type: 'RecordHeartbeat'; load: Load; limits: LoadLimits; now: string }
   | { type: 'RecordSilence'; seconds: number; limits: SilenceLimits; now: string }
   | { type: 'StartDrain'; now: string }
@@ -45,7 +52,8 @@ export type AgentCommand =
 
 export const noAgent: AgentState = {
   agent: null,
-  credential_sha256: null,
+  keys: [],
+  rotation_asked: false,
   health: 'OFFLINE',
   reason: null,
   draining: false,
@@ -66,6 +74,10 @@ function decide(command: AgentCommand, state: AgentState): AgentEvent[] | Reject
     return reject('agent_not_found', 'there is no such agent', 'not_found');
   const at = command.now;
   switch (command.type) {
+    case 'RotateKey':
+      return rotate(command, state);
+    case 'AskRotation':
+      return state.rotation_asked ? [] : [{ type: 'AgentKeyRotationAsked', data: { at } }];
     case 'RecordHeartbeat':
       return changed(healthOfHeartbeat(state.health, command.load, command.limits), at);
     case 'RecordSilence':
@@ -86,14 +98,19 @@ function changed(change: HealthChange, at: string): AgentEvent[] {
 }
 
 /**
- * The same registration again means that its reply was lost: the credential is replaced, as it is shown only once.
- * Another one under the same key is refused: it would take the agent over.
+ * The same registration again means that its reply was lost, or that its key has expired: the valid key is answered again,
+ * and one that expires is followed by a new one. Another registration under the same id is refused: it would take the
+ * agent over.
  */
 function register(
   { request, now: at }: AgentCommand & { type: 'RegisterAgent' },
   state: AgentState,
 ): AgentEvent[] | Rejection {
-  const { credential_sha256 } = request;
+  const { kid } = request.key;
+  const expires_at =
+    request.credential_seconds === undefined
+      ? null
+      : new Date(Date.parse(at) + request.credential_seconds * 1000).toISOString();
   const asked: AgentRegistered = {
     agent_id: request.agent_id,
     name: request.name,
@@ -103,30 +120,48 @@ function register(
     capabilities: request.capabilities ?? [],
     capacity: request.capacity ?? 1,
     version: request.version ?? null,
-    credential_sha256,
+    key: { kid, version: 1, expires_at },
+    joined_by: request.joined_by,
     at,
   };
   if (state.deregistered)
     return reject('agent_deregistered', 'this agent was deregistered: register with a new Idempotency-Key');
-  if (!state.agent) return [{ type: 'AgentRegistered', data: asked }];
-  const { credential_sha256: first, at: since } = state.agent;
-  if (!isDeepStrictEqual({ ...asked, credential_sha256: first, at: since }, { ...state.agent }))
+  if (!state.agent) return [{ type: 'AgentRegistered.v2', data: asked }];
+  const { key, at: since } = state.agent;
+  if (!isDeepStrictEqual({ ...asked, key, at: since }, { ...state.agent }))
     return reject('idempotency_key_reused', 'this Idempotency-Key belongs to another agent: use a new one');
-  return [{ type: 'AgentCredentialReplaced', data: { credential_sha256, at } }];
+  const newest = state.keys.at(-1);
+  if (newest && newest.kid === kid && newest.not_after === null && expires_at === null) return [];
+  return [{ type: 'AgentKeyRotated', data: nextKey(state.keys, kid, expires_at, at) }];
+}
+
+/** Whoever signs with the key before the newest has not heard of that: it is answered once more. */
+function rotate(
+  { version, kid, now: at }: AgentCommand & { type: 'RotateKey' },
+  { keys }: AgentState,
+): AgentEvent[] | Rejection {
+  const signedWith = keys.find((key) => key.version === version);
+  if (!signedWith || !isValid(signedWith, at))
+    return reject('agent_key_unknown', 'this is no key of the agent, or not any more');
+  if (signedWith !== keys.at(-1)) return [];
+  // A credential that expires is renewed by whoever vouched for the agent, not by the agent itself.
+  return [{ type: 'AgentKeyRotated', data: nextKey(keys, kid, signedWith.not_after, at) }];
 }
 
 function evolve(state: AgentState, event: AgentEvent): AgentState {
-  if (!state.agent && event.type !== 'AgentRegistered') return state;
+  if (!state.agent && event.type !== 'AgentRegistered.v2') return state;
   switch (event.type) {
-    case 'AgentRegistered':
-      return {
-        ...noAgent,
-        agent: event.data,
-        credential_sha256: event.data.credential_sha256,
-        health: 'HEALTHY',
-      };
+    case 'AgentRegistered.v2': {
+      const { key, at } = event.data;
+      const keys = key ? keysAfter([], { ...key, previous_until: null, at }) : [];
+      return { ...noAgent, agent: event.data, keys, health: 'HEALTHY' };
+    }
     case 'AgentCredentialReplaced':
-      return { ...state, credential_sha256: event.data.credential_sha256 };
+      return state;
+    case 'AgentKeyRotationAsked':
+      return { ...state, rotation_asked: true };
+    case 'AgentKeyRotated':
+      return { ...state, keys: keysAfter(state.keys, event.data), rotation_asked: false };
     case 'AgentHealthChanged': {
       const { status, reason } = event.data;
       return { ...state, health: status, reason: status === 'HEALTHY' ? null : reason, stopped: false };

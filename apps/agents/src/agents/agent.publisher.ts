@@ -2,7 +2,7 @@ import type { AgentChanged, AgentStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
 import { agentEvents, type AgentEvent } from './agent.events.js';
 
-/** Changes of agents for the dashboard, and for the loss of agents; never a credential's digest. */
+/** Changes of agents for the dashboard, and for the loss of agents; never of their keys. */
 export const agentPublisher: Publisher<AgentEvent> = {
   service: 'agents',
   prefixes: ['agent-'],
@@ -18,7 +18,7 @@ export const agentPublisher: Publisher<AgentEvent> = {
 
 function see(event: AgentEvent): [name: string, status: AgentStatus] | null {
   switch (event.type) {
-    case 'AgentRegistered':
+    case 'AgentRegistered.v2':
       return ['registered', 'HEALTHY'];
     case 'AgentHealthChanged':
       return ['health-changed', event.data.status];
@@ -31,6 +31,8 @@ function see(event: AgentEvent): [name: string, status: AgentStatus] | null {
     case 'AgentDeregistered':
       return ['deregistered', 'OFFLINE'];
     case 'AgentCredentialReplaced':
+    case 'AgentKeyRotationAsked':
+    case 'AgentKeyRotated':
       return null;
   }
 }

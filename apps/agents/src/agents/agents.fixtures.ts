@@ -25,6 +25,8 @@ export const figures = {
   uptime_seconds: 60,
 };
 
+const JOINED_BY = { kind: 'installation', id: 'join-token' } as const;
+
 export interface FakeQueue {
   renewals: unknown[];
   /** Agents whose jobs it was told to hand back, with the reason. */
@@ -58,12 +60,8 @@ export class AgentsBench {
 
   register(more: Partial<RegisterAgentCommand> = {}, call = this.user) {
     const agent_id = more.agent_id ?? randomUUID();
-    const credential_sha256 = 'a'.repeat(64);
-    return this.send(
-      agentsRequests.register,
-      { name: 'builder', credential_sha256, ...more, agent_id },
-      call,
-    );
+    const asked = { name: 'builder', key: { kid: 'k1' }, joined_by: JOINED_BY, ...more, agent_id };
+    return this.send(agentsRequests.register, asked, call);
   }
 
   beat(agent_id: string, more: Partial<Heartbeat> = {}, call = this.user) {

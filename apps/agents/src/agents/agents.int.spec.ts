@@ -1,8 +1,11 @@
-import { agentsRequests } from '@hybrid/contracts';
+import { ACCESS_CHANGED_SUBJECT, agentsRequests } from '@hybrid/contracts';
 import { callBy } from '@hybrid/test-platform';
 import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { jsonEvent } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AgentsBench } from './agents.fixtures.js';
 
 describe('the agents, over NATS', () => {
@@ -15,8 +18,9 @@ describe('the agents, over NATS', () => {
   });
   afterAll(() => bench?.stop());
 
-  const authenticate = (agent_id: string, credential_sha256: string) =>
-    bench.send(agentsRequests.authenticate, { agent_id, credential_sha256 });
+  const access = (agent_id: string) => bench.send(agentsRequests.access, { agent_id });
+  const rotate = (agent_id: string, version: number, kid = 'k1') =>
+    bench.send(agentsRequests.rotateKey, { agent_id, version, key: { kid } });
   const list = (pool: string, call = bench.user) => bench.send(agentsRequests.list, { pool }, call);
 
   it('register, and are listed with the figures of their last heartbeat', async () => {
@@ -37,46 +41,108 @@ describe('the agents, over NATS', () => {
     await eventually(async () => expect((await list(pool)).items).toMatchObject([seen]));
     const { last_heartbeat } = await bench.get(agent_id);
     expect(Math.abs(Date.parse(last_heartbeat!) - Date.now())).toBeLessThan(60_000);
-    expect(await bench.historyOf(agent_id)).toEqual(['AgentRegistered']);
+    expect(await bench.historyOf(agent_id)).toEqual(['AgentRegistered.v2']);
   });
 
-  it('are known by their credential, and refused alike whatever is wrong with it', async () => {
-    const [right, wrong] = ['a'.repeat(64), 'b'.repeat(64)];
-    const { agent_id } = await bench.register({ pool: 'p1' });
-    expect(await authenticate(agent_id, right)).toEqual({ org: 'default', pool: 'p1' });
+  it('may do what they registered for, whoever asks; refused alike whether they never were or are gone', async () => {
+    const may = { pool: 'p1', labels: { os: 'linux' }, capabilities: ['docker'] };
+    const { agent_id, key } = await bench.register(may);
+    expect(await access(agent_id)).toEqual({
+      ...may,
+      org: 'default',
+      keys: [{ kid: 'k1', version: 1, since: expect.any(String) as unknown, not_after: null }],
+      rotation_asked: false,
+      joined_by: { kind: 'installation', id: 'join-token' },
+    });
+    expect((await access(agent_id)).keys).toEqual([key]);
     const gone = await bench.register();
     await bench.send(agentsRequests.deregister, { agent_id: gone.agent_id });
     const refusals = await Promise.all(
-      [
-        authenticate(agent_id, wrong),
-        authenticate(agent_id, ''),
-        authenticate(randomUUID(), right),
-        authenticate(gone.agent_id, right),
-      ].map((one) => one.catch((error: unknown) => (error as { problem: unknown }).problem)),
+      [access(randomUUID()), access(gone.agent_id)].map((one) =>
+        one.catch((error: unknown) => (error as { problem: unknown }).problem),
+      ),
     );
     expect(refusals[0]).toMatchObject({ kind: 'unauthenticated', code: 'agent_unknown' });
-    for (const refusal of refusals) expect(refusal).toEqual(refusals[0]);
+    expect(refusals[1]).toEqual(refusals[0]);
   });
 
-  it('get a new credential when they register again, and the old one is worth nothing', async () => {
-    const { agent_id } = await bench.register();
-    await bench.register({ agent_id, credential_sha256: 'b'.repeat(64) });
-    await expect(authenticate(agent_id, 'a'.repeat(64))).rejects.toMatchObject({
-      problem: { code: 'agent_unknown' },
-    });
-    await authenticate(agent_id, 'b'.repeat(64));
+  it('have the same key when they register again, and none once they are gone', async () => {
+    const { agent_id, key } = await bench.register();
+    expect((await bench.register({ agent_id })).key).toEqual(key);
+    expect(await bench.historyOf(agent_id)).toEqual(['AgentRegistered.v2']);
     await bench.send(agentsRequests.deregister, { agent_id });
     await expect(bench.register({ agent_id })).rejects.toMatchObject({
       problem: { code: 'agent_deregistered' },
     });
   });
 
-  it('keep their credential when somebody else registers another agent with the same key', async () => {
-    const { agent_id } = await bench.register({ pool: 'p1' });
-    await expect(
-      bench.register({ agent_id, pool: 'p2', credential_sha256: 'b'.repeat(64) }),
-    ).rejects.toMatchObject({ problem: { kind: 'conflict', code: 'idempotency_key_reused' } });
-    expect(await authenticate(agent_id, 'a'.repeat(64))).toEqual({ org: 'default', pool: 'p1' });
+  it('get a new key for a while each time they register, where somebody vouches for a while only', async () => {
+    const joined_by = { kind: 'rule', id: 'r1' } as const;
+    const { agent_id, key: first } = await bench.register({ joined_by, credential_seconds: 600 });
+    expect(Date.parse(first.not_after!) - Date.parse(first.since)).toBe(600_000);
+    const { key: second } = await bench.register({ agent_id, joined_by, credential_seconds: 600 });
+    expect(second).toMatchObject({ version: 2 });
+    expect((await access(agent_id)).keys).toEqual([first, second]);
+    // An agent alone cannot make it longer.
+    expect(await rotate(agent_id, 2)).toMatchObject({ version: 3, not_after: second.not_after });
+  });
+
+  it('rotate their key; the one before goes on for an hour, and a lost answer is given again', async () => {
+    const { agent_id } = await bench.register();
+    await bench.send(agentsRequests.askRotation, { agent_id });
+    expect((await access(agent_id)).rotation_asked).toBe(true);
+    const second = await rotate(agent_id, 1, 'k2');
+    expect(second).toMatchObject({ kid: 'k2', version: 2, not_after: null });
+    expect(await rotate(agent_id, 1, 'k2')).toEqual(second);
+    const { keys, rotation_asked } = await access(agent_id);
+    expect(rotation_asked).toBe(false);
+    expect(keys.map(({ version }) => version)).toEqual([1, 2]);
+    expect(Date.parse(keys[0]!.not_after!) - Date.parse(second.since)).toBe(3_600_000);
+    await rotate(agent_id, 2, 'k2');
+    await expect(rotate(agent_id, 1)).rejects.toMatchObject({ problem: { code: 'agent_key_unknown' } });
+    expect((await access(agent_id)).keys.map(({ version }) => version)).toEqual([2, 3]);
+  });
+
+  it.each<[what: string, change: (agent_id: string) => Promise<unknown>]>([
+    ['deregistered', (agent_id) => bench.send(agentsRequests.deregister, { agent_id })],
+    ['given another key', (agent_id) => rotate(agent_id, 1)],
+    ['to get another key', (agent_id) => bench.send(agentsRequests.askRotation, { agent_id })],
+  ])('tell every gateway that they are %s', async (_, change) => {
+    const { agent_id } = await bench.register();
+    const { nats } = bench.platform.connections;
+    const told: unknown[] = [];
+    const hearing = nats.subscribe(ACCESS_CHANGED_SUBJECT, {
+      callback: (__, message) => void told.push(message.json()),
+    });
+    await nats.flush();
+    await change(agent_id);
+    await eventually(() => expect(told).toEqual([{ subject: `agent:${agent_id}` }]));
+    hearing.unsubscribe();
+  });
+
+  it('that registered when credentials were another thing have none until they register again', async () => {
+    const agent_id = randomUUID();
+    const { data } = JSON.parse(
+      await readFile(join(import.meta.dirname, 'golden', 'AgentRegistered.json'), 'utf8'),
+    ) as { data: object };
+    const metadata = {
+      version: 1,
+      org: 'default',
+      actor: { type: 'joiner', id: 'join-token' },
+      correlation_id: '',
+    };
+    await bench.platform.connections.eventStore.appendToStream(`agent-${agent_id}`, [
+      jsonEvent({ type: 'AgentRegistered', data: { ...data, agent_id }, metadata }),
+    ]);
+    expect(await access(agent_id)).toMatchObject({ pool: 'linux', keys: [] });
+  });
+
+  it('are not taken over when somebody else registers another agent with the same key', async () => {
+    const { agent_id, key } = await bench.register({ pool: 'p1' });
+    await expect(bench.register({ agent_id, pool: 'p2' })).rejects.toMatchObject({
+      problem: { kind: 'conflict', code: 'idempotency_key_reused' },
+    });
+    expect(await access(agent_id)).toMatchObject({ pool: 'p1', keys: [key] });
   });
 
   it('renew the leases of their jobs and learn which they lost', async () => {
@@ -140,7 +206,7 @@ describe('the agents, over NATS', () => {
       return found;
     });
     expect(rows[0]!.statements).toBeLessThanOrEqual(2);
-    for (const id of ids) expect(await bench.historyOf(id)).toEqual(['AgentRegistered']);
+    for (const id of ids) expect(await bench.historyOf(id)).toEqual(['AgentRegistered.v2']);
   });
 
   it('are answered by every replica while the event store is away, as nothing is read for them', async () => {

@@ -1,8 +1,12 @@
 /** The agents' commands. */
 import {
+  ACCESS_CHANGED_SUBJECT,
   HEARTBEAT_SECONDS,
   problem,
   queueRequests,
+  type AccessChanged,
+  type AgentAccess,
+  type AgentKey,
   type AgentView,
   type CallContext,
   type Heartbeat,
@@ -14,7 +18,6 @@ import { isRejection } from '@hybrid/decider';
 import { Things, type Thing } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { timingSafeEqual } from 'node:crypto';
 import { AgentsSettings } from '../agents.settings.js';
 import { AgentIndex, type KnownAgent } from './agent-index.js';
 import { agentList } from './agent-list.projection.js';
@@ -24,6 +27,12 @@ import type { LoadLimits, SilenceLimits } from './agent.health.js';
 import { agentPublisher } from './agent.publisher.js';
 import { agentNotFound, agentStatus, agentView } from './agent.view.js';
 import { Heartbeats } from './heartbeats.js';
+
+const CHANGES_ACCESS = new Set<AgentEvent['type']>([
+  'AgentKeyRotated',
+  'AgentKeyRotationAsked',
+  'AgentDeregistered',
+]);
 
 @Injectable()
 export class Agents implements OnModuleInit {
@@ -56,23 +65,29 @@ export class Agents implements OnModuleInit {
     await this.index.open();
   }
 
-  async register(request: RegisterAgentCommand, call: CallContext): Promise<AgentView> {
-    return this.view(request.agent_id, { type: 'RegisterAgent', request, now: now() }, call);
+  async register(request: RegisterAgentCommand, call: CallContext): Promise<AgentView & { key: AgentKey }> {
+    const state = await this.handle(request.agent_id, { type: 'RegisterAgent', request, now: now() }, call);
+    return { ...agentView(state), key: state.keys.at(-1)! };
   }
 
-  /** @throws ProblemError `agent_unknown`, the same whether the agent, or its credential, is wrong. */
-  async authenticate(agentId: string, credentialSha256: string): Promise<{ org: string; pool: string }> {
+  /** @throws ProblemError `agent_key_unknown`, `agent_not_found`. */
+  async rotateKey(agentId: string, version: number, kid: string, call: CallContext): Promise<AgentKey> {
+    const command: AgentCommand = { type: 'RotateKey', version, kid, now: now() };
+    return (await this.handle(agentId, command, call)).keys.at(-1)!;
+  }
+
+  askRotation(agentId: string, call: CallContext): Promise<AgentView> {
+    return this.view(agentId, { type: 'AskRotation', now: now() }, call);
+  }
+
+  /** As its stream tells it. @throws ProblemError `agent_unknown`, the same whether it never was or is gone. */
+  async access(agentId: string): Promise<AgentAccess> {
     const { state, org } = await this.things.find(agentId);
-    const { agent, credential_sha256, deregistered } = state;
-    const given = Buffer.from(credentialSha256);
-    const known = Buffer.from(credential_sha256 ?? '');
-    if (!agent || !org || deregistered || given.length !== known.length || !timingSafeEqual(given, known))
-      throw problem(
-        'unauthenticated',
-        'agent_unknown',
-        'no agent has this credential; register the agent again',
-      );
-    return { org, pool: agent.pool };
+    const { agent, keys, rotation_asked, deregistered } = state;
+    if (!agent || !org || deregistered)
+      throw problem('unauthenticated', 'agent_unknown', 'there is no such agent: register it again');
+    const { pool, labels, capabilities, joined_by } = agent;
+    return { org, pool, labels, capabilities, keys, rotation_asked, joined_by };
   }
 
   /**
@@ -148,6 +163,12 @@ export class Agents implements OnModuleInit {
     return this.handle(id, command, call, thing);
   }
 
+  /** A hint: gateways remember what an agent may do for some seconds. */
+  private tellAccess(agentId: string): void {
+    const changed: AccessChanged = { subject: `agent:${agentId}` };
+    this.connections.nats.publish(ACCESS_CHANGED_SUBJECT, JSON.stringify(changed));
+  }
+
   private async view(agentId: string, command: AgentCommand, call: CallContext): Promise<AgentView> {
     return agentView(await this.handle(agentId, command, call));
   }
@@ -158,8 +179,9 @@ export class Agents implements OnModuleInit {
     call: CallContext,
     known?: Thing<AgentState>,
   ): Promise<AgentState> {
-    const { state, revision } = await this.things.handle(id, command, call, known);
+    const { state, revision, events } = await this.things.handle(id, command, call, known);
     this.index.put(id, { org: call.org, thing: { state, revision } });
+    if (events.some(({ type }) => CHANGES_ACCESS.has(type))) this.tellAccess(id);
     return state;
   }
 }

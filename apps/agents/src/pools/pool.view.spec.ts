@@ -18,11 +18,12 @@ function agent(more: Partial<AgentRegistered> = {}, ...then: AgentEvent[]): Pres
     capabilities: [],
     capacity: 2,
     version: null,
-    credential_sha256: 'c1',
+    key: { kid: 'k1', version: 1, expires_at: null },
+    joined_by: { kind: 'installation', id: 'join-token' },
     at,
     ...more,
   };
-  return fold(agentDecider, [{ type: 'AgentRegistered', data }, ...then]) as PresentAgent;
+  return fold(agentDecider, [{ type: 'AgentRegistered.v2', data }, ...then]) as PresentAgent;
 }
 
 const became = (status: 'DEGRADED' | 'UNHEALTHY' | 'OFFLINE' | 'DEAD'): AgentEvent => ({

@@ -1,6 +1,9 @@
 import {
   agentsRequests,
   Heartbeat,
+  type AgentKey,
+  type HeartbeatAnswer,
+  type JoinedBy,
   ListAgents,
   problem,
   RegisterAgent,
@@ -12,17 +15,24 @@ import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nes
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { newCredential } from '../identity/identity.js';
+import { InstallationKeys } from '../identity/installation-keys.js';
+import type { Principal } from '../identity/principal.js';
+import { SignedAgents } from '../identity/signed-agents.js';
+import { agentCredential } from '@hybrid/signatures';
 
 @ApiTags('agents')
 @ApiBearerAuth()
 @Controller('api/agents')
 export class AgentsController {
-  constructor(private readonly connections: Connections) {}
+  constructor(
+    private readonly connections: Connections,
+    private readonly keys: InstallationKeys,
+    private readonly agents: SignedAgents,
+  ) {}
 
   /**
-   * Shows the credential this once. The same registration with the same Idempotency-Key again answers a new credential
-   * for the same agent; another one with that key is refused (`idempotency_key_reused`).
+   * Shows the credential, which the agent signs its requests with and never sends. The same registration with the same
+   * Idempotency-Key again answers it again; another one with that key is refused (`idempotency_key_reused`).
    */
   @Post('register')
   async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
@@ -30,13 +40,41 @@ export class AgentsController {
     if (only !== undefined && agent.pool !== undefined && agent.pool !== only)
       throw problem('forbidden', 'other_pool', `this join token is for the pool ${only} alone`);
     const agent_id = caller.newId('agent');
-    const { credential, credential_sha256 } = newCredential(agent_id);
-    const { pool } = await this.send(
+    const { pool, key } = await this.send(
       agentsRequests.register,
-      { ...agent, pool: only ?? agent.pool, agent_id, credential_sha256 },
+      {
+        ...agent,
+        pool: only ?? agent.pool,
+        agent_id,
+        key: { kid: this.keys.current },
+        joined_by: joinedBy(caller.principal),
+      },
       caller,
     );
-    return { agent_id, credential, pool };
+    return this.show(agent_id, pool, key, caller);
+  }
+
+  /** The agent's next credential; the one before it goes on for an hour. The same again answers the same. */
+  @Post(':agent_id/credential')
+  @HttpCode(200)
+  async rotateCredential(
+    @Param('agent_id') agent_id: string,
+    @Caller() caller: Caller,
+  ): Promise<RegisteredAgent> {
+    const { pool, credential } = caller.principal;
+    const key = await this.send(
+      agentsRequests.rotateKey,
+      { agent_id, version: credential!.version, key: { kid: this.keys.current } },
+      caller,
+    );
+    return this.show(agent_id, pool!, key, caller);
+  }
+
+  /** Has the agent get another credential by itself, with its next heartbeat. */
+  @Post(':agent_id/rotate')
+  @HttpCode(200)
+  askRotation(@Param('agent_id') agent_id: string, @Caller() caller: Caller) {
+    return this.send(agentsRequests.askRotation, { agent_id }, caller);
   }
 
   @Get()
@@ -62,8 +100,13 @@ export class AgentsController {
 
   @Post(':agent_id/heartbeat')
   @HttpCode(200)
-  heartbeat(@Param('agent_id') agent_id: string, @Body() heartbeat: Heartbeat, @Caller() caller: Caller) {
-    return this.send(agentsRequests.heartbeat, { ...heartbeat, agent_id }, caller);
+  async heartbeat(
+    @Param('agent_id') agent_id: string,
+    @Body() heartbeat: Heartbeat,
+    @Caller() caller: Caller,
+  ): Promise<HeartbeatAnswer> {
+    const reply = await this.send(agentsRequests.heartbeat, { ...heartbeat, agent_id }, caller);
+    return { ...reply, rotate_credential: caller.principal.credential!.rotate };
   }
 
   @Patch(':agent_id/status')
@@ -93,6 +136,27 @@ export class AgentsController {
     return this.send(agentsRequests.deregister, { agent_id }, caller);
   }
 
+  private show(agent_id: string, pool: string, key: AgentKey, { org }: Caller): RegisteredAgent {
+    const { version, not_after } = key;
+    const secret = this.agents.derive(org, agent_id, key);
+    const credential = agentCredential({ agentId: agent_id, version, key: secret });
+    return { agent_id, credential, pool, expires_at: not_after };
+  }
+
   private readonly send: Connections['requests']['send'] = (request, input, call) =>
     this.connections.requests.send(request, input, call);
+}
+
+/** The token that all agents of the installation share is nobody's. */
+function joinedBy({ kind, id }: Principal): JoinedBy {
+  switch (kind) {
+    case 'user':
+    case 'key':
+      return { kind, id };
+    case 'joiner':
+      return { kind: id === 'join-token' ? 'installation' : 'join-token', id };
+    case 'installation':
+    case 'agent':
+      return { kind: 'installation', id };
+  }
 }

@@ -1,5 +1,6 @@
 import { agentsRequests, queueRequests, type Request } from '@hybrid/contracts';
 import { ConnectionsModule } from '@hybrid/service';
+import { agentCredential, contentDigest, readAgentCredential, signRequest } from '@hybrid/signatures';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
 import { Module, type DynamicModule } from '@nestjs/common';
@@ -10,20 +11,30 @@ import type { AddressInfo } from 'node:net';
 import { ProblemFilter } from '../edge/problem.filter.js';
 import { validation } from '../edge/validation.js';
 import { AccessGuard } from '../identity/access.guard.js';
-import { Identity, newCredential, Tokens } from '../identity/identity.js';
+import { GatewaySettings } from '../gateway.settings.js';
+import { Identity, Tokens } from '../identity/identity.js';
+import { InstallationKeys } from '../identity/installation-keys.js';
+import { Nonces } from '../identity/nonces.js';
+import { SignedAgents } from '../identity/signed-agents.js';
 import { AgentsController } from './agents.controller.js';
 import { PoolsController } from './pools.controller.js';
 
 const ADMIN = 'admin-token';
 const JOINER = 'join-token';
 const agentId = randomUUID();
-const { credential: AGENT } = newCredential(agentId);
+const KEYS = InstallationKeys.parse(InstallationKeys.generate());
+const key = KEYS.derive('k1', `agent/default/${agentId}/1`);
+const AGENT = agentCredential({ agentId, version: 1, key });
 const view = { pool: 'gpu', queue_depth: 3 };
 
 @Module({
   controllers: [PoolsController, AgentsController],
   providers: [
     Identity,
+    Nonces,
+    SignedAgents,
+    { provide: InstallationKeys, useValue: KEYS },
+    { provide: GatewaySettings, useValue: new GatewaySettings() },
     { provide: Tokens, useValue: new Tokens(ADMIN, JOINER) },
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_FILTER, useClass: ProblemFilter },
@@ -47,10 +58,18 @@ describe('the routes of pools', () => {
       },
     });
   const ask = async (request: string, token: string, body?: object) => {
-    const [method, path] = request.split(' ');
+    const [method = '', path] = request.split(' ');
+    const credential = readAgentCredential(token);
+    const target = new URL(url + path).pathname;
+    const digest = contentDigest(body && JSON.stringify(body));
     const response = await fetch(url + path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) },
+      headers: {
+        ...(credential
+          ? signRequest(credential, { method, target, contentDigest: digest })
+          : { authorization: `Bearer ${token}` }),
+        ...(body && { 'content-type': 'application/json' }),
+      },
       body: body && JSON.stringify(body),
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -65,11 +84,14 @@ describe('the routes of pools', () => {
     app = await NestFactory.create<NestFastifyApplication>(
       root,
       new FastifyAdapter({ routerOptions: { maxParamLength: 500 } }),
-      { logger: ['error'] },
+      { logger: ['error'], rawBody: true },
     );
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}/api/agents`;
-    answer(agentsRequests.authenticate, { org: 'default', pool: 'gpu' });
+    answer(agentsRequests.access, {
+      ...{ org: 'default', pool: 'gpu', labels: {}, capabilities: [], rotation_asked: false },
+      keys: [{ kid: 'k1', version: 1, since: new Date().toISOString(), not_after: null }],
+    });
     answer(agentsRequests.pools, { pools: [view] });
     answer(agentsRequests.pool, view);
     answer(agentsRequests.scale, { pool: 'gpu', desired_agents: 4 });

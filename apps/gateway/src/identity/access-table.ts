@@ -75,6 +75,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /api/agents/{agent_id}': orAgent(on(read, agentsPool)),
   'GET /api/agents/{agent_id}/config': orAgent(on(read, agentsPool)),
   'POST /api/agents/{agent_id}/heartbeat': agent,
+  'POST /api/agents/{agent_id}/credential': agent,
+  'POST /api/agents/{agent_id}/rotate': on(tend, agentsPool),
   'PATCH /api/agents/{agent_id}/status': orAgent(on(tend, agentsPool)),
   'POST /api/agents/{agent_id}/drain': orAgent(on(tend, agentsPool)),
   'POST /api/agents/{agent_id}/resume': orAgent(on(tend, agentsPool)),

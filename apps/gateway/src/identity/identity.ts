@@ -1,6 +1,5 @@
 /** Who is calling: by which credential a request comes, and what that stands for. */
 import {
-  agentsRequests,
   DEFAULT_ORG,
   identityRequests,
   ORGANISATION_NAME,
@@ -9,15 +8,11 @@ import {
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Principal } from './principal.js';
 import { Remembered } from './remembered.js';
 import { readSecretToken, type SecretToken } from './secret-token.js';
-
-/** What of a request says who sends it. */
-export interface Presented {
-  headers: Record<string, string | string[] | undefined>;
-}
+import { SignedAgents, type Signed } from './signed-agents.js';
 
 /** Digests of the two tokens of the installation. */
 export class Tokens {
@@ -36,8 +31,6 @@ export class Tokens {
   }
 }
 
-const CREDENTIAL = /^hya_([0-9a-f-]{36})_[A-Za-z0-9_-]{20,100}$/;
-
 @Injectable()
 export class Identity {
   private readonly remembered = new Remembered();
@@ -45,12 +38,13 @@ export class Identity {
   constructor(
     private readonly tokens: Tokens,
     private readonly connections: Connections,
+    private readonly agents: SignedAgents,
   ) {
     this.remembered.listen(connections.nats);
   }
 
   /** @throws ProblemError `unauthenticated`, or another code that says what is wrong with the credential. */
-  async identify(request: Presented): Promise<Principal> {
+  async identify(request: Signed): Promise<Principal> {
     const principal = await this.present(request);
     const wanted = one(request.headers['x-organisation']);
     if (wanted === undefined || wanted === principal.org) return principal;
@@ -64,21 +58,29 @@ export class Identity {
     return { ...principal, org: wanted };
   }
 
-  private async present({ headers }: Presented): Promise<Principal> {
-    const [scheme, token] = one(headers['authorization'])?.split(' ') ?? [];
+  private async present(request: Signed): Promise<Principal> {
+    const authorization = one(request.headers['authorization']);
+    if (SignedAgents.claims(request)) {
+      if (authorization === undefined) return this.agents.identify(request, this.remembered);
+      throw problem(
+        'unauthenticated',
+        'unauthenticated',
+        'sign the request, or send Authorization: not both',
+      );
+    }
+    const [scheme, token] = authorization?.split(' ') ?? [];
     if (scheme?.toLowerCase() !== 'bearer' || !token)
       throw problem('unauthenticated', 'unauthenticated', 'send the header Authorization: Bearer <token>');
     const secret = readSecretToken(token);
     if (secret?.kind === 'key') return this.key(secret);
     if (secret?.kind === 'join') return this.joiner(secret);
-    const given = digest(token);
-    switch (this.tokens.kindOf(given)) {
+    switch (this.tokens.kindOf(digest(token))) {
       case 'installation':
         return { kind: 'installation', id: 'administrator', org: DEFAULT_ORG, roles: [] };
       case 'joiner':
         return { kind: 'joiner', id: 'join-token', org: DEFAULT_ORG, roles: [] };
       case undefined:
-        return this.agent(token, given);
+        throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
     }
   }
 
@@ -99,20 +101,6 @@ export class Identity {
     );
     return { kind: 'joiner', id, org, roles: [], ...(pool !== null && { pool }) };
   }
-
-  private async agent(token: string, given: Buffer): Promise<Principal> {
-    const agentId = CREDENTIAL.exec(token)?.[1];
-    if (!agentId) throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
-    const credential_sha256 = given.toString('hex');
-    const found = await this.remembered.get(`agent:${agentId}/${credential_sha256}`, () =>
-      this.connections.requests.send(
-        agentsRequests.authenticate,
-        { agent_id: agentId, credential_sha256 },
-        asNobody(),
-      ),
-    );
-    return { kind: 'agent', id: agentId, roles: [], ...found };
-  }
 }
 
 /** Asks what a credential stands for, before it is known whose it is. */
@@ -122,12 +110,6 @@ function asNobody(): CallContext {
 
 function one(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
-}
-
-/** A new credential for an agent, and the digest that is stored of it. */
-export function newCredential(agentId: string): { credential: string; credential_sha256: string } {
-  const credential = `hya_${agentId}_${randomBytes(32).toString('base64url')}`;
-  return { credential, credential_sha256: digest(credential).toString('hex') };
 }
 
 /** What is stored and compared of a token. */

@@ -16,6 +16,8 @@ export interface Principal {
   /** Of an agent, as it was registered. */
   labels?: Record<string, string>;
   capabilities?: readonly string[];
+  /** What the agent signed with; `rotate`: it should get the next one. */
+  credential?: { version: number; rotate: boolean };
   /** Id of the session, never its secret. */
   session?: string;
 }

@@ -13,6 +13,7 @@ import { Body, Controller, HttpCode, Param, Patch, Post, Res } from '@nestjs/com
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
+import type { Principal } from '../identity/principal.js';
 import { claimJobs } from './claims.js';
 
 /** What agents do with jobs: each attempt is fenced by the lease token of its claim. */
@@ -24,7 +25,8 @@ export class AttemptsController {
 
   /**
    * Up to `count` jobs of the agent's own pool, whatever it asks for; waits up to `wait_seconds` for the first. An agent
-   * that hangs up gets none. `job` is the first of `jobs`.
+   * that hangs up gets none. Labels and capabilities are those that the agent registered with, or some of them. `job` is
+   * the first of `jobs`.
    */
   @Post('claim')
   @HttpCode(200)
@@ -36,6 +38,7 @@ export class AttemptsController {
     const { pool } = caller.principal;
     if (request.agent_id !== caller.actor.id || pool === undefined)
       throw problem('forbidden', 'not_your_agent', 'an agent may speak for itself only');
+    checkRegistered(request, caller.principal);
     const { stopping } = this.connections;
     const over = new AbortController();
     let hungUp = false;
@@ -93,4 +96,21 @@ export class AttemptsController {
 
   private readonly send: Connections['requests']['send'] = (request, input, call) =>
     this.connections.requests.send(request, input, call);
+}
+
+/** Jobs are kept for agents by their labels: whoever registered the agent vouches for them. */
+function checkRegistered(
+  { labels = {}, capabilities = [] }: ClaimJob,
+  { labels: own = {}, capabilities: known = [] }: Principal,
+): void {
+  const wrong = [
+    ...Object.entries(labels).filter(([name, value]) => !Object.hasOwn(own, name) || own[name] !== value),
+    ...capabilities.filter((one) => !known.includes(one)),
+  ];
+  if (wrong.length > 0)
+    throw problem(
+      'forbidden',
+      'labels_not_registered',
+      `the agent is not registered with ${wrong.map((one) => (typeof one === 'string' ? one : one.join('='))).join(', ')}: register it anew`,
+    );
 }

@@ -17,6 +17,7 @@ import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
 import { readCursor, readLog, type JobLogLine, type PlacedLine } from './job-log.js';
+import { readAttempt } from './attempt-headers.js';
 import { parseLines } from './log-lines.js';
 
 const MAX_PAGE = 5_000;
@@ -41,7 +42,7 @@ export class LogsController {
     @Body() body: unknown,
     @Caller() caller: Caller,
   ) {
-    const lease = readLease(attempt, lease_token);
+    const lease = readAttempt(attempt, lease_token);
     if (typeof body !== 'string')
       throw new UnsupportedMediaTypeException('send log lines as application/x-ndjson');
     const input = { job_id, agent_id: caller.actor.id, ...lease, lines: parseLines(body) };
@@ -104,16 +105,4 @@ export class LogsController {
 async function* asEvents(lines: AsyncIterable<PlacedLine>): AsyncGenerator<SseMessage> {
   for await (const { cursor, line } of lines) yield { id: cursor, event: 'line', data: line };
   yield { event: 'end', data: {} };
-}
-
-/** @throws ProblemError naming each header that is missing or wrong. */
-function readLease(attempt = '', lease_token = ''): { attempt: number; lease_token: string } {
-  const errors: FieldError[] = [];
-  if (!/^[1-9]\d{0,6}$/.test(attempt))
-    errors.push({ path: 'x-attempt', message: 'the header X-Attempt must be the attempt, from 1' });
-  if (!lease_token)
-    errors.push({ path: 'x-lease-token', message: 'the header X-Lease-Token must be that of the claim' });
-  if (errors.length)
-    throw problem('invalid', 'invalid_input', 'the headers do not say whose log it is', errors);
-  return { attempt: Number(attempt), lease_token };
 }

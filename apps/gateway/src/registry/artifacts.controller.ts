@@ -2,6 +2,7 @@ import {
   ARTIFACT_CHUNK_BYTES,
   ListQuery,
   problem,
+  queueRequests,
   registryRequests,
   ArtifactAddress,
   ArtifactExecution,
@@ -16,6 +17,7 @@ import { Readable } from 'node:stream';
 import { ARTIFACT_TYPE_HEADER } from '../edge/artifact-body.js';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
+import { readAttempt } from '../queue/attempt-headers.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -25,7 +27,10 @@ const SHA256 = /^[0-9a-f]{64}$/;
 export class ArtifactsController {
   constructor(private readonly connections: Connections) {}
 
-  /** Streams the body into the store; it is kept only if its SHA-256 is the one announced. */
+  /**
+   * Streams the body into the store; it is kept only if its SHA-256 is the one announced. An agent stores into the
+   * execution of a job that it is at, which the headers X-Job-Id, X-Attempt and X-Lease-Token name.
+   */
   @Put(':execution_id/:key')
   @ApiHeader({ name: 'x-content-sha256', required: true, description: 'SHA-256 of the body, hex' })
   @ApiConsumes('application/octet-stream')
@@ -36,6 +41,7 @@ export class ArtifactsController {
     @Req() request: FastifyRequest,
     @Caller() caller: Caller,
   ): Promise<ArtifactView> {
+    await this.checkHeld('store', execution_id, request, caller);
     if (!sha256 || !SHA256.test(sha256))
       throw problem(
         'invalid',
@@ -58,13 +64,16 @@ export class ArtifactsController {
     }
   }
 
+  /** An agent fetches from the execution of a job that it is at (see PUT), and from those that the job's spec names. */
   @Get(':execution_id/:key')
   async get(
     @Param() address: ArtifactAddress,
     @Caller() caller: Caller,
-    @Req() { method }: FastifyRequest,
+    @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
+    const { method } = request;
+    await this.checkHeld('fetch', address.execution_id, request, caller);
     const artifact = await this.connections.requests.send(registryRequests.get, address, caller);
     void reply
       .header('x-content-sha256', artifact.sha256)
@@ -93,6 +102,28 @@ export class ArtifactsController {
   @Delete(':execution_id/:key')
   delete(@Param() address: ArtifactAddress, @Caller() caller: Caller) {
     return this.connections.requests.send(registryRequests.delete, address, caller);
+  }
+
+  /** Agents have artifacts by the job that they hold alone. */
+  private async checkHeld(
+    what: 'store' | 'fetch',
+    executionId: string,
+    { headers }: FastifyRequest,
+    caller: Caller,
+  ): Promise<void> {
+    if (caller.principal.kind !== 'agent') return;
+    const one = (name: string) => [headers[name]].flat()[0];
+    const attempt = readAttempt(one('x-attempt'), one('x-lease-token'));
+    const job_id = one('x-job-id');
+    if (!job_id) throw problem('invalid', 'invalid_input', 'the header X-Job-Id must be that of the claim');
+    const lease = { job_id, agent_id: caller.principal.id, ...attempt };
+    const { execution_id, fetches_from } = await this.connections.requests.send(
+      queueRequests.lease,
+      lease,
+      caller,
+    );
+    if (execution_id === executionId || (what === 'fetch' && fetches_from.includes(executionId))) return;
+    throw problem('forbidden', 'not_your_job', `the job ${job_id} has nothing to do with this execution`);
   }
 
   /** Passes the body on in chunks, one at a time: memory stays flat whatever the size. Answers the size in bytes. */
