@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
@@ -132,59 +131,6 @@ describe('who may use which route', () => {
       );
     },
   );
-
-  it('the credential of an agent is no token', async () => {
-    const headers = { authorization: `Bearer ${agent.token}` };
-    expectProblem(await ask(system.url, `GET /api/agents/${agent.id}`, { headers }), 401, 'unauthenticated');
-    const both = { token: agent.token, headers: { authorization: `Bearer ${system.adminToken}` } };
-    expectProblem(await ask(system.url, 'GET /api/runs', both), 401, 'unauthenticated');
-  });
-
-  it('an agent claims with the labels and capabilities that it registered with, or fewer', async () => {
-    const may = { labels: { os: 'linux', gpu: 'yes' }, capabilities: ['docker', 'process'] };
-    const one = await system.handAgent('labelled', may);
-    credentials.push(one.token);
-    const claim = (more: object) =>
-      one.ask('POST /api/queue/claim', { json: { agent_id: one.id, pool: 'labelled', ...more } });
-    for (const fewer of [may, {}, { labels: { os: 'linux' } }, { capabilities: ['docker'] }])
-      expectProblem(await claim(fewer), 404, 'no_jobs_available');
-    for (const other of [
-      { labels: { os: 'windows' } },
-      { labels: { ...may.labels, zone: 'prod' } },
-      { capabilities: ['kubernetes'] },
-    ])
-      expectProblem(await claim(other), 403, 'labels_not_registered');
-  });
-
-  it('an agent has the artifacts of the job that it is at, and no others', async () => {
-    const [one, other] = [await system.handAgent('arts'), await system.handAgent('arts')];
-    credentials.push(one.token, other.token);
-    const spec = {
-      ...jobOf('x').spec,
-      execution_id: 'arts-run',
-      artifacts_in: [{ execution_id: 'arts-before', key: 'k', dest: 'd' }],
-    };
-    await system.admin('POST /api/queue/jobs', { json: { ...jobOf('arts', 'arts'), spec } });
-    const job = await one.take();
-    const lease = { 'x-job-id': job.id, 'x-attempt': '1', 'x-lease-token': job.lease_token };
-    const bytes = { body: 'bytes', headers: { ...lease, 'x-content-sha256': sha256('bytes') } };
-    expect((await one.ask('PUT /api/artifacts/arts-run/k', bytes)).status).toBe(200);
-    expect((await one.ask('GET /api/artifacts/arts-run/k', { headers: lease })).body).toBe('bytes');
-    expectProblem(
-      await one.ask('GET /api/artifacts/arts-before/k', { headers: lease }),
-      404,
-      'artifact_not_found',
-    );
-    for (const address of ['arts-before/k', 'another/k'])
-      expectProblem(await one.ask(`PUT /api/artifacts/${address}`, bytes), 403, 'not_your_job');
-    expectProblem(await one.ask('GET /api/artifacts/another/k', { headers: lease }), 403, 'not_your_job');
-    expectProblem(await other.ask('GET /api/artifacts/arts-run/k', { headers: lease }), 403, 'not_your_job');
-    const forged = { ...lease, 'x-lease-token': 'forged' };
-    expectProblem(await one.ask('GET /api/artifacts/arts-run/k', { headers: forged }), 403, 'not_your_job');
-    expectProblem(await one.ask('GET /api/artifacts/arts-run/k'), 422, 'invalid_input');
-    await one.finish(job);
-    expectProblem(await one.ask('GET /api/artifacts/arts-run/k', { headers: lease }), 403, 'not_your_job');
-  });
 
   describe('refusals', () => {
     it('name unknown fields by their path, nested ones too', async () => {
@@ -392,10 +338,6 @@ describe('who may use which route', () => {
       expect(text).not.toContain(secret);
   });
 });
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
 
 function statusFor({ people, gets, ...machines }: Exclude<Row, 'everybody'>, role: Role): number | undefined {
   if (role === 'joiner' || role === 'agent') return machines[role];

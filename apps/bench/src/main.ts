@@ -1,4 +1,4 @@
-/** `npm run bench:queue` measures the queue beside its peers; `npm run bench:store` the event store beside its limits. */
+/** `npm run bench:queue` measures the queue beside its peers; `npm run bench:store` the event store beside its limits, `npm run bench:auth` what it costs to know an agent. */
 const [what = 'queue', ...options] = process.argv.slice(2);
 switch (what) {
   case 'queue':
@@ -10,6 +10,9 @@ switch (what) {
   case 'peer-front':
     await (await import('./queue/peers/peer-front.js')).servePeer(options);
     break;
+  case 'auth':
+    await (await import('./auth/auth-bench.js')).benchAuth();
+    break;
   case 'store':
     await (await import('./store/store-bench.js')).benchStore(options);
     break;
@@ -17,6 +20,6 @@ switch (what) {
     await (await import('./store/no-op-server.js')).serveNothing(options[0]);
     break;
   default:
-    console.error(`bench: '${what}' is not known; it is queue or store`);
+    console.error(`bench: '${what}' is not known; it is queue, store or auth`);
     process.exitCode = 2;
 }

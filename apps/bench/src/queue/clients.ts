@@ -1,5 +1,6 @@
 /** The operations as HTTP requests: ours as agents and users make them, a peer's by its front. */
 import type { ClaimedJob, JobView, Problem } from '@hybrid/contracts';
+import { contentDigest, readAgentCredential, signRequest } from '@hybrid/signatures';
 import { Pool } from 'undici';
 import type { Target } from './plan.js';
 
@@ -127,7 +128,8 @@ function nullIfNone(error: unknown): null {
   throw error;
 }
 
-async function send<T>(
+/** An agent's credential signs the request, any other token is sent. @throws RefusedError */
+export async function send<T>(
   pool: Pool,
   method: 'GET' | 'POST' | 'PATCH',
   path: string,
@@ -135,15 +137,19 @@ async function send<T>(
   token?: string,
   signal?: AbortSignal,
 ): Promise<T> {
+  const text = body && JSON.stringify(body);
+  const credential = readAgentCredential(token ?? '');
   const answer = await pool.request({
     method,
     path,
     signal,
     headers: {
       ...(body && { 'content-type': 'application/json' }),
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(credential
+        ? signRequest(credential, { method, target: path, contentDigest: contentDigest(text) })
+        : token !== undefined && { authorization: `Bearer ${token}` }),
     },
-    body: body && JSON.stringify(body),
+    body: text,
   });
   if (answer.statusCode >= 300)
     throw new RefusedError(`${method} ${path}`, answer.statusCode, await answer.body.text());

@@ -1,5 +1,5 @@
 /** Agents, by the signatures of their requests: RFC 9421 as libs/signatures has it, each used once. */
-import { agentsRequests, DEFAULT_ORG, problem, type AgentAccess, type AgentKey } from '@hybrid/contracts';
+import { agentsRequests, DEFAULT_ORG, problem, type AgentKey } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { contentDigest, contentDigestOf, isSignedWith, readSignature } from '@hybrid/signatures';
 import { Injectable } from '@nestjs/common';
@@ -114,8 +114,7 @@ export class SignedAgents {
 }
 
 /** The gateway's clock is told: whose is wrong is for somebody to find out. */
-function checkClock(created: number): void {
-  const now = Math.floor(Date.now() / 1000);
+export function checkClock(created: number, now = Math.floor(Date.now() / 1000)): void {
   if (Math.abs(now - created) <= CLOCK_SKEW_SECONDS) return;
   const [signed, here] = [created, now].map((seconds) => new Date(seconds * 1000).toISOString());
   throw problem(

@@ -1,4 +1,4 @@
-import { problem, queueRequests, ReadLog, type FieldError } from '@hybrid/contracts';
+import { queueRequests, ReadLog } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import {
   Body,

@@ -253,7 +253,7 @@ describe('the queue, over NATS', () => {
   it('says whose artifacts an agent may touch, by the attempt that it is at now', async () => {
     const artifacts_in = [{ execution_id: 'another-run', key: 'k', dest: 'd' }];
     const step = { ...spec.step, config: { execution_id: 'the-run-before' } };
-    const { id } = await enqueue('lease', { spec: { step, execution_id: 'this-run', artifacts_in } });
+    await enqueue('lease', { spec: { step, execution_id: 'this-run', artifacts_in } });
     const job = (await claim('lease', 'a'))!;
     const lease = attemptOf(job, 'a');
     expect(await send(queueRequests.lease, lease)).toEqual({

@@ -1,0 +1,53 @@
+/**
+ * `npm run bench:auth`: what it costs to know an agent by its signature. The same request, one at a time and in turn as
+ * the administrator, by a token, and as an agent, signed; the difference is signing, verifying and the nonce.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Pool } from 'undici';
+import { figuresOf } from '../latency.js';
+import { Cleanup } from '../queue/cleanup.js';
+import { send } from '../queue/clients.js';
+import { startOwnSystem } from '../queue/own-system.js';
+
+const ROUNDS = 10;
+/** Of each kind in each round. */
+const REQUESTS = 500;
+
+export async function benchAuth(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'hybrid-bench-auth-'));
+  const cleanup = new Cleanup();
+  cleanup.add(() => rm(directory, { recursive: true, force: true }));
+  const interrupt = () => void cleanup.run().then(() => process.exit(130));
+  process.once('SIGINT', interrupt);
+  try {
+    const system = await startOwnSystem(directory, cleanup);
+    const { agents } = await system.target(1);
+    const { agent_id, credential } = agents[0]!;
+    const pool = new Pool(system.url, { connections: 1, pipelining: 1 });
+    cleanup.add(() => pool.destroy());
+    const path = `/api/agents/${agent_id}/config`;
+    const kinds = [
+      { name: 'by a token', token: system.adminToken, latencies: [] as number[] },
+      { name: 'signed', token: credential, latencies: [] as number[] },
+    ];
+    // The first round is for warming up.
+    for (let round = 0; round <= ROUNDS; round++)
+      for (const { token, latencies } of kinds)
+        for (let turn = 0; turn < REQUESTS; turn++) {
+          const begin = performance.now();
+          await send(pool, 'GET', path, undefined, token);
+          if (round > 0) latencies.push(performance.now() - begin);
+        }
+    const [token, signed] = kinds.map(({ name, latencies }) => {
+      const { p50, p95 } = figuresOf({ latencies, seconds: 0 });
+      console.log(`${name.padEnd(12)} p50 ${p50.toFixed(3)} ms   p95 ${p95.toFixed(3)} ms`);
+      return p50;
+    });
+    console.log(`a signature adds ${(signed! - token!).toFixed(3)} ms (p50), which shall be below 0.3`);
+  } finally {
+    process.off('SIGINT', interrupt);
+    await cleanup.run();
+  }
+}
