@@ -1,5 +1,5 @@
 /** How an agent proves who it is, at two gateways: what is replayed or altered is refused (fault 19), keys are rotated. */
-import type { AgentView } from '@hybrid/contracts';
+import { partitionClaim, type AgentView } from '@hybrid/contracts';
 import { agentCredential, contentDigest, readAgentCredential } from '@hybrid/signatures';
 import { eventually } from '@hybrid/testing';
 import { DiscardPolicy, jetstreamManager, StorageType } from '@nats-io/jetstream';
@@ -10,7 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
-import { ask, jobOf, signed, type Answer, type HandAgent } from './client.js';
+import { ask, jobOf, nextMessage, signed, type Answer, type HandAgent } from './client.js';
 
 const MINUTES_MS = 60_000;
 
@@ -50,7 +50,7 @@ describe('agents, by their signatures', () => {
   /** As it is given, to one gateway. */
   const send = (gateway: number, request: string, headers: Record<string, string>, body?: string) =>
     ask(urls[gateway]!, request, { headers: { ...json, ...headers }, ...(body !== undefined && { body }) });
-  const code = ({ status, body }: Answer) => [status, body['code']];
+  const code = ({ status, body }: Answer<unknown>) => [status, (body as { code?: string }).code];
 
   describe('a request that is sent again', () => {
     it('is refused at the same gateway, and at another one', async () => {
@@ -225,6 +225,18 @@ describe('agents, by their signatures', () => {
       await eventually(async () => {
         expect(code(await ask(url, request, { token: gone.token }))).toEqual([401, 'agent_unknown']);
       }, 5_000);
+  });
+
+  it('gets no job by a claim that waited when it was deregistered', async () => {
+    const gone = await system.handAgent('revoked');
+    const { seen } = await nextMessage(system.platform, partitionClaim('default', 'revoked').subject);
+    const claim = gone.claim(50);
+    await seen;
+    const since = performance.now();
+    await system.admin(`POST /api/agents/${gone.id}/deregister`, { json: {} });
+    expect(code(await claim)).toEqual([404, 'no_jobs_available']);
+    expect(performance.now() - since).toBeLessThan(30_000);
+    expect(code(await gone.claim(50))).toEqual([401, 'agent_unknown']);
   });
 
   it('gets the next credential; the one before goes on, the one before that does not', async () => {

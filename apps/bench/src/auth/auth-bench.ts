@@ -1,6 +1,7 @@
 /**
  * `npm run bench:auth`: what it costs to know an agent by its signature. The same request, one at a time and in turn as
- * the administrator, by a token, and as an agent, signed; the difference is signing, verifying and the nonce.
+ * the administrator, by a token, and as an agent, signed; the difference is signing, verifying and the nonce. Beside
+ * others on the machine look at the CPU.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +10,10 @@ import { Pool } from 'undici';
 import { figuresOf } from '../latency.js';
 import { Cleanup } from '../queue/cleanup.js';
 import { send } from '../queue/clients.js';
+import { cpuOf } from '../queue/machine.js';
 import { startOwnSystem } from '../queue/own-system.js';
 
-const ROUNDS = 10;
+const ROUNDS = 8;
 /** Of each kind in each round. */
 const REQUESTS = 500;
 
@@ -29,20 +31,31 @@ export async function benchAuth(): Promise<void> {
     cleanup.add(() => pool.destroy());
     const path = `/api/agents/${agent_id}/config`;
     const kinds = [
-      { name: 'by a token', token: system.adminToken, latencies: [] as number[] },
-      { name: 'signed', token: credential, latencies: [] as number[] },
+      { name: 'by a token', token: system.adminToken, latencies: [] as number[], gateway: 0, nats: 0 },
+      { name: 'signed', token: credential, latencies: [] as number[], gateway: 0, nats: 0 },
     ];
+    const { gateway = 0, nats } = system.pids();
+    const cpu = async () => cpuOf({ gateway, nats: nats! });
     // The first round is for warming up.
     for (let round = 0; round <= ROUNDS; round++)
-      for (const { token, latencies } of kinds)
+      for (const kind of kinds) {
+        const before = await cpu();
         for (let turn = 0; turn < REQUESTS; turn++) {
           const begin = performance.now();
-          await send(pool, 'GET', path, undefined, token);
-          if (round > 0) latencies.push(performance.now() - begin);
+          await send(pool, 'GET', path, undefined, kind.token);
+          if (round > 0) kind.latencies.push(performance.now() - begin);
         }
-    const [token, signed] = kinds.map(({ name, latencies }) => {
+        const after = await cpu();
+        if (round === 0) continue;
+        kind.gateway += after['gateway']! - before['gateway']!;
+        kind.nats += after['nats']! - before['nats']!;
+      }
+    const [token, signed] = kinds.map(({ name, latencies, ...spent }) => {
       const { p50, p95 } = figuresOf({ latencies, seconds: 0 });
-      console.log(`${name.padEnd(12)} p50 ${p50.toFixed(3)} ms   p95 ${p95.toFixed(3)} ms`);
+      const each = (ms: number) => `${(ms / latencies.length).toFixed(3)} ms`;
+      console.log(
+        `${name.padEnd(12)} p50 ${p50.toFixed(3)} ms   p95 ${p95.toFixed(3)} ms   CPU of the gateway ${each(spent.gateway)}, of NATS ${each(spent.nats)}`,
+      );
       return p50;
     });
     console.log(`a signature adds ${(signed! - token!).toFixed(3)} ms (p50), which shall be below 0.3`);

@@ -27,6 +27,15 @@ const key = KEYS.derive('k1', `agent/default/${agentId}/1`);
 const AGENT = agentCredential({ agentId, version: 1, key });
 const view = { pool: 'gpu', queue_depth: 3 };
 
+const access = {
+  ...{ org: 'default', pool: 'gpu', labels: {}, capabilities: [], rotation_asked: false },
+  keys: [keyOf(1)],
+};
+
+function keyOf(version: number) {
+  return { kid: 'k1', version, since: new Date().toISOString(), not_after: null };
+}
+
 @Module({
   controllers: [PoolsController, AgentsController],
   providers: [
@@ -88,10 +97,7 @@ describe('the routes of pools', () => {
     );
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}/api/agents`;
-    answer(agentsRequests.access, {
-      ...{ org: 'default', pool: 'gpu', labels: {}, capabilities: [], rotation_asked: false },
-      keys: [{ kid: 'k1', version: 1, since: new Date().toISOString(), not_after: null }],
-    });
+    answer(agentsRequests.access, access);
     answer(agentsRequests.pools, { pools: [view] });
     answer(agentsRequests.pool, view);
     answer(agentsRequests.scale, { pool: 'gpu', desired_agents: 4 });
@@ -148,6 +154,14 @@ describe('the routes of pools', () => {
     expect(asked).toEqual(expected);
     for (const token of [JOINER, AGENT])
       expect(await ask(request, token, body)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  });
+
+  it('an agent that got its next key from another gateway is known before anybody says so', async () => {
+    expect(await ask(`GET /${agentId}/config`, AGENT)).toMatchObject({ status: 200 });
+    access.keys.push(keyOf(2));
+    const second = KEYS.derive('k1', `agent/default/${agentId}/2`);
+    const token = agentCredential({ agentId, version: 2, key: second });
+    expect(await ask(`GET /${agentId}/config`, token)).toMatchObject({ status: 200 });
   });
 
   it('an agent reads its own configuration, nobody else’s', async () => {

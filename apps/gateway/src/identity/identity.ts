@@ -58,6 +58,11 @@ export class Identity {
     return { ...principal, org: wanted };
   }
 
+  /** Calls `changed` when what the agent may do is announced as changed, until the answer is called. */
+  watchAgent(agentId: string, changed: () => void): () => void {
+    return this.remembered.watch(`agent:${agentId}`, changed);
+  }
+
   private async present(request: Signed): Promise<Principal> {
     const authorization = one(request.headers['authorization']);
     if (SignedAgents.claims(request)) {

@@ -40,4 +40,27 @@ describe('what a credential stands for', () => {
     await expect(remembered.get('key:1', refuse)).rejects.toThrow('no');
     expect(await remembered.get('key:1', ask)).toBe(1);
   });
+
+  it('is asked again for whoever has reason to, which tells nobody', async () => {
+    const told: string[] = [];
+    remembered.watch('agent:a', () => told.push('changed'));
+    expect(await remembered.get('agent:a', ask)).toBe(1);
+    expect(await remembered.getAnew('agent:a', ask)).toBe(2);
+    expect(await remembered.get('agent:a', ask)).toBe(2);
+    expect(told).toEqual([]);
+  });
+
+  it('tells those who watch it of each change, until they have enough', () => {
+    const told: string[] = [];
+    const stops = ['one', 'two'].map((name) => remembered.watch('agent:a', () => told.push(name)));
+    remembered.forget('agent:b');
+    remembered.forget('agent:a');
+    expect(told).toEqual(['one', 'two']);
+    stops[0]!();
+    remembered.forget('agent:a');
+    expect(told).toEqual(['one', 'two', 'two']);
+    stops[1]!();
+    remembered.forget('agent:a');
+    expect(told).toHaveLength(3);
+  });
 });

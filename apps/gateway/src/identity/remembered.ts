@@ -14,6 +14,7 @@ interface Entry {
 
 export class Remembered {
   private readonly entries = new Map<string, Entry>();
+  private readonly watchers = new Map<string, Set<() => void>>();
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
@@ -45,8 +46,25 @@ export class Remembered {
     }
   }
 
+  /** For whoever has reason to believe that there is something newer. */
+  async getAnew<T>(subject: string, ask: () => Promise<T>): Promise<T> {
+    this.entries.delete(subject);
+    return this.get(subject, ask);
+  }
+
   /** An answer that is on its way is not kept either. */
   forget(subject: string): void {
     this.entries.delete(subject);
+    for (const changed of this.watchers.get(subject) ?? []) changed();
+  }
+
+  /** For what goes on after it was let in: `changed` is called with each announcement, until the answer is called. */
+  watch(subject: string, changed: () => void): () => void {
+    const all = this.watchers.get(subject) ?? new Set();
+    this.watchers.set(subject, all.add(changed));
+    return () => {
+      all.delete(changed);
+      if (all.size === 0 && this.watchers.get(subject) === all) this.watchers.delete(subject);
+    };
   }
 }

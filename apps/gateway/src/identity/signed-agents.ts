@@ -50,13 +50,16 @@ export class SignedAgents {
       );
     checkClock(signature.created);
     const { agentId, version } = signature;
-    const access = await remembered.get(`agent:${agentId}`, () =>
+    const ask = () =>
       this.connections.requests.send(
         agentsRequests.access,
         { agent_id: agentId },
         { org: DEFAULT_ORG, actor: { type: 'service', id: 'gateway' }, correlationId: '' },
-      ),
-    );
+      );
+    let access = await remembered.get(`agent:${agentId}`, ask);
+    // The agent may have got it from another gateway, and be here before the word of it.
+    if (version === (access.keys.at(-1)?.version ?? 0) + 1)
+      access = await remembered.getAnew(`agent:${agentId}`, ask);
     const key = access.keys.find((one) => one.version === version);
     if (!key || (key.not_after !== null && Date.parse(key.not_after) <= Date.now()))
       throw problem(
@@ -64,12 +67,8 @@ export class SignedAgents {
         'agent_unknown',
         'the agent has no such key, or not any more; register it again',
       );
-    if (
-      !isSignedWith(this.derive(access.org, agentId, key), signature, {
-        method: request.method,
-        target: request.url,
-      })
-    )
+    const { method, url: target } = request;
+    if (!isSignedWith(this.derive(access.org, agentId, key), signature, { method, target }))
       throw problem(
         'unauthenticated',
         'signature_wrong',

@@ -13,6 +13,7 @@ import { Body, Controller, HttpCode, Param, Patch, Post, Res } from '@nestjs/com
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Caller } from '../edge/caller.js';
+import { Identity } from '../identity/identity.js';
 import type { Principal } from '../identity/principal.js';
 import { claimJobs } from './claims.js';
 
@@ -21,12 +22,15 @@ import { claimJobs } from './claims.js';
 @ApiBearerAuth()
 @Controller('api/queue')
 export class AttemptsController {
-  constructor(private readonly connections: Connections) {}
+  constructor(
+    private readonly connections: Connections,
+    private readonly identity: Identity,
+  ) {}
 
   /**
    * Up to `count` jobs of the agent's own pool, whatever it asks for; waits up to `wait_seconds` for the first. An agent
    * that hangs up gets none. Labels and capabilities are those that the agent registered with, or some of them. `job` is
-   * the first of `jobs`.
+   * the first of `jobs`. An agent that is deregistered while it waits gets none: it waits no longer.
    */
   @Post('claim')
   @HttpCode(200)
@@ -50,6 +54,7 @@ export class AttemptsController {
     reply.raw.once('close', hangUp);
     stopping.addEventListener('abort', end, { once: true });
     if (stopping.aborted) end();
+    const unwatch = this.identity.watchAgent(request.agent_id, end);
     try {
       const jobs = await claimJobs(this.connections, { ...request, pool }, caller, over.signal);
       const [job] = jobs;
@@ -57,6 +62,7 @@ export class AttemptsController {
       if (hungUp) await this.handBack(jobs, caller);
       return { job, jobs };
     } finally {
+      unwatch();
       reply.raw.off('close', hangUp);
       stopping.removeEventListener('abort', end);
     }
