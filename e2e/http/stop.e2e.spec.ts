@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DEFAULT_ORG, partitionClaim, type JobView } from '@hybrid/contracts';
 import { bundleOf, startProcess } from '@hybrid/servers';
+import { join } from 'node:path';
 import { startSystem, type System } from '../system.js';
 import { ask, jobOf, nextMessage } from './client.js';
 import { openEvents } from './event-stream.js';
@@ -32,7 +33,7 @@ describe('a stop', () => {
         HYBRID_PORT: '0',
         HYBRID_ADMIN_TOKEN: system.adminToken,
         HYBRID_JOIN_TOKEN: system.joinToken,
-        HYBRID_KEYS: `k1:${'A'.repeat(43)}`,
+        HYBRID_KEYS_FILE: join(system.platform.directory, 'keys'),
       },
     });
     const url = `http://127.0.0.1:${Number((await gateway.ready)['port'])}`;

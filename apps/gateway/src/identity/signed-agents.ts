@@ -72,7 +72,7 @@ export class SignedAgents {
       throw problem(
         'unauthenticated',
         'signature_wrong',
-        "this is not signed with the agent's key, or method, path, query or digest were changed on the way: is there a proxy that rewrites requests?",
+        "this is not signed with the agent's key (have all gateways the same file of keys?), or method, path, query or digest were changed on the way (is there a proxy that rewrites requests?)",
       );
     if (digestOf(request) !== signature.contentDigest)
       throw problem(
