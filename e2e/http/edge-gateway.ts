@@ -4,7 +4,7 @@ import {
   healthRequest,
   identityRequests,
   problem,
-  type AgentView,
+  type KeyAccess,
   type Refusal,
   type ServiceHealth,
 } from '@hybrid/contracts';
@@ -14,18 +14,18 @@ import { startPlatform, type Platform } from '@hybrid/test-platform';
 import { Module } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { ask, type Ask } from './client.js';
 
-const AGENT = '00000000-0000-4000-8000-000000000001';
 export const ADMIN = 'a'.repeat(40);
 export const JOIN = 'j'.repeat(40);
-/** Of an agent; of nobody. */
-export const CREDENTIAL = `hya_${AGENT}_${'c'.repeat(43)}`;
-export const WRONG = `hya_${AGENT}_${'x'.repeat(43)}`;
+/** A key without a role; of nobody. */
+export const CREDENTIAL = keyOf('c'.repeat(43));
+export const WRONG = keyOf('x'.repeat(43));
 
 export class EdgeGateway {
   url = '';
-  /** How many credentials the agents service was asked about, and how many agents came to register. */
+  /** How many keys the identity service was asked about, and how many agents came to register. */
   looked = 0;
   registered = 0;
   readonly refusals: Refusal[] = [];
@@ -86,15 +86,15 @@ function servicesOf(gateway: EdgeGateway) {
 
   @MessageController()
   class Services {
-    @Handle(agentsRequests.authenticate)
-    authenticate(@Payload() { credential_sha256 }: { credential_sha256: string }) {
+    @Handle(identityRequests.keyAccess)
+    keyAccess(@Payload() { key_id, sha256 }: { key_id: string; sha256: string }): KeyAccess {
       gateway.looked++;
-      if (credential_sha256 !== digest) throw problem('unauthenticated', 'agent_unknown', 'no such agent');
-      return { org: 'default', pool: 'default' };
+      if (sha256 !== digest) throw problem('unauthenticated', 'key_unknown', 'no such key');
+      return { key_id, org: 'default', roles: [], expires_at: '2999-01-01T00:00:00.000Z' };
     }
 
     @Handle(agentsRequests.register)
-    register(): AgentView {
+    register(): never {
       gateway.registered++;
       throw problem('forbidden', 'not_today', 'no');
     }
@@ -115,4 +115,9 @@ function servicesOf(gateway: EdgeGateway) {
   @Module({ controllers: [Services] })
   class ServicesModule {}
   return ServicesModule;
+}
+
+/** As the gateway makes them. */
+function keyOf(secret: string): string {
+  return `hyk_${secret}${crc32(`hyk_${secret}`).toString(36).padStart(6, '0')}`;
 }
