@@ -8,6 +8,9 @@ import { Members } from './members/members.js';
 import { PeopleQueries } from './members/people.queries.js';
 import { UserController } from './members/user.controller.js';
 import { Users } from './members/users.js';
+import { KeyUses } from './keys/key-uses.js';
+import { KeyController } from './keys/key.controller.js';
+import { Keys } from './keys/keys.js';
 import { OrganisationController } from './organisations/organisation.controller.js';
 import { Organisations } from './organisations/organisations.js';
 import { RefusalController } from './refusals/refusal.controller.js';
@@ -24,7 +27,19 @@ import { Sessions } from './sessions/sessions.js';
     InvitationController,
     SessionController,
     RefusalController,
+    KeyController,
   ],
-  providers: [IdentityEvents, Organisations, Members, PeopleQueries, Users, Invitations, Sessions, Refusals],
+  providers: [
+    Keys,
+    KeyUses,
+    IdentityEvents,
+    Organisations,
+    Members,
+    PeopleQueries,
+    Users,
+    Invitations,
+    Sessions,
+    Refusals,
+  ],
 })
 export class IdentityModule {}
