@@ -11,6 +11,8 @@ import { Users } from './members/users.js';
 import { KeyUses } from './keys/key-uses.js';
 import { KeyController } from './keys/key.controller.js';
 import { Keys } from './keys/keys.js';
+import { JoinTokenController } from './join-tokens/join-token.controller.js';
+import { JoinTokens } from './join-tokens/join-tokens.js';
 import { OrganisationController } from './organisations/organisation.controller.js';
 import { Organisations } from './organisations/organisations.js';
 import { RefusalController } from './refusals/refusal.controller.js';
@@ -27,9 +29,11 @@ import { Sessions } from './sessions/sessions.js';
     InvitationController,
     SessionController,
     RefusalController,
+    JoinTokenController,
     KeyController,
   ],
   providers: [
+    JoinTokens,
     Keys,
     KeyUses,
     IdentityEvents,
