@@ -13,6 +13,8 @@ import { KeyController } from './keys/key.controller.js';
 import { Keys } from './keys/keys.js';
 import { JoinTokenController } from './join-tokens/join-token.controller.js';
 import { JoinTokens } from './join-tokens/join-tokens.js';
+import { TrustRuleController } from './trust-rules/trust-rule.controller.js';
+import { TrustRules } from './trust-rules/trust-rules.js';
 import { OrganisationController } from './organisations/organisation.controller.js';
 import { Organisations } from './organisations/organisations.js';
 import { RefusalController } from './refusals/refusal.controller.js';
@@ -29,10 +31,12 @@ import { Sessions } from './sessions/sessions.js';
     InvitationController,
     SessionController,
     RefusalController,
+    TrustRuleController,
     JoinTokenController,
     KeyController,
   ],
   providers: [
+    TrustRules,
     JoinTokens,
     Keys,
     KeyUses,
