@@ -17,6 +17,7 @@ import { Identity, Tokens } from './identity/identity.js';
 import { InstallationKeys } from './identity/installation-keys.js';
 import { Nonces } from './identity/nonces.js';
 import { Refusals } from './identity/refusals.js';
+import { KeyUses } from './identity/key-uses.js';
 import { SecretTokens } from './identity/secret-tokens.js';
 import { SignedAgents } from './identity/signed-agents.js';
 import { InvitationsController } from './people/invitations.controller.js';
@@ -78,6 +79,7 @@ export class GatewayModule {
         Identity,
         Nonces,
         SignedAgents,
+        KeyUses,
         SecretTokens,
         { provide: GatewaySettings, useValue: settings },
         { provide: RateLimits, useValue: limits },

@@ -16,6 +16,7 @@ import { Identity, Tokens } from '../identity/identity.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
 import { Nonces } from '../identity/nonces.js';
 import { SignedAgents } from '../identity/signed-agents.js';
+import { KeyUses } from '../identity/key-uses.js';
 import { AgentsController } from './agents.controller.js';
 import { PoolsController } from './pools.controller.js';
 
@@ -44,6 +45,7 @@ function keyOf(version: number) {
     SignedAgents,
     { provide: InstallationKeys, useValue: KEYS },
     { provide: GatewaySettings, useValue: new GatewaySettings() },
+    KeyUses,
     { provide: Tokens, useValue: new Tokens(ADMIN, JOINER) },
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_FILTER, useClass: ProblemFilter },

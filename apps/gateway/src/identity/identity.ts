@@ -9,6 +9,7 @@ import {
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
 import { hash, timingSafeEqual } from 'node:crypto';
+import { KeyUses } from './key-uses.js';
 import type { Principal } from './principal.js';
 import { Remembered } from './remembered.js';
 import { readSecretToken, type SecretToken } from './secret-token.js';
@@ -39,6 +40,7 @@ export class Identity {
     private readonly tokens: Tokens,
     private readonly connections: Connections,
     private readonly agents: SignedAgents,
+    private readonly keyUses: KeyUses,
   ) {
     this.remembered.listen(connections.nats);
   }
@@ -95,6 +97,7 @@ export class Identity {
     );
     if (Date.parse(expires_at) <= Date.now())
       throw problem('unauthenticated', 'key_unknown', 'this API key is not known here, or not any more');
+    this.keyUses.note(id, org);
     return { kind: 'key', id, org, roles };
   }
 
