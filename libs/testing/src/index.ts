@@ -7,4 +7,5 @@ export { bundleProgram } from './bundled-program.js';
 export type { BundledProgram } from './bundled-program.js';
 export { selfSignedCertificate } from './self-signed-certificate.js';
 export type { CertificateFiles } from './self-signed-certificate.js';
+export { TokenIssuer } from './token-issuer.js';
 export { seededRandom, specSeed } from './seed.js';
