@@ -5,10 +5,12 @@ export type Person = (typeof PEOPLE)[number];
 /**
  * Which roles may use the route (`*`: all; by their first letters, `u` for auditor), and what they and the installation's
  * administrator get for an empty or unknown thing; nobody of them where that is left out. What machines get that may. All
- * others get 401 or 403.
+ * others get 401 or 403. What everybody may use answers 200, or what is told, to an empty body.
  */
 export type Row =
-  'everybody' | ({ people: string; gets?: number } & Partial<Record<'joiner' | 'agent', number>>);
+  | 'everybody'
+  | { everybody: number }
+  | ({ people: string; gets?: number } & Partial<Record<'joiner' | 'agent', number>>);
 
 /** An agent asks for its own `agent_id`, all others for one that does not exist. */
 export const ROUTES: Record<string, Row> = {
@@ -37,6 +39,7 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/queue/jobs/{job_id}/release': { people: '', agent: 422 },
   'POST /api/queue/jobs/{job_id}/logs': { people: '', agent: 422 },
   'GET /api/queue/jobs/{job_id}/logs': { people: '*', gets: 404 },
+  'POST /api/agents/token': { everybody: 422 },
   'POST /api/agents/register': { people: 'a', gets: 422, joiner: 422 },
   'GET /api/agents': { people: '*', gets: 200 },
   'GET /api/agents/healthy': { people: '*', gets: 200 },

@@ -9,6 +9,9 @@ import { RateLimits } from './edge/rate-limits.js';
 import { ProblemFilter } from './edge/problem.filter.js';
 import { validation } from './edge/validation.js';
 import { EventsController } from './events/events.controller.js';
+import { FederationController } from './federation/federation.controller.js';
+import { IssuerKeys } from './federation/issuer-keys.js';
+import { JoiningTokens } from './federation/joining-tokens.js';
 import { GatewaySettings } from './gateway.settings.js';
 import { HealthController } from './health/health.controller.js';
 import { MetricsController } from './health/metrics.controller.js';
@@ -60,6 +63,7 @@ export class GatewayModule {
         LogsController,
         VerificationController,
         DashboardJobsController,
+        FederationController,
         PoolsController,
         AgentsController,
         PipelinesController,
@@ -80,6 +84,8 @@ export class GatewayModule {
         Nonces,
         SignedAgents,
         KeyUses,
+        JoiningTokens,
+        { provide: IssuerKeys, useFactory: () => new IssuerKeys() },
         SecretTokens,
         { provide: GatewaySettings, useValue: settings },
         { provide: RateLimits, useValue: limits },

@@ -182,6 +182,48 @@ export interface TrustRuleView {
   removed_at: string | null;
 }
 
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const TOKEN_TYPES = {
+  jwt: 'urn:ietf:params:oauth:token-type:jwt',
+  id: 'urn:ietf:params:oauth:token-type:id_token',
+  access: 'urn:ietf:params:oauth:token-type:access_token',
+} as const;
+
+/** A workload shows the token of its platform, to join a pool: OAuth 2.0 Token Exchange (RFC 8693), as JSON or a form. */
+export class ExchangeToken {
+  @OneOf([TOKEN_EXCHANGE])
+  grant_type!: typeof TOKEN_EXCHANGE;
+
+  @Text({ max: 16_000, description: 'a JWT of an issuer that a trust rule names' })
+  subject_token!: string;
+
+  @OneOf([TOKEN_TYPES.jwt, TOKEN_TYPES.id])
+  subject_token_type!: string;
+
+  @OneOf([TOKEN_TYPES.access], { optional: true })
+  requested_token_type?: typeof TOKEN_TYPES.access;
+
+  @Text({ optional: true, max: 40, pattern: ORGANISATION_NAME, description: '`default` unless told' })
+  organisation?: string;
+
+  @Text({
+    optional: true,
+    max: 100,
+    description: 'the one to join; unless told, that of the oldest rule that fits',
+  })
+  pool?: string;
+}
+
+export interface ExchangedToken {
+  /** For `POST /api/agents/register`, and nothing else. */
+  access_token: string;
+  issued_token_type: typeof TOKEN_TYPES.access;
+  token_type: 'Bearer';
+  /** Seconds. */
+  expires_in: number;
+  pool: string;
+}
+
 /** What a checked credential stands for. */
 export interface KeyAccess {
   key_id: string;

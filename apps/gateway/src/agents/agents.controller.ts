@@ -20,6 +20,9 @@ import type { Principal } from '../identity/principal.js';
 import { SignedAgents } from '../identity/signed-agents.js';
 import { agentCredential } from '@hybrid/signatures';
 
+/** Of a workload's credential: for longer than that its platform vouches for it anew, and it registers again. */
+const WORKLOAD_SECONDS = 3_600;
+
 @ApiTags('agents')
 @ApiBearerAuth()
 @Controller('api/agents')
@@ -38,7 +41,7 @@ export class AgentsController {
   async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
     const { pool: only } = caller.principal;
     if (only !== undefined && agent.pool !== undefined && agent.pool !== only)
-      throw problem('forbidden', 'other_pool', `this join token is for the pool ${only} alone`);
+      throw problem('forbidden', 'other_pool', `with this token agents join the pool ${only} alone`);
     const agent_id = caller.newId('agent');
     const { pool, key } = await this.send(
       agentsRequests.register,
@@ -48,6 +51,7 @@ export class AgentsController {
         agent_id,
         key: { kid: this.keys.current },
         joined_by: joinedBy(caller.principal),
+        ...(caller.principal.rule !== undefined && { credential_seconds: WORKLOAD_SECONDS }),
       },
       caller,
     );
@@ -148,7 +152,8 @@ export class AgentsController {
 }
 
 /** The token that all agents of the installation share is nobody's. */
-function joinedBy({ kind, id }: Principal): JoinedBy {
+function joinedBy({ kind, id, rule }: Principal): JoinedBy {
+  if (rule !== undefined) return { kind: 'rule', id: rule };
   switch (kind) {
     case 'user':
     case 'key':

@@ -16,6 +16,7 @@ import { Identity, Tokens } from '../identity/identity.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
 import { Nonces } from '../identity/nonces.js';
 import { SignedAgents } from '../identity/signed-agents.js';
+import { JoiningTokens } from '../federation/joining-tokens.js';
 import { KeyUses } from '../identity/key-uses.js';
 import { AgentsController } from './agents.controller.js';
 import { PoolsController } from './pools.controller.js';
@@ -31,6 +32,7 @@ const view = { pool: 'gpu', queue_depth: 3 };
 const access = {
   ...{ org: 'default', pool: 'gpu', labels: {}, capabilities: [], rotation_asked: false },
   keys: [keyOf(1)],
+  joined_by: { kind: 'installation', id: 'join-token' },
 };
 
 function keyOf(version: number) {
@@ -46,6 +48,7 @@ function keyOf(version: number) {
     { provide: InstallationKeys, useValue: KEYS },
     { provide: GatewaySettings, useValue: new GatewaySettings() },
     KeyUses,
+    JoiningTokens,
     { provide: Tokens, useValue: new Tokens(ADMIN, JOINER) },
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_FILTER, useClass: ProblemFilter },

@@ -69,6 +69,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/queue/jobs/{job_id}/release': agent,
   'POST /api/queue/jobs/{job_id}/logs': agent,
 
+  'POST /api/agents/token': 'everybody',
   'POST /api/agents/register': { ...govern, machines: ['joiner'] },
   'GET /api/agents': read,
   'GET /api/agents/healthy': read,

@@ -4,11 +4,13 @@ import {
   identityRequests,
   ORGANISATION_NAME,
   problem,
+  ProblemError,
   type CallContext,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
 import { hash, timingSafeEqual } from 'node:crypto';
+import { JoiningTokens, type Joining } from '../federation/joining-tokens.js';
 import { KeyUses } from './key-uses.js';
 import type { Principal } from './principal.js';
 import { Remembered } from './remembered.js';
@@ -41,6 +43,7 @@ export class Identity {
     private readonly connections: Connections,
     private readonly agents: SignedAgents,
     private readonly keyUses: KeyUses,
+    private readonly joiningTokens: JoiningTokens,
   ) {
     this.remembered.listen(connections.nats);
   }
@@ -48,6 +51,7 @@ export class Identity {
   /** @throws ProblemError `unauthenticated`, or another code that says what is wrong with the credential. */
   async identify(request: Signed): Promise<Principal> {
     const principal = await this.present(request);
+    if (principal.rule !== undefined) await this.checkRule(principal.rule, principal.org);
     const wanted = one(request.headers['x-organisation']);
     if (wanted === undefined || wanted === principal.org) return principal;
     if (principal.kind !== 'installation')
@@ -81,6 +85,8 @@ export class Identity {
     const secret = readSecretToken(token);
     if (secret?.kind === 'key') return this.key(secret);
     if (secret?.kind === 'join') return this.joiner(secret);
+    const joining = await this.joiningTokens.read(token);
+    if (joining) return workload(joining);
     switch (this.tokens.kindOf(digest(token))) {
       case 'installation':
         return { kind: 'installation', id: 'administrator', org: DEFAULT_ORG, roles: [] };
@@ -109,6 +115,31 @@ export class Identity {
     );
     return { kind: 'joiner', id, org, roles: [], ...(pool !== null && { pool }) };
   }
+
+  /** @throws ProblemError `trust_rule_removed`: whoever came in by the rule is out, at once. */
+  private async checkRule(rule_id: string, org: string): Promise<void> {
+    const holds = await this.remembered.get(`rule:${rule_id}`, () =>
+      this.connections.requests.send(identityRequests.trustRule, { rule_id }, { ...asNobody(), org }).then(
+        () => true,
+        (error: unknown) => {
+          // It never comes back, so that this may be remembered as well.
+          if (error instanceof ProblemError && error.problem.code === 'trust_rule_not_found') return false;
+          throw error;
+        },
+      ),
+    );
+    if (!holds)
+      throw problem(
+        'unauthenticated',
+        'trust_rule_removed',
+        'the trust rule by which this came in was removed: ask an administrator',
+      );
+  }
+}
+
+/** Named by what its platform calls it: whoever else comes by the rule is somebody else. */
+function workload({ org, rule_id, pool, subject }: Joining): Principal {
+  return { kind: 'joiner', id: `rule/${rule_id}/${subject}`, org, roles: [], pool, rule: rule_id };
 }
 
 /** Asks what a credential stands for, before it is known whose it is. */

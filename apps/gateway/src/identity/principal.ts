@@ -18,6 +18,8 @@ export interface Principal {
   capabilities?: readonly string[];
   /** What the agent signed with; `rotate`: it should get the next one. */
   credential?: { version: number; rotate: boolean };
+  /** Id of the trust rule by which a workload may join, or has joined. */
+  rule?: string;
   /** Id of the session, never its secret. */
   session?: string;
 }

@@ -81,7 +81,7 @@ export class SignedAgents {
         'the body is not the one that Content-Digest announces',
       );
     await this.nonces.use(`${agentId}.${signature.nonce}`, signature.created);
-    const { org, pool, labels, capabilities } = access;
+    const { org, pool, labels, capabilities, joined_by } = access;
     const rotate = this.isOld(key) || key !== access.keys.at(-1) || access.rotation_asked;
     return {
       kind: 'agent',
@@ -92,6 +92,7 @@ export class SignedAgents {
       labels,
       capabilities,
       credential: { version, rotate },
+      ...(joined_by.kind === 'rule' && { rule: joined_by.id }),
     };
   }
 
