@@ -12,7 +12,7 @@ export function connectEventStore(url: string): EventStoreDBClient {
   }
 }
 
-/** A pool for one service: its projector and its relay hold a connection each for their locks. */
+/** A pool for one process, with the connections that its requests need at once. */
 export function connectPostgres(url: string, name: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,

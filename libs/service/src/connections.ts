@@ -38,6 +38,7 @@ export class Connections {
   private constructor(
     readonly nats: NatsConnection,
     readonly eventStore: EventStoreDBClient,
+    /** With a connection more for each read model and relay, as these hold one all the time for their locks. */
     readonly pool: Pool,
     /** For threads, which need a connection of their own. */
     readonly eventStoreUrl: string,
@@ -117,6 +118,7 @@ export class Connections {
     });
     this.projectors.push(projector);
     this.background.push(projector);
+    this.pool.options.max++;
     await projector.start();
   }
 
@@ -141,6 +143,7 @@ export class Connections {
       { reach: this.eventStoreReach },
     );
     this.background.push(relay);
+    this.pool.options.max++;
     relay.start();
   }
 
