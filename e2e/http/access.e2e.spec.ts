@@ -288,6 +288,10 @@ describe('who may use which route', () => {
       'POST /api/agents/token',
       'POST /api/agents/{agent_id}/heartbeat',
       'POST /api/dashboard/jobs',
+      'POST /api/invitations',
+      'POST /api/join-tokens',
+      'POST /api/keys',
+      'POST /api/organisations',
       'POST /api/pipelines',
       'POST /api/pipelines/validate',
       'POST /api/pipelines/{pipeline_id}/runs',
@@ -298,9 +302,11 @@ describe('who may use which route', () => {
       'POST /api/queue/jobs/{job_id}/close',
       'POST /api/queue/jobs/{job_id}/logs',
       'POST /api/queue/jobs/{job_id}/release',
+      'POST /api/trust-rules',
       'PUT /api/agents/pools/{pool_name}',
       'PUT /api/artifacts/{execution_id}/{key}',
       'PUT /api/pipelines/{pipeline_id}',
+      'PUT /api/users/{user_id}/roles',
     ]);
     for (const [route, { content }] of bodied) {
       const reference = content['application/json']?.schema.$ref;

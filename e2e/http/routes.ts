@@ -58,7 +58,7 @@ export const ROUTES: Record<string, Row> = {
   'PATCH /api/agents/{agent_id}/status': { people: 'oa', gets: 422, agent: 422 },
   'POST /api/agents/{agent_id}/drain': { people: 'oa', gets: 404, agent: 200 },
   'POST /api/agents/{agent_id}/resume': { people: 'oa', gets: 404, agent: 200 },
-  'POST /api/agents/{agent_id}/deregister': { people: 'a', gets: 404, agent: 200 },
+  'POST /api/agents/{agent_id}/deregister': { people: 'oa', gets: 404, agent: 200 },
   'POST /api/pipelines': { people: 'doa', gets: 422 },
   'POST /api/pipelines/validate': { people: '*', gets: 422 },
   'GET /api/pipelines/schema': { people: '*', gets: 200 },
