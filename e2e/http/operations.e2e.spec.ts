@@ -36,6 +36,9 @@ describe('read models, operated', () => {
       expect(projections.map(({ service, name, status }) => `${service}.${name} ${status}`).sort()).toEqual([
         'agents.agents LIVE',
         'agents.pools LIVE',
+        'identity.join_tokens LIVE',
+        'identity.keys LIVE',
+        'identity.trust_rules LIVE',
         'pipelines.pipelines LIVE',
         'pipelines.runs LIVE',
         'queue.jobs LIVE',
