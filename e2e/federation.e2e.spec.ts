@@ -86,6 +86,8 @@ describe('a workload that its platform vouches for', () => {
     const own = `GET /api/agents/${agent.id}`;
     for (const url of gateways) expect((await ask(url, own, { token: agent.token })).status).toBe(200);
 
+    // It was let in before, and would be given the next job.
+    const waiting = agent.claim(30);
     const removed = await ask(gateways[0]!, `DELETE /api/trust-rules/${rule_id}`, {
       token: system.adminToken,
     });
@@ -96,6 +98,8 @@ describe('a workload that its platform vouches for', () => {
         refused(await ask(url, own, { token: agent.token }), 'trust_rule_removed'),
       );
     expect(performance.now() - at).toBeLessThan(REMEMBERED_MS / 2);
+    expect([401, 404]).toContain((await waiting).status);
+    expect(performance.now() - at).toBeLessThan(REMEMBERED_MS);
     refused(await agent.claim(), 'trust_rule_removed');
     for (const url of gateways)
       refused(

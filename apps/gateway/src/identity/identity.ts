@@ -65,8 +65,10 @@ export class Identity {
   }
 
   /** Calls `changed` when what the agent may do is announced as changed, until the answer is called. */
-  watchAgent(agentId: string, changed: () => void): () => void {
-    return this.remembered.watch(`agent:${agentId}`, changed);
+  watchAgent({ id, rule }: Principal, changed: () => void): () => void {
+    const subjects = [`agent:${id}`, ...(rule === undefined ? [] : [`rule:${rule}`])];
+    const stops = subjects.map((subject) => this.remembered.watch(subject, changed));
+    return () => stops.forEach((stop) => stop());
   }
 
   private async present(request: Signed): Promise<Principal> {

@@ -54,7 +54,7 @@ export class AttemptsController {
     reply.raw.once('close', hangUp);
     stopping.addEventListener('abort', end, { once: true });
     if (stopping.aborted) end();
-    const unwatch = this.identity.watchAgent(request.agent_id, end);
+    const unwatch = this.identity.watchAgent(caller.principal, end);
     try {
       const jobs = await claimJobs(this.connections, { ...request, pool }, caller, over.signal);
       const [job] = jobs;
