@@ -149,8 +149,8 @@ describe('another organisation', () => {
   /** Names that each organisation has for itself: what comes is ours, and empty. */
   const OWN_NAMES = ['GET /api/artifacts/{execution_id}', 'PUT /api/artifacts/{execution_id}/{key}'];
   const routes = Object.entries(ROUTES)
-    .filter(([route, row]) => row !== 'everybody' && /\{\w+_id\}/.test(route))
-    .map(([route, row]) => ({ route, people: row !== 'everybody' && row.gets !== undefined }));
+    .filter(([route, row]) => typeof row === 'object' && 'people' in row && /\{\w+_id\}/.test(route))
+    .map(([route, row]) => ({ route, people: typeof row === 'object' && 'gets' in row }));
 
   const theirThings = async () => {
     const paths = [
@@ -209,7 +209,8 @@ describe('another organisation', () => {
 
   it.each(
     Object.entries(ROUTES).filter(
-      ([route, row]) => row !== 'everybody' && row.gets === 200 && /^GET [^{]*$/.test(route),
+      ([route, row]) =>
+        typeof row === 'object' && 'gets' in row && row.gets === 200 && /^GET [^{]*$/.test(route),
     ),
   )('%s lists nothing of theirs', async (route) => {
     const answer = await as(ours, route);

@@ -17,6 +17,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { AddressInfo } from 'node:net';
 import { GatewayModule } from '../app.module.js';
 import { GatewaySettings } from '../gateway.settings.js';
+import { RateLimits } from '../edge/rate-limits.js';
 import { Tokens } from '../identity/identity.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
 
@@ -34,7 +35,9 @@ describe('workloads that join by a trust rule, at two gateways', () => {
 
   const openGateway = async (keys: InstallationKeys) => {
     const connections = await Connections.open(platform.settings, 'gateway');
-    const gateway = GatewayModule.with(new GatewaySettings(), new Tokens('admin-token', 'join-token'), keys);
+    const settings = new GatewaySettings();
+    const tokens = new Tokens('admin-token', 'join-token');
+    const gateway = GatewayModule.with(settings, tokens, keys, new RateLimits(settings));
     const root = {
       module: class Root {} as Type,
       imports: [ConnectionsModule.with(connections), gateway],
