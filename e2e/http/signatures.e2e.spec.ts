@@ -39,7 +39,9 @@ describe('agents, by their signatures', () => {
         return {};
       },
     });
-    urls = ['gateway-1', 'gateway-2'].map((name) => `http://127.0.0.1:${system.part(name).ready['port']}`);
+    urls = ['gateway-1', 'gateway-2'].map(
+      (name) => `http://127.0.0.1:${String(system.part(name).ready['port'])}`,
+    );
     agent = await system.handAgent('signed');
   });
   afterAll(() => system?.stop());

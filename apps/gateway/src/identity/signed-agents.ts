@@ -27,6 +27,9 @@ const SHA256 = /^[0-9a-f]{64}$/;
 
 @Injectable()
 export class SignedAgents {
+  /** For as long as it is remembered what the agent may do. */
+  private readonly derived = new WeakMap<AgentKey, Buffer>();
+
   constructor(
     private readonly connections: Connections,
     private readonly keys: InstallationKeys,
@@ -68,7 +71,7 @@ export class SignedAgents {
         'the agent has no such key, or not any more; register it again',
       );
     const { method, url: target } = request;
-    if (!isSignedWith(this.derive(access.org, agentId, key), signature, { method, target }))
+    if (!isSignedWith(this.remember(access.org, agentId, key), signature, { method, target }))
       throw problem(
         'unauthenticated',
         'signature_wrong',
@@ -105,6 +108,12 @@ export class SignedAgents {
         `this gateway has not the installation's key ${kid}, of which the agent's key is made: give all gateways the same file of keys (HYBRID_KEYS_FILE); if it was taken out for good, deregister the agent`,
       );
     return this.keys.derive(kid, `agent/${org}/${agentId}/${version}`);
+  }
+
+  private remember(org: string, agentId: string, key: AgentKey): Buffer {
+    const known = this.derived.get(key) ?? this.derive(org, agentId, key);
+    this.derived.set(key, known);
+    return known;
   }
 
   private isOld({ kid, since }: AgentKey): boolean {
