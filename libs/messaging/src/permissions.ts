@@ -36,6 +36,8 @@ interface Part {
   writes?: string[];
   /** Streams that it reads by consumers that come and go. */
   reads?: string[];
+  /** Streams that it makes and nobody else uses, besides those of EVENTS, LOGS and PARKED. */
+  makes?: string[];
   /** NATS KV buckets that are its own. */
   buckets?: string[];
 }
@@ -53,8 +55,10 @@ const PARTS: Record<NatsUser, Part> = {
     asks: SERVICES.flatMap((service) => [`cmd.${service}.>`, `qry.${service}.>`]),
     tells: [CLAIM_ABANDONED_SUBJECT],
     hears: [verificationSubject('*'), ACCESS_CHANGED_SUBJECT],
+    writes: ['nonce.*'],
+    makes: ['NONCES'],
     reads: [EVENTS_STREAM, LOGS_STREAM],
-    buckets: ['SESSIONS'],
+    buckets: ['SESSIONS', 'LOGINS', 'DEVICES'],
   },
   queue: {
     asks: [agentsRequests.poolAgents.subject],
@@ -98,7 +102,10 @@ export function natsPermissions(service: NatsUser): NatsPermissions {
         ...(part.tells ?? []),
         ...(part.writes ?? []),
         '$JS.API.INFO',
-        ...STREAMS.flatMap((stream) => [`$JS.API.STREAM.INFO.${stream}`, `$JS.API.STREAM.CREATE.${stream}`]),
+        ...[...STREAMS, ...(part.makes ?? [])].flatMap((stream) => [
+          `$JS.API.STREAM.INFO.${stream}`,
+          `$JS.API.STREAM.CREATE.${stream}`,
+        ]),
         // Where its relay goes on.
         `$JS.API.STREAM.MSG.GET.${EVENTS_STREAM}`,
         ...Object.entries(part.consumes ?? {}).flatMap(([durable, filter]) => consuming(durable, filter)),

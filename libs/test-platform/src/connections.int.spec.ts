@@ -1,5 +1,5 @@
 import { stateTable } from '@hybrid/event-store';
-import { startPlatform, type Platform } from '@hybrid/test-platform';
+import { startPlatform, type Platform } from './platform.js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 const nothing = { initial: {}, events: { today: {} }, evolve: () => ({}) };
