@@ -29,6 +29,12 @@ import { OrganisationsController } from './people/organisations.controller.js';
 import { UsersController } from './people/users.controller.js';
 import { JoinTokensController } from './agents/join-tokens.controller.js';
 import { TrustRulesController } from './agents/trust-rules.controller.js';
+import { DeviceController } from './sign-in/device.controller.js';
+import { InvitationController } from './sign-in/invitation.controller.js';
+import { SessionsController } from './sign-in/sessions.controller.js';
+import { SignInController } from './sign-in/sign-in.controller.js';
+import { signInProviders, type SignInParts } from './sign-in/sign-in-parts.js';
+import { SignIn } from './sign-in/sign-in.js';
 import { ConsumersController } from './operations/consumers.controller.js';
 import { DoctorController } from './operations/doctor.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
@@ -51,6 +57,7 @@ export class GatewayModule {
     tokens: Tokens,
     keys: InstallationKeys,
     limits: RateLimits,
+    parts: SignInParts,
   ): DynamicModule {
     return {
       module: GatewayModule,
@@ -78,6 +85,10 @@ export class GatewayModule {
         JoinTokensController,
         TrustRulesController,
         OrganisationsController,
+        SignInController,
+        InvitationController,
+        SessionsController,
+        DeviceController,
       ],
       providers: [
         Identity,
@@ -87,6 +98,8 @@ export class GatewayModule {
         JoiningTokens,
         { provide: IssuerKeys, useFactory: () => new IssuerKeys() },
         SecretTokens,
+        SignIn,
+        ...signInProviders(parts),
         { provide: GatewaySettings, useValue: settings },
         { provide: RateLimits, useValue: limits },
         {

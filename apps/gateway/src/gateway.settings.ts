@@ -47,6 +47,17 @@ export class GatewaySettings extends EdgeSettings {
   @Max(3650, { message: 'HYBRID_AGENT_KEY_DAYS must be 3650 or less' })
   HYBRID_AGENT_KEY_DAYS: number = 30;
 
+  /** The providers that people sign in with. See provider-settings.ts. */
+  @IsOptional()
+  HYBRID_PROVIDERS_FILE?: string;
+
+  /** How long a session lasts: a day, unless told. */
+  @Type(() => Number)
+  @IsInt({ message: 'SESSION_TTL_SECONDS must be a number of seconds from 60 to 31536000' })
+  @Min(60, { message: 'SESSION_TTL_SECONDS must be 60 or more' })
+  @Max(31_536_000, { message: 'SESSION_TTL_SECONDS must be 31536000 (a year) or less' })
+  SESSION_TTL_SECONDS: number = 86_400;
+
   @IsNotEmpty()
   HYBRID_ENVIRONMENT: string = 'production';
 }

@@ -2,6 +2,7 @@
 import { problem } from '@hybrid/contracts';
 import { NatsStrategy } from '@hybrid/messaging';
 import { type Connections, ConnectionsModule, readSettings } from '@hybrid/service';
+import fastifyCookie from '@fastify/cookie';
 import { FastifyOtelInstrumentation } from '@fastify/otel';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -26,6 +27,7 @@ import { routeName, tableFaults } from './identity/access-table.js';
 import { Tokens } from './identity/identity.js';
 import { type InstallationKeys } from './identity/installation-keys.js';
 import { readInstallationKeys, readToken } from './identity/secret-file.js';
+import { openSignIn } from './sign-in/sign-in-parts.js';
 
 /** Bodies of the API; artifacts are streamed and have no limit here. */
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -52,6 +54,7 @@ export async function openGateway(
   const pair = tls && (await readCertificate(tls));
   const secure = securityHeaders(isReachedByTls(settings));
   const limits = new RateLimits(settings);
+  const signIn = await openSignIn(settings, connections.nats);
   const adapter = new FastifyAdapter({
     ...(pair && {
       https: { ...pair, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
@@ -82,7 +85,7 @@ export async function openGateway(
     module: class Root {},
     imports: [
       ConnectionsModule.with(connections),
-      GatewayModule.with(settings, tokens, keys, limits),
+      GatewayModule.with(settings, tokens, keys, limits, signIn),
       ...services,
     ],
   };
@@ -151,6 +154,7 @@ async function attach(app: NestFastifyApplication, { nats, eventStoreReach }: Co
 async function prepare(fastify: FastifyInstance, stopping: AbortSignal): Promise<void> {
   countRequests(fastify);
   streamArtifacts(fastify);
+  await fastify.register(fastifyCookie);
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body, done) => {
     Object.assign(request, { rawBody: body });
     done(null, body.toString());

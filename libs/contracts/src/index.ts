@@ -8,6 +8,7 @@ export * from './queue-insight.contract.js';
 export * from './dashboard.contract.js';
 export * from './agents.contract.js';
 export * from './identity.contract.js';
+export * from './sign-in.contract.js';
 export * from './pipelines.contract.js';
 export * from './registry.contract.js';
 export * from './events.contract.js';

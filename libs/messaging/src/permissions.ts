@@ -58,7 +58,7 @@ const PARTS: Record<NatsUser, Part> = {
     writes: ['nonce.*'],
     makes: ['NONCES'],
     reads: [EVENTS_STREAM, LOGS_STREAM],
-    buckets: ['SESSIONS', 'LOGINS', 'DEVICES'],
+    buckets: ['SESSIONS', 'LOGINS'],
   },
   queue: {
     asks: [agentsRequests.poolAgents.subject],

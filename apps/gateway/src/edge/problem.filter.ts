@@ -40,7 +40,7 @@ export class ProblemFilter implements ExceptionFilter {
     sendProblem(reply, request.url, status, found);
   }
 
-  private describe(error: unknown, request: FastifyRequest): { status: number; problem: Problem } {
+  describe(error: unknown, request: FastifyRequest): { status: number; problem: Problem } {
     if (error instanceof ProblemError)
       return { status: HTTP_STATUS[error.problem.kind], problem: error.problem };
     const status = statusOf(error);
@@ -49,7 +49,8 @@ export class ProblemFilter implements ExceptionFilter {
       return { status, problem: problem('invalid', codeOf(status), detail).problem };
     }
     this.logger.error(
-      `${request.method} ${request.url}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      // Without the query, where codes and sessions may be.
+      `${request.method} ${request.url.split('?')[0]}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     );
     return {
       status: 500,

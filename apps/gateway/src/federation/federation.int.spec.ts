@@ -20,6 +20,7 @@ import { GatewaySettings } from '../gateway.settings.js';
 import { RateLimits } from '../edge/rate-limits.js';
 import { Tokens } from '../identity/identity.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
+import { openSignIn } from '../sign-in/sign-in-parts.js';
 
 const notFound = { kind: 'not_found', code: 'trust_rule_not_found', detail: 'there is no such trust rule' };
 
@@ -37,7 +38,13 @@ describe('workloads that join by a trust rule, at two gateways', () => {
     const connections = await Connections.open(platform.settings, 'gateway');
     const settings = new GatewaySettings();
     const tokens = new Tokens('admin-token', 'join-token');
-    const gateway = GatewayModule.with(settings, tokens, keys, new RateLimits(settings));
+    const gateway = GatewayModule.with(
+      settings,
+      tokens,
+      keys,
+      new RateLimits(settings),
+      await openSignIn(settings, connections.nats),
+    );
     const root = {
       module: class Root {} as Type,
       imports: [ConnectionsModule.with(connections), gateway],

@@ -13,7 +13,7 @@ const HEAD = `# Who may use which route
 Deny by default: whom a row does not name is refused (403), and a route without a row keeps the gateway from starting. This page is printed from the table that the gateway goes by, [access-table.ts](../apps/gateway/src/identity/access-table.ts), and is also answered by \`GET /api/roles\`; after a change of the table: \`${REFRESH}\`.
 
 - **Roles**: viewer reads; developer also runs pipelines and jobs; operator also tends agents, pools and jobs; admin also decides who may do what; auditor reads, and sees who may do what. Somebody may have several.
-- **On one thing**: a role may be limited to one pool, pipeline or environment; it is then good for the routes whose column "on" says so, and for that thing only.
+- **On one thing**: a role may be limited to one pool, pipeline or environment; it is then good for the routes whose column "on" says so, and for that thing only; and for those with "any of them", which are for everybody who is signed in or has a key.
 - **Installation**: the administrator's token may do all that an admin may, in every organisation (header \`X-Organisation\`). Routes marked "installation" concern all organisations: they are for that token, and for admins of the organisation \`default\`.
 - **Agents** sign their requests and speak for themselves only, with jobs that they hold. **Join tokens** register agents, and nothing else.
 - Nobody gives a role to others, or to an API key, that they have not themselves. Everybody sees and revokes their own keys; admins all.
@@ -36,6 +36,7 @@ function table(): string {
 
 function cells(access: Access): string[] {
   if (access === 'everybody') return [...ROLES.map(() => '✓'), 'no credential', '✓', '✓'];
+  if (access === 'people') return [...ROLES.map(() => '✓'), 'any of them', '', ''];
   if (access === 'installation')
     return [...ROLES.map((role) => (role === 'admin' ? '✓' : '')), 'installation', '', ''];
   const { roles, machines, on } = access;

@@ -20,10 +20,10 @@ export interface Row {
 }
 
 /**
- * `everybody`: without a credential. `installation`: what concerns all organisations is for the administrator's token of
+ * `everybody`: without a credential. `people`: whoever is signed in, or has a key, whatever their roles. `installation`: what concerns all organisations is for the administrator's token of
  * the installation, and for admins of the organisation that was always there: a single team has no other.
  */
-export type Access = 'everybody' | 'installation' | Row;
+export type Access = 'everybody' | 'people' | 'installation' | Row;
 
 const may = (roles: readonly Role[], on?: Resource): Row => ({ roles, machines: [], on });
 const orAgent = (row: Row): Row => ({ ...row, machines: ['agent'] });
@@ -126,14 +126,31 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/operations/consumers/{durable}/replay': 'installation',
   'GET /api/operations/doctor': 'installation',
 
+  'GET /auth/sign-in': 'everybody',
+  'GET /auth/login/{provider}': 'everybody',
+  'GET /auth/callback/{provider}': 'everybody',
+  'GET /auth/invitation': 'everybody',
+  'POST /auth/invitation': 'everybody',
+  'POST /auth/invitation/accept': 'everybody',
+  'POST /auth/session': 'everybody',
+  'POST /auth/validate': 'everybody',
+  'POST /auth/logout': 'everybody',
+  'GET /auth/sessions': 'people',
+  'DELETE /auth/sessions/{session_id}': 'people',
+  'POST /auth/device': 'everybody',
+  'POST /auth/device/token': 'everybody',
+  'GET /auth/device': 'everybody',
+  'POST /auth/device/answer': 'everybody',
+
   'GET /api/roles': read,
   'GET /api/organisations': 'installation',
   'POST /api/organisations': 'installation',
   'GET /api/users': oversee,
-  'GET /api/users/me': read,
+  'GET /api/users/me': 'people',
   'GET /api/users/{user_id}': oversee,
   'PUT /api/users/{user_id}/roles': govern,
   'DELETE /api/users/{user_id}': govern,
+  'DELETE /api/users/{user_id}/sessions': govern,
   'GET /api/invitations': oversee,
   'POST /api/invitations': govern,
   'DELETE /api/invitations/{invitation_id}': govern,

@@ -68,6 +68,10 @@ export class AccessGuard implements CanActivate {
       if (tendsInstallation(principal)) return;
       throw problem('forbidden', 'forbidden', "this is for the installation's administrators alone");
     }
+    if (access === 'people') {
+      if (principal.kind !== 'agent' && principal.kind !== 'joiner') return;
+      throw problem('forbidden', 'forbidden', `${roleOf(principal)} may not use this route`);
+    }
     const allowed = mayUse(access, principal);
     if (allowed === 'no' || (allowed === 'on' && !(await this.mayHere(access, principal, request))))
       throw problem('forbidden', 'forbidden', `${roleOf(principal)} may not use this route`);

@@ -10,12 +10,20 @@ import {
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
 import { hash, timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
 import { JoiningTokens, type Joining } from '../federation/joining-tokens.js';
+import { cookieOf, SESSION_COOKIE } from '../sign-in/cookies.js';
+import { PublicUrl } from '../sign-in/public-url.js';
+import { requireSameOrigin, type Sent } from '../sign-in/same-origin.js';
+import { Sessions } from '../sign-in/sessions.js';
 import { KeyUses } from './key-uses.js';
 import type { Principal } from './principal.js';
 import { Remembered } from './remembered.js';
 import { readSecretToken, type SecretToken } from './secret-token.js';
 import { SignedAgents, type Signed } from './signed-agents.js';
+
+/** What of a request says who sends it. */
+export type Presented = Signed & Sent & Pick<FastifyRequest, 'cookies'>;
 
 /** Digests of the two tokens of the installation. */
 export class Tokens {
@@ -44,12 +52,14 @@ export class Identity {
     private readonly agents: SignedAgents,
     private readonly keyUses: KeyUses,
     private readonly joiningTokens: JoiningTokens,
+    private readonly sessions: Sessions,
+    private readonly publicUrl: PublicUrl,
   ) {
     this.remembered.listen(connections.nats);
   }
 
   /** @throws ProblemError `unauthenticated`, or another code that says what is wrong with the credential. */
-  async identify(request: Signed): Promise<Principal> {
+  async identify(request: Presented): Promise<Principal> {
     const principal = await this.present(request);
     if (principal.rule !== undefined) await this.checkRule(principal.rule, principal.org);
     const wanted = one(request.headers['x-organisation']);
@@ -71,7 +81,7 @@ export class Identity {
     return () => stops.forEach((stop) => stop());
   }
 
-  private async present(request: Signed): Promise<Principal> {
+  private async present(request: Presented): Promise<Principal> {
     const authorization = one(request.headers['authorization']);
     if (SignedAgents.claims(request)) {
       if (authorization === undefined) return this.agents.identify(request, this.remembered);
@@ -81,12 +91,18 @@ export class Identity {
         'sign the request, or send Authorization: not both',
       );
     }
+    const cookie = cookieOf(request, SESSION_COOKIE);
+    if (authorization === undefined && cookie !== undefined) {
+      requireSameOrigin(request, this.publicUrl);
+      return this.user(readSecretToken(cookie));
+    }
     const [scheme, token] = authorization?.split(' ') ?? [];
     if (scheme?.toLowerCase() !== 'bearer' || !token)
       throw problem('unauthenticated', 'unauthenticated', 'send the header Authorization: Bearer <token>');
     const secret = readSecretToken(token);
     if (secret?.kind === 'key') return this.key(secret);
     if (secret?.kind === 'join') return this.joiner(secret);
+    if (secret?.kind === 'session') return this.user(secret);
     const joining = await this.joiningTokens.read(token);
     if (joining) return workload(joining);
     switch (this.tokens.kindOf(digest(token))) {
@@ -97,6 +113,17 @@ export class Identity {
       case undefined:
         throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
     }
+  }
+
+  /** The session itself is remembered by nobody. */
+  private async user(secret: SecretToken | null): Promise<Principal> {
+    const session = secret?.kind === 'session' ? await this.sessions.find(secret) : null;
+    if (!session) throw problem('unauthenticated', 'session_over', 'this session has ended: sign in again');
+    const { user_id, org, session_id } = session;
+    const { roles } = await this.remembered.get(`user:${org}/${user_id}`, () =>
+      this.connections.requests.send(identityRequests.userAccess, { user_id }, { ...asNobody(), org }),
+    );
+    return { kind: 'user', id: user_id, org, roles, session: session_id };
   }
 
   private async key({ id, sha256 }: SecretToken): Promise<Principal> {
