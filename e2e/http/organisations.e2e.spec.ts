@@ -19,6 +19,8 @@ import { ROUTES } from './routes.js';
 
 /** In every text of theirs, so that a single byte of it in an answer is noticed. */
 const MARK = 'theirs-alone';
+/** What each organisation may call its own. */
+const NAME = 'same-name';
 
 /** What the other organisation has, by the routes' parameters. */
 type Ids = Record<
@@ -62,7 +64,7 @@ describe('another organisation', () => {
     return body.key;
   };
   const joinTokenOf = async (key: string): Promise<string> => {
-    const json = { name: `${MARK}-join` };
+    const json = { name: 'agents' };
     return (await as<{ token: string }>(key, 'POST /api/join-tokens', { json })).body.token;
   };
 
@@ -76,14 +78,14 @@ describe('another organisation', () => {
     theirAgent = await HandAgent.register(system.url, await joinTokenOf(theirs));
     const artifact = Buffer.from(MARK);
     const sha256 = createHash('sha256').update(artifact).digest('hex');
-    const put = await as(theirs, `PUT /api/artifacts/${MARK}/report`, {
+    const put = await as(theirs, `PUT /api/artifacts/${NAME}/report`, {
       body: artifact,
       headers: { 'x-content-sha256': sha256, 'content-type': 'text/plain' },
     });
-    expect(put.status).toBe(201);
-    const definition = `name: ${MARK}\nsteps:\n  - { name: one, type: step.shell_exec, config: { commands: ['true'] } }\n`;
+    expect(put.status).toBe(200);
+    const definition = `name: ${NAME}\nsteps:\n  - { name: ${MARK}, type: step.shell_exec, config: { commands: ['true'] } }\n`;
     await made('POST /api/pipelines', { definition });
-    const run = await made<{ id: string }>(`POST /api/pipelines/${MARK}/runs`, {});
+    const run = await made<{ id: string }>(`POST /api/pipelines/${NAME}/runs`, {});
     await as(theirs, `POST /api/runs/${run.id}/cancel`, { json: {} });
     await made('POST /api/queue/jobs', jobOf(`${MARK}-job`));
     claimed = await theirAgent.take();
@@ -112,9 +114,9 @@ describe('another organisation', () => {
     ids = {
       job_id: claimed.id,
       run_id: run.id,
-      pipeline_id: MARK,
+      pipeline_id: NAME,
       agent_id: theirAgent.id,
-      execution_id: MARK,
+      execution_id: NAME,
       key: 'report',
       key_id: key.key_id,
       invitation_id: invitation.invitation_id,
@@ -142,12 +144,16 @@ describe('another organisation', () => {
     'PATCH /api/dashboard/jobs/{job_id}/complete': () => ({ json: { exit_code: 0 } }),
     'PATCH /api/agents/{agent_id}/status': () => ({ json: { status: 'DRAINING' } }),
     'PUT /api/pipelines/{pipeline_id}': () => ({
-      json: { definition: `name: ${MARK}-not\nsteps: []` },
+      json: { definition: `name: ${NAME}\nsteps:\n  - { name: ours, type: step.shell_exec }\n` },
     }),
     'PUT /api/users/{user_id}/roles': () => ({ json: { roles: [{ role: 'viewer' }] } }),
   };
   /** Names that each organisation has for itself: what comes is ours, and empty. */
-  const OWN_NAMES = ['GET /api/artifacts/{execution_id}', 'PUT /api/artifacts/{execution_id}/{key}'];
+  const OWN_NAMES = [
+    'GET /api/artifacts/{execution_id}',
+    'PUT /api/artifacts/{execution_id}/{key}',
+    'PUT /api/pipelines/{pipeline_id}',
+  ];
   const routes = Object.entries(ROUTES)
     .filter(([route, row]) => typeof row === 'object' && 'people' in row && /\{\w+_id\}/.test(route))
     .map(([route, row]) => ({ route, people: typeof row === 'object' && 'gets' in row }));
@@ -157,9 +163,9 @@ describe('another organisation', () => {
       `/api/queue/jobs/${ids.job_id}`,
       `/api/queue/jobs/${ids.job_id}/logs`,
       `/api/runs/${ids.run_id}`,
-      `/api/pipelines/${MARK}`,
+      `/api/pipelines/${NAME}`,
       `/api/agents/${ids.agent_id}`,
-      `/api/artifacts/${MARK}/report`,
+      `/api/artifacts/${NAME}/report`,
       `/api/users/${ids.user_id}`,
     ];
     const lists = ['keys', 'invitations', 'join-tokens', 'trust-rules'].map((name) => `/api/${name}`);
@@ -180,8 +186,8 @@ describe('another organisation', () => {
       (_, name: string) => (ids as Record<string, string>)[name] ?? MARK,
     );
     const options = bodies[route]?.() ?? (/^(POST|PATCH)/.test(route) ? { json: {} } : {});
-    for (const answer of await attempts(request, options, people))
-      if (!OWN_NAMES.includes(route)) expectNothing(route, answer);
+    for (const answer of await attempts(request, options, people)) expectNothing(route, answer);
+    await as(ours, `DELETE /api/pipelines/${NAME}`);
     expect(await theirThings()).toBe(before);
   });
 
@@ -196,14 +202,21 @@ describe('another organisation', () => {
     };
     const verb = request.split('/').at(-1)!;
     const json = fields[verb] && Object.fromEntries(fields[verb].map((name) => [name, lease[name as never]]));
-    const asAgent = request.includes('/logs')
-      ? ourAgent.log(claimed, [line(1, 'ours')])
-      : ourAgent.ask<unknown>(request, json ? { json } : options);
+    const held = {
+      'x-job-id': claimed.id,
+      'x-attempt': String(claimed.attempt),
+      'x-lease-token': claimed.lease_token,
+    };
+    const asAgent =
+      request.startsWith('POST') && request.endsWith('/logs')
+        ? ourAgent.log(claimed, [line(1, 'ours')])
+        : ourAgent.ask<unknown>(request, { headers: held, ...(json ? { json } : options) });
     return Promise.all([asAgent, ...(people ? [as<unknown>(ours, request, options)] : [])]);
   }
 
   function expectNothing(route: string, { status, body }: Answer<unknown>): void {
-    expect({ route, body, refused: [403, 404].includes(status) }).toMatchObject({ refused: true });
+    const refused = [403, 404, 409].includes(status);
+    if (!OWN_NAMES.includes(route)) expect({ route, status, body, refused }).toMatchObject({ refused: true });
     expect(JSON.stringify(withoutInstance(body))).not.toContain(MARK);
   }
 
@@ -262,7 +275,7 @@ describe('another organisation', () => {
       );
     const job = { job_id: claimed.id };
     const lease = { ...job, agent_id: theirAgent.id, ...leaseOf(claimed) };
-    const address = { execution_id: MARK, key: 'report' };
+    const address = { execution_id: NAME, key: 'report' };
     const before = await theirThings();
     const tried = await Promise.all([
       send(queueRequests.get, job),
@@ -280,9 +293,9 @@ describe('another organisation', () => {
       send(agentsRequests.config, { agent_id: theirAgent.id }),
       send(agentsRequests.setStatus, { agent_id: theirAgent.id, status: 'DRAINING' as const }),
       send(agentsRequests.deregister, { agent_id: theirAgent.id }),
-      send(pipelinesRequests.get, { pipeline_id: MARK }),
-      send(pipelinesRequests.delete, { pipeline_id: MARK }),
-      send(pipelinesRequests.startRun, { pipeline_id: MARK, run_id: 'x' }),
+      send(pipelinesRequests.get, { pipeline_id: NAME }),
+      send(pipelinesRequests.delete, { pipeline_id: NAME }),
+      send(pipelinesRequests.startRun, { pipeline_id: NAME, run_id: 'x' }),
       send(pipelinesRequests.getRun, { run_id: ids.run_id }),
       send(pipelinesRequests.cancelRun, { run_id: ids.run_id, reason: 'x' }),
       send(registryRequests.get, address),
