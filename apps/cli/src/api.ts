@@ -5,6 +5,7 @@ import type {
   ConsumerView,
   DoctorReport,
   FieldError,
+  Grant,
   JobExplanation,
   JobView,
   LogLine,
@@ -25,6 +26,7 @@ import type {
   StartRun,
   ValidationReport,
 } from '@hybrid/contracts';
+import { hostname } from 'node:os';
 import { accessCalls } from './access-api.js';
 import type { Connection } from './connection.js';
 import { RefusedError, UnreachableError } from './errors.js';
@@ -46,6 +48,23 @@ export interface ProjectionsReply {
 export interface ConsumersReply {
   consumers: ConsumerView[];
   services: Record<string, string>;
+}
+
+/** RFC 8628. Times in seconds. */
+export interface DeviceAuthorization {
+  device_code: string;
+  user_code: string;
+  verification_uri: string;
+  verification_uri_complete: string;
+  expires_in: number;
+  interval: number;
+}
+
+export interface Me {
+  kind: string;
+  id: string;
+  organisation: string;
+  roles: Grant[];
 }
 
 type Query = Record<string, string | number | undefined>;
@@ -107,9 +126,19 @@ export function connectApi({ url, token, organisation }: Connection) {
   }
 
   const at = encodeURIComponent;
+  // Shown to whoever is asked whether this device may sign in.
+  const named = {
+    'user-agent': `hybrid on ${hostname().replaceAll(/[^\x21-\x7e]/g, '')} (${process.platform})`,
+  };
   return {
     url,
     ...accessCalls(json, queryString),
+    beginDeviceLogin: () => json<DeviceAuthorization>('POST', '/auth/device', {}, named),
+    deviceToken: (device_code: string) =>
+      json<{ access_token: string }>('POST', '/auth/device/token', { device_code }, named),
+    logout: (session: string) =>
+      json<unknown>('POST', '/auth/logout', {}, { authorization: `Bearer ${session}` }),
+    whoami: () => json<Me>('GET', '/api/users/me'),
     putPipeline: (name: string, definition: string) =>
       json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, { definition }),
     validatePipeline: (definition: string) =>
@@ -197,8 +226,8 @@ async function refusal(response: Response, url: string, hadToken: boolean): Prom
   const detail = problem.detail ?? `${url} answered ${status} ${response.statusText}`.trim();
   if (status === 401) {
     const remedy = hadToken
-      ? 'the token is not valid there'
-      : 'no token was given: set HYBRID_TOKEN, or --token-file to the admin-token file of its data directory';
+      ? 'the token is not valid there, or not any more (`hybrid login` gets a new one)'
+      : 'no token was given: sign in with `hybrid login`, set HYBRID_TOKEN, or --token-file to the admin-token file of its data directory';
     return new RefusedError(
       status,
       problem.code ?? 'unauthenticated',

@@ -1,6 +1,7 @@
 /** Which control plane, and with which token. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { savedToken } from './credentials.js';
 import { UsageError } from './errors.js';
 
 export interface ConnectionOptions {
@@ -20,7 +21,10 @@ export interface Connection {
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
 
-/** Flags win over the environment; without either, the token that `npm start` leaves in its data directory. */
+/**
+ * Flags win over the environment, and both over `hybrid login`; without any of them, the token that `npm start` leaves in
+ * its data directory.
+ */
 export function resolveConnection(options: ConnectionOptions, env: NodeJS.ProcessEnv): Connection {
   const text = options.url ?? (env['HYBRID_URL'] || DEFAULT_URL);
   let url: URL;
@@ -35,14 +39,16 @@ export function resolveConnection(options: ConnectionOptions, env: NodeJS.Proces
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new UsageError(`"${text}" is neither http nor https (--url, HYBRID_URL)`);
   }
+  const plain = url.href.replace(/\/+$/, '');
   return {
-    url: url.href.replace(/\/+$/, ''),
-    ...resolveToken(options, env),
+    url: plain,
+    ...resolveToken(plain, options, env),
     organisation: options.organisation ?? (env['HYBRID_ORGANISATION'] || undefined),
   };
 }
 
 function resolveToken(
+  url: string,
   options: ConnectionOptions,
   env: NodeJS.ProcessEnv,
 ): Pick<Connection, 'token' | 'tokenFile'> {
@@ -51,6 +57,8 @@ function resolveToken(
   if (env['HYBRID_TOKEN']) return { token: env['HYBRID_TOKEN'] };
   const set = env['HYBRID_TOKEN_FILE'];
   if (set) return { token: readToken(set, 'HYBRID_TOKEN_FILE'), tokenFile: set };
+  const session = savedToken(url, env);
+  if (session !== undefined) return { token: session };
   const left = join(env['HYBRID_DATA'] || '.data', 'admin-token');
   try {
     const token = readFileSync(left, 'utf8').trim();

@@ -20,6 +20,7 @@ import { does, paged, whole } from './does.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
 import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
+import { login, logout, whoami } from './login.command.js';
 import { listPipelines, validatePipeline } from './pipeline.command.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
@@ -36,12 +37,16 @@ export function buildProgram(): Command {
     .description('Runs pipelines on a hybrid control plane and shows what happens.')
     .version(version)
     .option('--url <url>', 'the control plane (HYBRID_URL; http://127.0.0.1:8080)')
-    .option('--token-file <file>', 'file with the token (HYBRID_TOKEN, HYBRID_TOKEN_FILE; .data/admin-token)')
+    .option(
+      '--token-file <file>',
+      'file with the token (HYBRID_TOKEN, HYBRID_TOKEN_FILE; that of `hybrid login`; .data/admin-token)',
+    )
     .option('--organisation <id>', "with the administrator's token: of which one (HYBRID_ORGANISATION)")
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', EXIT_CODES_HELP)
     .exitOverride()
     .showHelpAfterError('(--help shows what there is)');
+  signInCommands(program);
   runCommands(program);
   pipelineCommands(program);
   jobCommands(program);
@@ -59,6 +64,16 @@ export function buildProgram(): Command {
     )
     .action((_: unknown, command: Command) => doctor(contextOf(command), version));
   return program;
+}
+
+function signInCommands(program: Command): void {
+  program
+    .command('login')
+    .description('sign in at the control plane, with a browser on any machine')
+    .option('--open', 'open the browser of this machine')
+    .action(does(login));
+  program.command('logout').description('end the session of `hybrid login`').action(does(logout, 0));
+  program.command('whoami').description('who is signed in, and what they may do').action(does(whoami, 0));
 }
 
 function runCommands(program: Command): void {
