@@ -9,7 +9,7 @@ import { claimPort } from './port.js';
 import type { Progress } from './progress.js';
 import { chooseSandbox, type Sandbox } from './sandbox.js';
 import type { Settings } from './settings.js';
-import { signInHelp } from './sign-in.js';
+import { signInHelp, signInLink } from './sign-in.js';
 
 const EXIT_INTERRUPTED = 130;
 
@@ -36,7 +36,8 @@ export async function launch(settings: Settings, progress: Progress): Promise<nu
     platform = first;
     const { url, failure } = platform;
     const signIn = signInHelp(url, data.adminTokenFile);
-    progress.line(['', pc.bold(`ready ${url}`), ...signIn, ''].join('\n'));
+    const link = await signInLink(url, data.adminTokenFile);
+    progress.line(['', pc.bold(`ready ${url}`), ...signIn, ...link, ''].join('\n'));
 
     const runs = runPipeline(platform, sandbox, (process) => (pipeline = process));
     const result = await Promise.race([runs, interrupted, failure]);

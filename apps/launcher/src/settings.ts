@@ -38,6 +38,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv): Settings {
         '  HYBRID_PORT         port of the API (8080; 0: any free one)\n' +
         '  HYBRID_DATA         directory of all data (./.data)\n' +
         '  HYBRID_ADMIN_TOKEN  token of the administrator (else generated into $HYBRID_DATA/admin-token)\n' +
+        '  HYBRID_PROVIDERS_FILE  providers that people sign in with (else the first administrator comes by a link)\n' +
         '  HYBRID_NATS_SERVER  path of nats-server (else found or fetched)\n' +
         '  HYBRID_EXECUTOR     docker or process: where steps run (docker if there is an engine)',
     )
