@@ -76,6 +76,8 @@ describe('npm start', () => {
       expect(started.output).toMatch(/run \S+ succeeded/);
       return /ready (http:\S+)/.exec(started.output)![1]!;
     }, 60_000);
+    expect(started.output).toContain('or with a browser, by this link');
+    expect(started.output).toMatch(new RegExp(`  ${url}/auth/invitation#hyi_\\w+`));
     const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim();
     const response = await fetch(`${url}/api/runs`, { headers: { authorization: `Bearer ${token}` } });
     const { runs } = (await response.json()) as { runs: RunSummary[] };

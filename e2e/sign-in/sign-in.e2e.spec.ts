@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ask } from '../http/client.js';
 import { noBrowser } from './browser.js';
-import { signInAtIssuer } from './oidc-issuer.js';
+import { CLIENT, signInAtIssuer } from './oidc-issuer.js';
 import { Scene, SESSION_COOKIE } from './scene.js';
 
 if (noBrowser) console.warn(`skipped: ${noBrowser}`);
@@ -9,6 +11,7 @@ if (noBrowser) console.warn(`skipped: ${noBrowser}`);
 (noBrowser ? describe.skip : describe)('people sign in with a browser', () => {
   let scene: Scene;
   let url: string;
+  const secrets = [CLIENT.secret];
 
   beforeAll(async () => {
     scene = await Scene.open();
@@ -141,11 +144,29 @@ if (noBrowser) console.warn(`skipped: ${noBrowser}`);
     await page.waitForSelector('text=Sign in with Acme');
     expect(await scene.sessionOf(page.context())).toBeUndefined();
     expect((await ask(url, me, { token })).status).toBe(401);
+    secrets.push(token);
     expect((await validate()).body).toEqual({
       valid: false,
       user_id: null,
       provider: null,
       expires_at: null,
     });
+  });
+
+  it('leaves no secret in any log, nor in what NATS and the event store keep', async () => {
+    const { directory } = scene.system.platform;
+    const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((one) =>
+      one.isFile(),
+    );
+    const kept = await Promise.all(
+      files
+        .filter(({ parentPath }) => !parentPath.includes('postgres'))
+        .map(({ parentPath, name }) => readFile(join(parentPath, name))),
+    );
+    expect(kept.some((bytes) => bytes.includes('"ready":true'))).toBe(true);
+    // What is kept of a session instead: its id is found, so the search looks at the right place.
+    expect(kept.some((bytes) => bytes.includes('session_id'))).toBe(true);
+    expect(secrets).toHaveLength(2);
+    for (const secret of secrets) expect(kept.filter((bytes) => bytes.includes(secret))).toEqual([]);
   });
 });
