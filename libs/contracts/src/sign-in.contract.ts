@@ -64,7 +64,11 @@ export class ValidateSession {
 }
 
 export class LogoutQuery {
-  @Text({ optional: true, max: 200, description: "the session's secret; that of Authorization, or of the cookie, unless told" })
+  @Text({
+    optional: true,
+    max: 200,
+    description: "the session's secret; that of Authorization, or of the cookie, unless told",
+  })
   session_id?: string;
 }
 

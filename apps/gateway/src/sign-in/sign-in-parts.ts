@@ -3,6 +3,7 @@ import type { Provider } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { GatewaySettings } from '../gateway.settings.js';
 import { Logins } from './logins.js';
+import { isLoopback } from './loopback.js';
 import { readProviders } from './providers/provider-settings.js';
 import { Providers } from './providers/providers.js';
 import { PublicUrl } from './public-url.js';
@@ -17,9 +18,16 @@ export interface SignInParts {
 
 /** @throws Error that names the setting that is wrong. */
 export async function openSignIn(settings: GatewaySettings, nats: NatsConnection): Promise<SignInParts> {
+  const { HYBRID_PUBLIC_URL, HYBRID_PROVIDERS_FILE, HYBRID_HOST } = settings;
+  const publicUrl = PublicUrl.parse(HYBRID_PUBLIC_URL);
+  const providers = await readProviders(HYBRID_PROVIDERS_FILE);
+  if (providers.length > 0 && !HYBRID_PUBLIC_URL && !isLoopback(HYBRID_HOST))
+    throw new Error(
+      'HYBRID_PUBLIC_URL must be set where people sign in with providers: the https:// address of this gateway, which they send people back to',
+    );
   return {
-    publicUrl: PublicUrl.parse(settings.HYBRID_PUBLIC_URL),
-    providers: new Providers(await readProviders(settings.HYBRID_PROVIDERS_FILE)),
+    publicUrl,
+    providers: new Providers(providers),
     sessions: await Sessions.open(nats, settings.SESSION_TTL_SECONDS),
     logins: await Logins.open(nats),
   };
