@@ -90,7 +90,13 @@ function servicesOf(gateway: EdgeGateway) {
     keyAccess(@Payload() { key_id, sha256 }: { key_id: string; sha256: string }): KeyAccess {
       gateway.looked++;
       if (sha256 !== digest) throw problem('unauthenticated', 'key_unknown', 'no such key');
-      return { key_id, org: 'default', roles: [], expires_at: '2999-01-01T00:00:00.000Z' };
+      return {
+        key_id,
+        org: 'default',
+        roles: [],
+        created_by: 'user:administrator',
+        expires_at: '2999-01-01T00:00:00.000Z',
+      };
     }
 
     @Handle(agentsRequests.register)

@@ -90,7 +90,10 @@ describe('another organisation', () => {
     await made('POST /api/queue/jobs', jobOf(`${MARK}-job`));
     claimed = await theirAgent.take();
     await theirAgent.log(claimed, [line(0, MARK)]);
-    const key = await made<{ key_id: string }>('POST /api/keys', { name: MARK, roles: [{ role: 'viewer' }] });
+    const { body: key } = await system.admin<{ key_id: string }>('POST /api/keys', {
+      json: { name: MARK, roles: [{ role: 'viewer' }] },
+      headers: { 'x-organisation': 'other' },
+    });
     const invitation = await made<{ invitation_id: string }>('POST /api/invitations', {
       name: MARK,
       roles: [{ role: 'viewer' }],

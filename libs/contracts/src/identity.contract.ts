@@ -229,6 +229,8 @@ export interface KeyAccess {
   key_id: string;
   org: string;
   roles: Grant[];
+  /** As KeyView has it: a key is worth no more than whoever made it. */
+  created_by: string;
   expires_at: string;
 }
 

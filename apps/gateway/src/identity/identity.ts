@@ -6,6 +6,7 @@ import {
   problem,
   ProblemError,
   type CallContext,
+  type Grant,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
@@ -17,7 +18,7 @@ import { PublicUrl } from '../sign-in/public-url.js';
 import { requireSameOrigin, type Sent } from '../sign-in/same-origin.js';
 import { Sessions } from '../sign-in/sessions.js';
 import { KeyUses } from './key-uses.js';
-import type { Principal } from './principal.js';
+import { covers, type Principal } from './principal.js';
 import { Remembered } from './remembered.js';
 import { readSecretToken, type SecretToken } from './secret-token.js';
 import { SignedAgents, type Signed } from './signed-agents.js';
@@ -41,6 +42,9 @@ export class Tokens {
     return this.digests.filter((known) => timingSafeEqual(known.digest, given)).at(0)?.kind;
   }
 }
+
+/** Not the installation's administrator, who is no member of anything. */
+const MADE_BY_USER = /^user:([0-9a-f-]{36})$/;
 
 @Injectable()
 export class Identity {
@@ -120,20 +124,31 @@ export class Identity {
     const session = secret?.kind === 'session' ? await this.sessions.find(secret) : null;
     if (!session) throw problem('unauthenticated', 'session_over', 'this session has ended: sign in again');
     const { user_id, org, session_id } = session;
+    return { kind: 'user', id: user_id, org, roles: await this.rolesOf(user_id, org), session: session_id };
+  }
+
+  /** @throws ProblemError `not_a_member`. */
+  private async rolesOf(user_id: string, org: string): Promise<readonly Grant[]> {
     const { roles } = await this.remembered.get(`user:${org}/${user_id}`, () =>
       this.connections.requests.send(identityRequests.userAccess, { user_id }, { ...asNobody(), org }),
     );
-    return { kind: 'user', id: user_id, org, roles, session: session_id };
+    return roles;
   }
 
+  /** Worth no more than whoever made it: what they may not do any more, their keys may not either. */
   private async key({ id, sha256 }: SecretToken): Promise<Principal> {
-    const { org, roles, expires_at } = await this.remembered.get(`key:${id}`, () =>
+    const { org, roles, created_by, expires_at } = await this.remembered.get(`key:${id}`, () =>
       this.connections.requests.send(identityRequests.keyAccess, { key_id: id, sha256 }, asNobody()),
     );
-    if (Date.parse(expires_at) <= Date.now())
-      throw problem('unauthenticated', 'key_unknown', 'this API key is not known here, or not any more');
+    if (Date.parse(expires_at) <= Date.now()) throw keyUnknown();
     this.keyUses.note(id, org);
-    return { kind: 'key', id, org, roles };
+    const maker = MADE_BY_USER.exec(created_by)?.[1];
+    if (maker === undefined) return { kind: 'key', id, org, roles };
+    const held = await this.rolesOf(maker, org).catch((error: unknown) => {
+      if (error instanceof ProblemError && error.problem.code === 'not_a_member') throw keyUnknown();
+      throw error;
+    });
+    return { kind: 'key', id, org, roles: roles.filter((grant) => covers(held, grant)) };
   }
 
   private async joiner({ id, sha256 }: SecretToken): Promise<Principal> {
@@ -164,6 +179,14 @@ export class Identity {
         'the trust rule by which this came in was removed: ask an administrator',
       );
   }
+}
+
+function keyUnknown(): ProblemError {
+  return problem(
+    'unauthenticated',
+    'key_unknown',
+    'this API key is not known here, or not any more: make a new one',
+  );
 }
 
 /** Named by what its platform calls it: whoever else comes by the rule is somebody else. */

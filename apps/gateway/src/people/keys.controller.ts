@@ -1,4 +1,4 @@
-import { CreateKey, identityRequests, ListQuery } from '@hybrid/contracts';
+import { CreateKey, identityRequests, ListQuery, problem } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
@@ -19,10 +19,12 @@ export class KeysController {
     private readonly tokens: SecretTokens,
   ) {}
 
-  /** Shows the key this once. */
+  /** Shows the key this once. A key makes no keys: whoever revokes one that leaked need not ask what came of it. */
   @Post()
   @ApiHeader(IDEMPOTENCY_KEY)
   async create(@Body() key: CreateKey, @Caller() caller: Caller) {
+    if (caller.principal.kind === 'key')
+      throw problem('forbidden', 'key_makes_no_keys', 'an API key makes no API keys: sign in, and make one');
     mayGive(caller.principal, key.roles);
     const { token, id: key_id, sha256 } = this.tokens.make('key', caller);
     const made = await this.send(identityRequests.createKey, { ...key, key_id, sha256 }, caller);

@@ -46,7 +46,13 @@ describe('API keys, over NATS, with two replicas', () => {
     });
     expect(created!.data).toEqual({ ...data, sha256, at });
     expect(others).toEqual([]);
-    expect(await access(key_id, sha256)).toEqual({ key_id, org: 'acme', roles, expires_at: view.expires_at });
+    expect(await access(key_id, sha256)).toEqual({
+      key_id,
+      org: 'acme',
+      roles,
+      created_by: view.created_by,
+      expires_at: view.expires_at,
+    });
   });
 
   it('last 90 days unless told', async () => {

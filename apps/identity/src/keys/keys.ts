@@ -77,8 +77,8 @@ export class Keys implements OnModuleInit {
         'key_unknown',
         'this API key is not known here, or not any more: make a new one',
       );
-    const { roles, expires_at } = key;
-    return { key_id: keyId, org, roles, expires_at };
+    const { roles, created_by, expires_at } = key;
+    return { key_id: keyId, org, roles, created_by, expires_at };
   }
 
   private async handle(keyId: string, command: KeyCommand, call: CallContext): Promise<KeyView> {
