@@ -2,24 +2,18 @@ import { agentsRequests, queueRequests, type Request } from '@hybrid/contracts';
 import { ConnectionsModule } from '@hybrid/service';
 import { agentCredential, contentDigest, readAgentCredential, signRequest } from '@hybrid/signatures';
 import { startPlatform, type Platform } from '@hybrid/test-platform';
-import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
-import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { DynamicModule } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { ProblemFilter } from '../edge/problem.filter.js';
-import { validation } from '../edge/validation.js';
-import { AccessGuard } from '../identity/access.guard.js';
+import { GatewayModule } from '../app.module.js';
+import { RateLimits } from '../edge/rate-limits.js';
 import { GatewaySettings } from '../gateway.settings.js';
-import { Identity, Tokens } from '../identity/identity.js';
+import { Tokens } from '../identity/identity.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
-import { Nonces } from '../identity/nonces.js';
-import { SignedAgents } from '../identity/signed-agents.js';
-import { JoiningTokens } from '../federation/joining-tokens.js';
-import { KeyUses } from '../identity/key-uses.js';
-import { AgentsController } from './agents.controller.js';
-import { PoolsController } from './pools.controller.js';
+import { openSignIn } from '../sign-in/sign-in-parts.js';
 
 const ADMIN = 'admin-token';
 const JOINER = 'join-token';
@@ -38,24 +32,6 @@ const access = {
 function keyOf(version: number) {
   return { kid: 'k1', version, since: new Date().toISOString(), not_after: null };
 }
-
-@Module({
-  controllers: [PoolsController, AgentsController],
-  providers: [
-    Identity,
-    Nonces,
-    SignedAgents,
-    { provide: InstallationKeys, useValue: KEYS },
-    { provide: GatewaySettings, useValue: new GatewaySettings() },
-    KeyUses,
-    JoiningTokens,
-    { provide: Tokens, useValue: new Tokens(ADMIN, JOINER) },
-    { provide: APP_GUARD, useClass: AccessGuard },
-    { provide: APP_FILTER, useClass: ProblemFilter },
-    { provide: APP_PIPE, useFactory: validation },
-  ],
-})
-class AgentRoutes {}
 
 describe('the routes of pools', () => {
   let platform: Platform;
@@ -91,9 +67,15 @@ describe('the routes of pools', () => {
 
   beforeAll(async () => {
     platform = await startPlatform();
+    const settings = new GatewaySettings();
+    const signIn = await openSignIn(settings, platform.connections.nats);
+    const limits = new RateLimits(settings);
     const root: DynamicModule = {
       module: class Root {},
-      imports: [ConnectionsModule.with(platform.connections), AgentRoutes],
+      imports: [
+        ConnectionsModule.with(platform.connections),
+        GatewayModule.with(settings, new Tokens(ADMIN, JOINER), KEYS, limits, signIn),
+      ],
     };
     app = await NestFactory.create<NestFastifyApplication>(
       root,
