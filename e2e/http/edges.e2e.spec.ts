@@ -114,7 +114,7 @@ describe("the gateway's edges", () => {
     expect(gateway.refusals).toHaveLength(3);
     expect(gateway.refusals).toEqual(
       expect.arrayContaining([
-        { ...known, what: 'credential', code: 'agent_unknown', where: 'GET /api/roles', count: 40 },
+        { ...known, what: 'credential', code: 'key_unknown', where: 'GET /api/roles', count: 40 },
         { ...known, what: 'permission', code: 'forbidden', where: 'GET /api/users', count: 7 },
         { ...known, what: 'credential', code: 'unauthenticated', where: 'GET /api/users', count: 1 },
       ]),
