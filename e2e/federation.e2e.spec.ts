@@ -2,7 +2,7 @@ import { TOKEN_EXCHANGE, TOKEN_TYPES, type ExchangedToken, type TrustRuleView } 
 import { streamName } from '@hybrid/event-store';
 import { eventually, TokenIssuer } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask, HandAgent, jobOf, type Answer } from './http/client.js';
 import { startSystem, type System } from './system.js';
@@ -109,8 +109,55 @@ describe('a workload that its platform vouches for', () => {
     await eventually(async () => refused(await exchange(sub), 'workload_no_rule_fits'));
   });
 
+  it('is an agent of ours, which renews its credential, and ends once the rule is removed', async () => {
+    const sub = 'system:serviceaccount:runners:agent';
+    const { rule_id } = await trust('runners', sub);
+    await eventually(async () => expect(await exchange(sub)).toMatchObject({ status: 200 }));
+    const file = join(system.platform.directory, 'workload-token');
+    const renew = async () => {
+      const token = await issuer.sign({ sub, aud: 'hybrid' });
+      secrets.push(token);
+      await writeFile(file, token);
+    };
+    await renew();
+    const { process, ready } = await system.startAgent('agent-1', {
+      args: ['--pool', 'runners', '--workload-token-file', file],
+      joins: false,
+    });
+    const id = ready['agent_id'] as string;
+    const work = async (name: string) => {
+      const { body } = await system.admin<{ id: string }>('POST /api/queue/jobs', {
+        json: jobOf(name, 'runners'),
+      });
+      await eventually(
+        async () =>
+          expect((await system.admin(`GET /api/queue/jobs/${body.id}`)).body).toMatchObject({
+            status: 'COMPLETED',
+          }),
+        60_000,
+      );
+    };
+    await work('before');
+
+    await renew();
+    expect((await system.admin(`POST /api/agents/${id}/rotate`, { json: {} })).status).toBe(200);
+    const log = () => readFile(join(system.platform.directory, 'agent-1.log'), 'utf8');
+    await eventually(async () => expect(await log()).toContain('vouched for it anew'), 60_000);
+    await work('after');
+    const credential = JSON.parse(
+      await readFile(join(system.platform.directory, 'agent-1', 'credential.json'), 'utf8'),
+    ) as { agent_id: string; credential: string };
+    expect(credential.agent_id).toBe(id);
+    secrets.push(credential.credential);
+
+    expect((await system.admin(`DELETE /api/trust-rules/${rule_id}`)).status).toBe(200);
+    expect(await process.exited).toMatchObject({ code: 1 });
+    expect(await log()).toMatch(/401 trust_rule_removed/);
+    expect(await log()).toMatch(/does not take|registration was refused \(trust_rule_removed/);
+  });
+
   it('leaves none of its tokens in any log', async () => {
-    const names = ['gateway-1', 'gateway-2', 'identity', 'agents'];
+    const names = ['gateway-1', 'gateway-2', 'identity', 'agents', 'agent-1'];
     const logs = await Promise.all(
       names.map((name) => readFile(join(system.platform.directory, `${name}.log`), 'utf8')),
     );

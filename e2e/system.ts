@@ -44,6 +44,8 @@ export interface Part {
 interface AgentOptions {
   capacity?: number;
   args?: string[];
+  /** False: not by the join token. */
+  joins?: boolean;
   env?: NodeJS.ProcessEnv;
 }
 
@@ -167,7 +169,7 @@ export async function startSystem({
       if (!part) throw new Error(`there is no ${name}; there are ${[...processes.keys()].join(', ')}`);
       return part;
     },
-    async startAgent(name, { capacity = 2, args = [], env: more } = {}) {
+    async startAgent(name, { capacity = 2, args = [], joins = true, env: more } = {}) {
       const data = join(directory, name);
       await mkdir(data, { recursive: true });
       const flags = [
@@ -177,11 +179,13 @@ export async function startSystem({
         name,
         '--data',
         data,
-        '--join-token-file',
-        settings.HYBRID_JOIN_TOKEN_FILE,
+        ...(joins ? ['--join-token-file', settings.HYBRID_JOIN_TOKEN_FILE] : []),
       ];
       const executor = ['--executor', 'process', '--allow-host', '--capacity', String(capacity)];
-      return start(name, 'agent', [...flags, ...executor, ...args], more);
+      return start(name, 'agent', [...flags, ...executor, ...args], {
+        HYBRID_JOIN_TOKEN_FILE: undefined,
+        ...more,
+      });
     },
     handAgent: (pool, more) => HandAgent.register(url, joinToken, pool, more),
     admin: (request, options) => ask(url, request, { token: adminToken, ...options }),

@@ -8,6 +8,8 @@ import type {
   SetAgentStatus,
 } from '@hybrid/contracts';
 import { Attempts } from './attempts.js';
+import { Backoff } from './backoff.js';
+import { Bell } from './bell.js';
 import { Claims } from './claims.js';
 import type { DataDirectory } from './data-directory.js';
 import { Delivery } from './delivery.js';
@@ -20,21 +22,29 @@ import {
   forgetCredential,
   keepCredential,
   register,
+  registerWorkload,
   RegistrationError,
   storedCredential,
   type Credential,
 } from './registration.js';
+import type { WorkloadIdentity } from './workload-identity.js';
 
 /** Milliseconds for telling a status when it ends. */
 const STATUS_MS = 2_000;
 /** Milliseconds; timers cannot be longer than about 24 days. */
 const TIMER_MAX_MS = 86_400_000;
+/** Milliseconds between tries to have the platform vouch for it anew. */
+const VOUCHING_MAX_MS = 60_000;
+/** Of the life of a credential that ends, after which it is renewed: a third is left for tries. */
+const RENEWED_AFTER = 2 / 3;
 /** A file that is there from telling DRAINING to telling OFFLINE: an agent that was killed between must not drain for ever. */
 const STOPPING = 'stopping';
 
 export interface AgentOptions extends JobTools {
   data: DataDirectory;
   joinToken?: string;
+  /** In place of a join token. */
+  workload?: WorkloadIdentity;
   registration: RegisterAgent & { pool: string; capacity: number };
   /** When it is stopped: seconds that running jobs may take to end; they are handed back after that. */
   drainTimeoutSeconds: number;
@@ -57,6 +67,12 @@ export class Agent {
   #claims: Claims | null = null;
   #agentId = '';
   #rotating = false;
+  /** When the credential ends that its platform vouched for, and when to renew it, by `performance.now`. */
+  #vouched: { until: string | null; renewAt: number } = { until: null, renewAt: Infinity };
+  /** Rings when a new credential is wanted before that. */
+  readonly #renewal = new Bell();
+  /** From one refusal of its credential to the next, without an accepted heartbeat between. */
+  readonly #refusals = new Backoff(VOUCHING_MAX_MS);
   /** Why it takes no new jobs. */
   readonly #held = new Map<'status' | 'disk', string>();
 
@@ -90,31 +106,39 @@ export class Agent {
         if (this.#stopping.signal.aborted && !(error instanceof RegistrationError)) return;
         throw error;
       }
-      if (await this.#work()) return;
+      await this.#resend();
+      let refusal = await this.#work();
+      while (refusal && (await this.#vouchedForAgain(refusal))) refusal = await this.#work();
+      if (!refusal) return;
+      await this.#forget();
     }
   }
 
   async #join(): Promise<void> {
-    const { gateway, data, registration } = this.options;
+    const { gateway, data, registration, workload } = this.options;
     const stored = await storedCredential(data);
-    const credential = stored && fits(stored, registration) ? stored : await this.#register(stored);
+    const holds = stored && !workload && fits(stored, registration);
+    const credential = holds ? stored : await this.#register(stored);
     this.#agentId = credential.agent_id;
     gateway.token = credential.credential;
     if ((await data.read(STOPPING)) !== undefined) await this.#tell('OFFLINE', this.#stopping.signal);
     await this.options.sweep(this.#agentId);
   }
 
-  /** @param before the agent that it was, with another pool, other labels or capabilities. */
+  /** @param before the agent that it was, with another pool, other labels or capabilities, or by another trust rule. */
   async #register(before: Credential | undefined): Promise<Credential> {
-    const { gateway, data, joinToken, registration, notify } = this.options;
-    if (before && !joinToken)
+    const { gateway, data, joinToken, workload, registration, notify } = this.options;
+    if (before && !joinToken && !workload)
       throw new RegistrationError(
         'pool, labels or capabilities are not those that this agent is registered with: start it with a join token (--join-token-file), or with the settings of before',
       );
-    const credential = await register(gateway, data, joinToken, registration, this.#stopping.signal);
+    const { signal } = this.#stopping;
+    const credential = workload
+      ? await this.#vouch(workload, signal)
+      : await register(gateway, data, joinToken, registration, signal);
     notify(`registered as ${credential.agent_id} in pool ${registration.pool}`);
-    if (!before) return credential;
-    notify(`${before.agent_id} was this agent with other settings: deregistering it`);
+    if (!before || before.agent_id === credential.agent_id) return credential;
+    notify(`${before.agent_id} was this agent before: deregistering it`);
     gateway.token = before.credential;
     const path = `/api/agents/${encodeURIComponent(before.agent_id)}/deregister`;
     await gateway
@@ -123,32 +147,92 @@ export class Agent {
     return credential;
   }
 
-  /** False when the gateway no longer knows the credential: then it may register anew. */
-  async #work(): Promise<boolean> {
+  /** Registers with the platform's token, and so renews the credential. */
+  async #vouch(workload: WorkloadIdentity, signal: AbortSignal): Promise<Credential> {
+    const { gateway, data, registration } = this.options;
+    const vouched = await registerWorkload(gateway, data, workload, registration, signal);
+    const { expires_at: until, ...credential } = vouched;
+    const lifeMs = until === null ? Infinity : Date.parse(until) - Date.now();
+    this.#vouched = { until, renewAt: performance.now() + Math.max(lifeMs, 0) * RENEWED_AFTER };
+    return credential;
+  }
+
+  /** Long before the credential ends; what is under way goes on with the one before. */
+  async #keepVouchedFor(signal: AbortSignal, refused: (reason: Error) => void): Promise<void> {
+    const { gateway, workload, notify } = this.options;
+    if (!workload) return;
+    const backoff = new Backoff(VOUCHING_MAX_MS);
+    let told = '';
+    for (;;) {
+      const left = this.#vouched.renewAt - performance.now();
+      await this.#renewal.wait({ signal, ms: left === Infinity ? undefined : Math.min(left, TIMER_MAX_MS) });
+      if (signal.aborted) return;
+      try {
+        const { agent_id, credential } = await this.#vouch(workload, signal);
+        if (agent_id !== this.#agentId)
+          return refused(new Error('the token of its platform stands for another agent now'));
+        gateway.token = credential;
+        notify(`its platform vouched for it anew, until ${this.#vouched.until}`);
+        backoff.reset();
+        told = '';
+      } catch (error) {
+        if (signal.aborted) return;
+        const { message } = error as Error;
+        if (message !== told)
+          notify(
+            `its credential cannot be renewed, and ends ${this.#vouched.until}: ${message}; trying again`,
+          );
+        told = message;
+        await backoff.pause(signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Its credential is refused: with its platform's token it may be the same agent again, and its jobs go on. */
+  async #vouchedForAgain(refusal: Error): Promise<boolean> {
+    const { gateway, workload, notify } = this.options;
+    if (!workload) return false;
+    const { signal } = this.#stopping;
+    notify(`${refusal.message}; registering with the token of its platform again`);
+    try {
+      await this.#refusals.pause(signal);
+      const { agent_id, credential } = await this.#vouch(workload, signal);
+      if (agent_id === this.#agentId) gateway.token = credential;
+      return agent_id === this.#agentId;
+    } catch (error) {
+      await this.#attempts.dropAll('the gateway no longer takes this agent');
+      if (signal.aborted && !(error instanceof RegistrationError)) return false;
+      throw error;
+    }
+  }
+
+  /** Resolves with why the gateway no longer takes the credential: then it may register anew; null: it is over. */
+  async #work(): Promise<Error | null> {
     const refused = new AbortController();
     const over = new AbortController();
     const { signal: stopping } = this.#stopping;
     const claiming = new AbortController();
-    const claims = (this.#claims = this.#newClaims(() => refused.abort()));
-    const heartbeats = (this.#heartbeats = this.#newHeartbeats(() => refused.abort()));
-    await this.#resend();
+    const refuse = (reason: Error): void => refused.abort(reason);
+    const claims = (this.#claims = this.#newClaims(refuse));
+    const heartbeats = (this.#heartbeats = this.#newHeartbeats(refuse));
+    const renewing = this.#keepVouchedFor(AbortSignal.any([over.signal, refused.signal]), refuse);
     const beating = heartbeats.run(AbortSignal.any([over.signal, refused.signal]));
     const claimed = claims.run(claiming.signal);
     const ended = this.#hadItsJobs(claimed, AbortSignal.any([over.signal, refused.signal, stopping]));
     await Promise.race([ended, beating, aborted(AbortSignal.any([refused.signal, stopping]))]);
     claiming.abort();
 
-    if (refused.signal.aborted) await this.#forget();
-    else if (stopping.aborted) await this.#drain();
-    else await this.#deregister();
+    const refusal = refused.signal.aborted ? (refused.signal.reason as Error) : null;
+    if (!refusal && stopping.aborted) await this.#drain();
+    else if (!refusal) await this.#deregister();
     over.abort();
-    await Promise.all([claimed, beating, ended]);
+    await Promise.all([claimed, beating, renewing, ended]);
     if (stopping.aborted && !refused.signal.aborted)
       await this.#tell('OFFLINE', AbortSignal.timeout(STATUS_MS));
-    return !refused.signal.aborted;
+    return refusal;
   }
 
-  #newClaims(refused: () => void): Claims {
+  #newClaims(refused: (refusal: Error) => void): Claims {
     const { gateway, registration, jobs, notify } = this.options;
     const { pool, labels, capabilities, capacity } = registration;
     return new Claims({
@@ -164,7 +248,7 @@ export class Agent {
     });
   }
 
-  #newHeartbeats(refused: () => void): Heartbeats {
+  #newHeartbeats(refused: (refusal: Error) => void): Heartbeats {
     const { gateway, data, notify } = this.options;
     let ready = false;
     return new Heartbeats({
@@ -177,6 +261,7 @@ export class Agent {
       accepted: (reply, reported) => {
         if (!ready) this.options.onReady(this.#agentId);
         ready = true;
+        this.#refusals.reset();
         this.#hear(reply, reported);
       },
       refused,
@@ -200,7 +285,8 @@ export class Agent {
   }
 
   #hear({ status, lost, rotate_credential }: HeartbeatAnswer, reported: RunningJob[]): void {
-    if (rotate_credential && !this.#rotating) void this.#rotate();
+    if (rotate_credential && this.options.workload) this.#renewal.ring();
+    else if (rotate_credential && !this.#rotating) void this.#rotate();
     // What it is called while it stops is its own doing.
     if (status === 'HEALTHY') this.#hold('status', null);
     else if (['DRAINING', 'UNHEALTHY'].includes(status) && !this.#stopping.signal.aborted)
@@ -267,10 +353,10 @@ export class Agent {
   }
 
   async #forget(): Promise<void> {
-    const { joinToken, notify, data } = this.options;
+    const { joinToken, workload, notify, data } = this.options;
     const dropped = this.#attempts.dropAll('the gateway no longer knows this agent');
     notify(
-      joinToken
+      joinToken || workload
         ? 'the gateway no longer knows this agent: registering anew'
         : 'the gateway no longer knows this agent: start it with a join token (--join-token-file)',
     );

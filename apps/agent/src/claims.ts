@@ -26,7 +26,7 @@ export interface ClaimsOptions {
   /** Takes a place at once. */
   take(job: ClaimedJob): void;
   /** The gateway does not know the agent's credential. */
-  refused(): void;
+  refused(refusal: GatewayRefusal): void;
   notify: Notify;
 }
 
@@ -91,7 +91,7 @@ export class Claims {
       for (const job of jobs) take(job);
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof GatewayRefusal && error.status === 401) return refused();
+      if (error instanceof GatewayRefusal && error.status === 401) return refused(error);
       const empty = error instanceof GatewayRefusal && error.status === 404;
       if (empty && performance.now() - began > HASTY_MS) return this.#backoff.reset();
       if (!empty && !(error instanceof GatewayAway))

@@ -47,12 +47,14 @@ export interface Call {
   /** Sent as it is; of a stream the header X-Content-SHA256 must say what it is. */
   body?: string | Readable;
   headers?: OutgoingHttpHeaders;
+  /** Sent in place of a signature; null: nothing says who calls. */
+  bearer?: string | null;
   idleMs?: number;
   signal?: AbortSignal;
 }
 
 export class GatewayClient {
-  /** The agent's credential, with which every call is signed; first the join token, which is sent. */
+  /** The agent's credential, with which calls are signed. */
   token = '';
   #away = false;
 
@@ -132,9 +134,10 @@ export class GatewayClient {
   }
 
   /** Made anew for each try: a signature is taken once. */
-  #proof({ method, path, headers = {} }: Call, body: Call['body']): OutgoingHttpHeaders {
+  #proof({ method, path, headers = {}, bearer }: Call, body: Call['body']): OutgoingHttpHeaders {
+    if (bearer === null) return {};
     const credential = readAgentCredential(this.token);
-    if (!credential) return { authorization: `Bearer ${this.token}` };
+    if (bearer !== undefined || !credential) return { authorization: `Bearer ${bearer ?? this.token}` };
     // As it reaches the gateway: behind a proxy the URL may have a path of its own before it.
     const { pathname, search } = new URL(path, 'http://gateway');
     const digest =

@@ -22,7 +22,7 @@ export interface HeartbeatsOptions {
   /** `reported`: the jobs that the heartbeat named. */
   accepted(reply: HeartbeatAnswer, reported: RunningJob[]): void;
   /** The gateway does not know the agent's credential. */
-  refused(): void;
+  refused(refusal: GatewayRefusal): void;
   notify: Notify;
 }
 
@@ -46,7 +46,7 @@ export class Heartbeats {
         await this.#beat(meter, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof GatewayRefusal && error.status === 401) return refused();
+        if (error instanceof GatewayRefusal && error.status === 401) return refused(error);
         if (error instanceof GatewayRefusal) notify(`the heartbeat was refused: ${error.message}`);
         else if (!(error instanceof GatewayAway)) throw error;
       }

@@ -12,9 +12,10 @@ import { Masker } from './masking.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
 import { loadSecrets, SecretsFileError } from './secrets.js';
-import { readJoinToken, readSettings, SettingsError } from './settings.js';
+import { readJoinToken, readSettings, SettingsError, workloadTokenSource } from './settings.js';
 import { Spool } from './spool.js';
 import { SpoolRoom } from './spool-room.js';
+import { WorkloadIdentity } from './workload-identity.js';
 
 declare const HYBRID_VERSION: string;
 
@@ -27,23 +28,28 @@ async function main(): Promise<void> {
   const { settings, printOnly, shown } = readSettings(process.argv, process.env, version);
   if (printOnly) return void process.stdout.write(shown);
   const joinToken = readJoinToken(settings.joinTokenFile);
+  const source = workloadTokenSource(settings, joinToken);
   const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
   const data = await DataDirectory.open(settings.data);
   let agentId = '';
   const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
   const stopTelemetry = await startTelemetry('agent');
 
+  const gateway = new GatewayClient(settings.url, notify);
+  // The token of the first start is the agent's own secret: no step may print it.
+  const masker = new Masker([...secrets.values(), ...(joinToken ? [joinToken] : [])]);
+  const { organisation } = settings;
   const agent = new Agent({
-    gateway: new GatewayClient(settings.url, notify),
+    gateway,
     executor,
     secrets,
-    // The token of the first start is the agent's own secret: no step may print it.
-    masker: new Masker([...secrets.values(), ...(joinToken ? [joinToken] : [])]),
+    masker,
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
     workspaces: data.workspaces,
     data,
     joinToken,
+    workload: source && new WorkloadIdentity({ gateway, masker, source, organisation }),
     registration: {
       name: settings.name,
       pool: settings.pool,

@@ -116,4 +116,18 @@ describe('masking', () => {
       { numRuns: 500 },
     );
   });
+
+  it('masks a value that is renewed, in a text that is under way too, and the one before it', () => {
+    const masker = new Masker(['fixed-value']);
+    const stream = masker.stream();
+    let shown = stream.push('one second-');
+    masker.renew('first-token');
+    masker.renew('second-token');
+    shown += stream.push('token, sec') + stream.push('ond-token, first-token, fixed-value', true);
+    expect(shown).toBe('one second-token, ***, ***, ***');
+    masker.renew('second-token');
+    expect(masker.mask('first-token')).toBe('***');
+    masker.renew('third-token');
+    expect(masker.mask('first-token second-token third-token fixed-value')).toBe('first-token *** *** ***');
+  });
 });

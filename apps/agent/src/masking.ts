@@ -6,15 +6,26 @@ const MASK = '***';
 const MIN_LENGTH = 4;
 /** Column widths at which base64 tools break lines: coreutils and PEM. */
 const BASE64_WIDTHS = [76, 64];
+const RENEWED_MAX = 2;
 
 export class Masker {
   /** Longest first is not needed: all matches are found and their union is masked. */
   readonly patterns: readonly string[];
+  readonly #fixed: readonly string[];
+  readonly #renewed: string[] = [];
 
   constructor(values: Iterable<string>) {
-    const patterns = new Set<string>();
-    for (const value of values) for (const form of formsOf(value)) patterns.add(form);
-    this.patterns = [...patterns];
+    this.#fixed = [...values];
+    this.patterns = patternsOf(this.#fixed);
+  }
+
+  /** Masks this value as well, in texts that are under way too; and the one before it, which may be valid still. */
+  renew(value: string): void {
+    if (this.#renewed.at(-1) === value) return;
+    if (this.#renewed.push(value) > RENEWED_MAX) this.#renewed.shift();
+    // The streams look at this array.
+    const shared = this.patterns as string[];
+    shared.splice(0, shared.length, ...patternsOf([...this.#fixed, ...this.#renewed]));
   }
 
   /** Masks a text that is there as a whole. */
@@ -89,6 +100,10 @@ export class MaskStream {
     }
     return longest;
   }
+}
+
+function patternsOf(values: readonly string[]): string[] {
+  return [...new Set(values.flatMap((value) => [...formsOf(value)]))];
 }
 
 /** Every text in which the value could be recognised: as it is, line by line, in base64, percent-encoded, in JSON. */

@@ -1,14 +1,22 @@
-/** The agent's identity: earned once with a join token, then kept in the data directory, and rotated. */
+/**
+ * The agent's identity, kept in the data directory: earned once with a join token and then rotated, or earned again and
+ * again with the tokens of its platform.
+ */
 import type { RegisterAgent, RegisteredAgent } from '@hybrid/contracts';
 import { readAgentCredential } from '@hybrid/signatures';
 import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import type { DataDirectory } from './data-directory.js';
 import { GatewayRefusal, type GatewayClient } from './gateway-client.js';
+import type { WorkloadIdentity } from './workload-identity.js';
 
 const CREDENTIAL = 'credential.json';
 /** Written before the request, so that a repeat after a crash is the same registration. */
 const REQUEST_KEY = 'registration-key';
+/** Of a workload: kept, since the same request with the same key makes it the same agent again. */
+const WORKLOAD_REQUEST = 'workload-registration.json';
+/** Under its key there is no such agent, or not any more: with another key there is one. */
+const NEEDS_ANOTHER_KEY = ['agent_deregistered', 'idempotency_key_reused'];
 
 /** What an agent is trusted with: with other settings of these it is another agent. */
 type Claimable = Pick<RegisterAgent, 'pool' | 'labels' | 'capabilities'>;
@@ -16,6 +24,12 @@ type Claimable = Pick<RegisterAgent, 'pool' | 'labels' | 'capabilities'>;
 export interface Credential extends Pick<RegisteredAgent, 'agent_id' | 'credential'> {
   /** With which it registered. */
   registered: Claimable;
+}
+
+interface WorkloadRequest {
+  /** Idempotency-Key. */
+  key: string;
+  agent: RegisterAgent;
 }
 
 export class RegistrationError extends Error {
@@ -81,13 +95,13 @@ export async function register(
   }
   const key = (await data.read(REQUEST_KEY)) ?? randomUUID();
   await data.write(REQUEST_KEY, key);
-  gateway.token = joinToken;
   try {
     const registered = await gateway.insist<RegisteredAgent>({
       method: 'POST',
       path: '/api/agents/register',
       json: agent,
       headers: { 'idempotency-key': key },
+      bearer: joinToken,
       signal,
     });
     const credential = await keepCredential(data, registered, agent);
@@ -96,14 +110,73 @@ export async function register(
   } catch (cause) {
     if (!(cause instanceof GatewayRefusal)) throw cause;
     await data.remove(REQUEST_KEY);
-    const remedy =
-      cause.status === 401 || cause.status === 403
-        ? 'get a join token that is valid'
-        : 'correct the settings of the agent';
-    throw new RegistrationError(`the registration was refused (${cause.code}: ${cause.detail}): ${remedy}`, {
-      cause,
-    });
+    throw registrationRefused(cause, 'get a join token that is valid');
   }
+}
+
+/**
+ * Registers by the platform's token until the gateway answers, as the agent that it was before where that can be, and
+ * stores the credential. Throws RegistrationError when the token cannot be had, or token or registration are refused.
+ */
+export async function registerWorkload(
+  gateway: GatewayClient,
+  data: DataDirectory,
+  workload: WorkloadIdentity,
+  wanted: RegisterAgent & { pool: string },
+  signal: AbortSignal,
+): Promise<Credential & Pick<RegisteredAgent, 'expires_at'>> {
+  for (let anew = false; ; anew = true) {
+    const { key, agent } = await workloadRequest(data, wanted, anew);
+    try {
+      // Each try with a new token: they hold for minutes, and the gateway may be away for longer.
+      const registered = await gateway.retry(
+        async () =>
+          gateway.call<RegisteredAgent>({
+            method: 'POST',
+            path: '/api/agents/register',
+            json: agent,
+            headers: { 'idempotency-key': key },
+            bearer: await workload.joiningToken(wanted.pool, signal),
+            signal,
+          }),
+        signal,
+      );
+      const credential = await keepCredential(data, registered, agent);
+      return { ...credential, expires_at: registered.expires_at };
+    } catch (cause) {
+      if (!(cause instanceof GatewayRefusal)) throw cause;
+      if (!anew && NEEDS_ANOTHER_KEY.includes(cause.code)) continue;
+      throw registrationRefused(cause, 'ask whoever looks after the trust rules');
+    }
+  }
+}
+
+/** As it was sent before, letter for letter, as long as it fits; on disk before it is sent. */
+async function workloadRequest(
+  data: DataDirectory,
+  agent: RegisterAgent,
+  anew: boolean,
+): Promise<WorkloadRequest> {
+  const before = anew ? undefined : workloadRequestOf(await data.read(WORKLOAD_REQUEST));
+  if (before && isDeepStrictEqual(claimable(before.agent), claimable(agent))) return before;
+  const request: WorkloadRequest = { key: randomUUID(), agent };
+  await data.write(WORKLOAD_REQUEST, JSON.stringify(request));
+  return request;
+}
+
+/** A damaged one is none: it becomes another agent then. */
+function workloadRequestOf(text = ''): WorkloadRequest | undefined {
+  try {
+    return JSON.parse(text) as WorkloadRequest;
+  } catch {
+    return undefined;
+  }
+}
+
+function registrationRefused(cause: GatewayRefusal, whoCalls: string): RegistrationError {
+  const { status, code, detail } = cause;
+  const remedy = status === 401 || status === 403 ? whoCalls : 'correct the settings of the agent';
+  return new RegistrationError(`the registration was refused (${code}: ${detail}): ${remedy}`, { cause });
 }
 
 /** Forgets a credential that the gateway no longer knows. */

@@ -95,6 +95,27 @@ export const SETTINGS = {
     about: 'token for the first start; the variable HYBRID_JOIN_TOKEN may hold it instead',
     parse: text,
   },
+  workloadTokenFile: {
+    flag: 'workload-token-file',
+    takes: 'file',
+    env: 'HYBRID_WORKLOAD_TOKEN_FILE',
+    about: 'instead of a join token: the token of this workload, in a file that its platform renews',
+    parse: text,
+  },
+  workloadTokenCommand: {
+    flag: 'workload-token-command',
+    takes: 'command',
+    env: 'HYBRID_WORKLOAD_TOKEN_COMMAND',
+    about: 'instead of that file: a program and its arguments (no shell, no quotes) that prints the token',
+    parse: command,
+  },
+  organisation: {
+    flag: 'organisation',
+    takes: 'name',
+    env: 'HYBRID_ORGANISATION',
+    about: 'whose trust rules the workload token is for; a join token says that itself',
+    parse: text,
+  },
   secretsFile: {
     flag: 'secrets-file',
     takes: 'file',
@@ -188,6 +209,10 @@ export function split(setting: Setting, given: string): string[] {
 function text(given: string): string {
   if (given !== '') return given;
   throw new SettingsError('it must not be empty');
+}
+
+function command(given: string): string {
+  return text(given.trim());
 }
 
 function gatewayUrl(given: string): string {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readSettings, type ReadSettings } from './settings.js';
+import { readSettings, workloadTokenSource, type ReadSettings } from './settings.js';
 import { SETTINGS, type Setting } from './settings-table.js';
 
 const page = resolve(dirname(fileURLToPath(import.meta.url)), '../../../docs/agent.md');
@@ -70,6 +70,9 @@ describe('settings', () => {
       capacity: ['7', 7],
       data: ['/srv/agent', '/srv/agent'],
       joinTokenFile: ['/run/join', '/run/join'],
+      workloadTokenFile: ['/run/workload', '/run/workload'],
+      workloadTokenCommand: ['/bin/token --for hybrid', '/bin/token --for hybrid'],
+      organisation: ['acme', 'acme'],
       secretsFile: ['/run/secrets', '/run/secrets'],
       executor: ['docker', 'docker'],
       allowHost: ['yes', true],
@@ -120,6 +123,7 @@ describe('settings', () => {
     [URL_GIVEN, { HYBRID_AGENT_CAPACITY: 'two' }, undefined, /^HYBRID_AGENT_CAPACITY: .* from 1 to 1000/],
     [[...URL_GIVEN, '--capacity', '1e2'], {}, undefined, /^--capacity: it must be a whole number/],
     [[...URL_GIVEN, '--label', 'gpu'], {}, undefined, /^--label: it must be like key=value/],
+    [[...URL_GIVEN, '--workload-token-command', ' '], {}, undefined, /^--workload-token-command: .* empty/],
     [[...URL_GIVEN, '--on-stop', 'run'], {}, undefined, /^--on-stop: it must be finish or hand-back/],
     [URL_GIVEN, { HYBRID_ALLOW_HOST: 'maybe' }, undefined, /^HYBRID_ALLOW_HOST: it must be yes or no/],
     [[...URL_GIVEN, '--health-address', 'x:99999'], {}, undefined, /^--health-address: it must be like 127/],
@@ -136,6 +140,27 @@ describe('settings', () => {
     [[...URL_GIVEN, '--config', '/nowhere'], {}, undefined, /\/nowhere cannot be read .*--config/],
   ])('%j %j %j: says what is wrong, and where', (flags, env, file, message) => {
     expect(() => read(flags, env, file)).toThrow(message);
+  });
+
+  it('let an agent join in one way', () => {
+    const settings = (...flags: string[]) => read([...URL_GIVEN, ...flags]).settings;
+    const [file, command] = [
+      ['--workload-token-file', '/run/token'],
+      ['--workload-token-command', 'print-token'],
+    ] as const;
+    expect(workloadTokenSource(settings(), undefined)).toBeUndefined();
+    expect(workloadTokenSource(settings(), 'join')).toBeUndefined();
+    expect(workloadTokenSource(settings(...file), undefined)).toEqual({ file: '/run/token' });
+    expect(workloadTokenSource(settings(...command), undefined)).toEqual({ command: 'print-token' });
+    const several: [string[], string | undefined][] = [
+      [[...file], 'join'],
+      [[...command], 'join'],
+      [[...file, ...command], undefined],
+    ];
+    for (const [flags, joinToken] of several)
+      expect(() => workloadTokenSource(settings(...flags), joinToken)).toThrow(
+        /more than one way: .*--workload-token-file or --workload-token-command/,
+      );
   });
 
   it('are shown with where they come from', () => {

@@ -23,6 +23,9 @@ export interface Settings {
   capacity: number;
   data: string;
   joinTokenFile?: string;
+  workloadTokenFile?: string;
+  workloadTokenCommand?: string;
+  organisation?: string;
   secretsFile?: string;
   executor: 'auto' | 'docker' | 'process';
   allowHost: boolean;
@@ -107,6 +110,20 @@ export function readJoinToken(file: string | undefined): string | undefined {
       `the join token file ${file} is empty: put the token of the control plane into it`,
     );
   return token;
+}
+
+/** What answers the token of the workload, where it shall join by that. Throws SettingsError when it could join in two ways. */
+export function workloadTokenSource(
+  { workloadTokenFile: file, workloadTokenCommand: command }: Settings,
+  joinToken: string | undefined,
+): { file: string } | { command: string } | undefined {
+  const ways = [joinToken, file, command].filter((way) => way !== undefined);
+  if (ways.length > 1)
+    throw new SettingsError(
+      'this agent could join in more than one way: give it a join token, --workload-token-file or --workload-token-command',
+    );
+  if (file !== undefined) return { file };
+  return command === undefined ? undefined : { command };
 }
 
 function commandLine(version: string): Command {

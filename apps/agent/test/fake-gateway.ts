@@ -4,6 +4,7 @@ import type {
   ClaimedJob,
   ClaimJob,
   CompleteJob,
+  ExchangeToken,
   Heartbeat,
   JobSpec,
   LogLine,
@@ -69,10 +70,17 @@ export class FakeGateway {
   waitingClaims = 0;
   /** Heartbeats are answered with it: another credential is wanted. */
   rotate = false;
+  /** Tokens of workloads that it takes in exchange, and what was asked with them and with others. */
+  readonly workloadTokens = new Set<string>();
+  readonly exchanges: ExchangeToken[] = [];
+  /** For which a workload's credential holds. */
+  credentialSeconds = 3600;
   /** Credentials that were given out, the agent's newest last. */
   readonly credentials: string[] = [];
   /** By Idempotency-Key. */
   #agents = new Map<string, AgentCredential[]>();
+  /** `performance.now` by credential. */
+  #ends = new Map<string, number>();
   #nonces = new Set<string>();
   #queue: ClaimedJob[] = [];
   #failures: Failure[] = [];
@@ -147,6 +155,11 @@ export class FakeGateway {
     return agentCredential(keys.at(-1)!);
   }
 
+  /** All that were given out so far. */
+  endCredentials(): void {
+    for (const credential of this.credentials) this.#ends.set(credential, 0);
+  }
+
   forgetAgents(): void {
     this.#agents.clear();
   }
@@ -162,7 +175,8 @@ export class FakeGateway {
       if (how === 'away') return send(response, { status: 503 });
       if (typeof how === 'object') return send(response, how);
       const bytes = Buffer.concat(chunks);
-      const refusal = path === '/api/agents/register' ? null : this.#refuse(request, bytes);
+      const open = ['/api/agents/register', '/api/agents/token'].includes(path);
+      const refusal = open ? null : this.#refuse(request, bytes);
       if (refusal) return send(response, problem(401, refusal));
       const artifact = /^\/api\/artifacts\/([^/]+)\/([^/]+)$/.exec(path);
       if (artifact)
@@ -192,6 +206,7 @@ export class FakeGateway {
 
   async #answer(request: IncomingMessage, path: string, text: string): Promise<Answer> {
     if (path === '/api/agents/register') return this.#register(request, JSON.parse(text) as RegisterAgent);
+    if (path === '/api/agents/token') return this.#exchange(request, JSON.parse(text) as ExchangeToken);
     if (path === '/api/queue/claim') return this.#claim(request, JSON.parse(text) as ClaimJob);
     const [, noun, id, verb] = /^\/api\/(agents|queue\/jobs)\/([^/]+)\/(\w+)$/.exec(path) ?? [];
     if (noun === 'agents')
@@ -211,7 +226,8 @@ export class FakeGateway {
     const signer = [...this.#agents.values()]
       .flat()
       .find((one) => one.agentId === agentId && one.version === version);
-    if (!signer) return 'agent_unknown';
+    const ends = signer && this.#ends.get(agentCredential(signer));
+    if (!signer || (ends !== undefined && ends <= performance.now())) return 'agent_unknown';
     if (!isSignedWith(signer.key, signature, { method: request.method ?? '', target: request.url ?? '' }))
       return 'signature_wrong';
     if (contentDigest(body) !== signature.contentDigest) return 'digest_wrong';
@@ -220,15 +236,29 @@ export class FakeGateway {
     return null;
   }
 
+  #exchange({ headers }: IncomingMessage, asked: ExchangeToken): Answer {
+    this.exchanges.push(asked);
+    if (headers.authorization !== undefined || !this.workloadTokens.has(asked.subject_token))
+      return problem(401, 'workload_token_expired');
+    const access_token = `access-${asked.subject_token}`;
+    return { status: 200, json: { access_token, pool: asked.pool, expires_in: 600 } };
+  }
+
   #register(request: IncomingMessage, body: RegisterAgent): Answer {
     const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const key = String(request.headers['idempotency-key']);
     this.registrations.push({ body, key, token });
-    if (token !== JOIN_TOKEN) return problem(401, 'unauthenticated');
+    const workload = this.workloadTokens.has(token.replace('access-', ''));
+    if (token !== JOIN_TOKEN && !workload) return problem(401, 'unauthenticated');
+    const keys = this.#agents.get(key);
+    if (workload && keys) keys.push(newKey(keys[0]!.agentId, keys.length + 1));
     const credential = this.credentialFor(key);
     this.credentials.push(credential);
     const { agentId } = readAgentCredential(credential)!;
-    return { status: 201, json: { agent_id: agentId, credential, pool: body.pool, expires_at: null } };
+    const lifeMs = this.credentialSeconds * 1000;
+    if (workload) this.#ends.set(credential, performance.now() + lifeMs);
+    const expires_at = workload ? new Date(Date.now() + lifeMs).toISOString() : null;
+    return { status: 201, json: { agent_id: agentId, credential, pool: body.pool, expires_at } };
   }
 
   async #claim(request: IncomingMessage, { count = 1 }: ClaimJob): Promise<Answer> {
