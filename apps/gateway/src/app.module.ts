@@ -96,7 +96,13 @@ export class GatewayModule {
         SignedAgents,
         KeyUses,
         JoiningTokens,
-        { provide: IssuerKeys, useFactory: () => new IssuerKeys() },
+        {
+          provide: IssuerKeys,
+          useValue: new IssuerKeys({
+            ...IssuerKeys.limits,
+            privateIssuers: settings.HYBRID_PRIVATE_ISSUERS === 'yes',
+          }),
+        },
         SecretTokens,
         SignIn,
         ...signInProviders(parts),

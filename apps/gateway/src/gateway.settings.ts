@@ -1,5 +1,5 @@
 import { Type } from 'class-transformer';
-import { IsInt, IsNotEmpty, IsOptional, Max, Min, ValidateIf } from 'class-validator';
+import { IsIn, IsInt, IsNotEmpty, IsOptional, Max, Min, ValidateIf } from 'class-validator';
 import { EdgeSettings } from './edge/edge.settings.js';
 
 export class GatewaySettings extends EdgeSettings {
@@ -46,6 +46,13 @@ export class GatewaySettings extends EdgeSettings {
   @Min(1, { message: 'HYBRID_AGENT_KEY_DAYS must be 1 or more' })
   @Max(3650, { message: 'HYBRID_AGENT_KEY_DAYS must be 3650 or less' })
   HYBRID_AGENT_KEY_DAYS: number = 30;
+
+  /**
+   * Whether the issuers of trust rules may be at addresses of this machine or of a private network. An administrator of
+   * any organisation has the gateway ask them, there.
+   */
+  @IsIn(['yes', 'no'], { message: 'HYBRID_PRIVATE_ISSUERS must be yes or no' })
+  HYBRID_PRIVATE_ISSUERS: 'yes' | 'no' = 'no';
 
   /** The providers that people sign in with. See provider-settings.ts. */
   @IsOptional()

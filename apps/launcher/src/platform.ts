@@ -99,6 +99,8 @@ export async function startPlatform(
       return result.value.url;
     });
     const standalone = node('standalone', programs.standalone, [], {
+      // All of it is on one machine, and of one person.
+      HYBRID_PRIVATE_ISSUERS: 'yes',
       ...own,
       NATS_URL: nats,
       DATABASE_URL: postgres,

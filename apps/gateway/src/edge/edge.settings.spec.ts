@@ -15,6 +15,7 @@ describe("the settings of the gateway's edges", () => {
     expect(read({})).toMatchObject({
       HYBRID_HOST: '127.0.0.1',
       HYBRID_INSECURE: 'false',
+      HYBRID_PRIVATE_ISSUERS: 'no',
       HYBRID_TRUSTED_PROXIES: [],
       HYBRID_CORS_ORIGINS: [],
       HYBRID_RATE_LIMIT_ADDRESS: 60_000,
@@ -45,6 +46,7 @@ describe("the settings of the gateway's edges", () => {
     [{ HYBRID_HOST: '127.evil.example' }, 'HYBRID_INSECURE=true'],
     [{ HYBRID_HOST: '' }, 'HYBRID_HOST must be an address'],
     [{ ...everywhere, HYBRID_PUBLIC_URL: 'https://ci.example.com' }, 'HYBRID_TRUSTED_PROXIES'],
+    [{ HYBRID_PRIVATE_ISSUERS: 'true' }, 'HYBRID_PRIVATE_ISSUERS must be yes or no'],
     [{ HYBRID_INSECURE: 'yes' }, 'HYBRID_INSECURE must be true or false'],
     [{ HYBRID_TLS_CERT_FILE: '/tls/a.crt' }, 'belong together'],
     [{ HYBRID_TLS_KEY_FILE: '/tls/a.key' }, 'belong together'],

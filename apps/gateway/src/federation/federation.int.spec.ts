@@ -34,9 +34,10 @@ describe('workloads that join by a trust rule, at two gateways', () => {
   let asked = 0;
   let registered: Record<string, unknown>[] = [];
 
-  const openGateway = async (keys: InstallationKeys) => {
+  const openGateway = async (keys: InstallationKeys, privateIssuers: 'yes' | 'no' = 'yes') => {
     const connections = await Connections.open(platform.settings, 'gateway');
     const settings = new GatewaySettings();
+    settings.HYBRID_PRIVATE_ISSUERS = privateIssuers;
     const tokens = new Tokens('admin-token', 'join-token');
     const gateway = GatewayModule.with(
       settings,
@@ -188,6 +189,23 @@ describe('workloads that join by a trust rule, at two gateways', () => {
       status: 401,
       body: { code: 'workload_token_malformed' },
     });
+  });
+
+  it('of this machine or a private network are refused by a gateway that is not told otherwise', async () => {
+    await openGateway(InstallationKeys.parse(InstallationKeys.generate()), 'no');
+    const url = urls.pop()!;
+    const before = { ...issuer.asked };
+    expect(await post(`${url}/api/agents/token`, await wanted())).toMatchObject({
+      status: 401,
+      body: { code: 'workload_issuer_private' },
+    });
+    expect(issuer.asked).toEqual(before);
+    for (const named of [issuer.url, 'https://169.254.169.254', 'https://[fd00::1]/x', 'https://0x7f.1']) {
+      const { pool, audience, subject } = rule;
+      const wish = { name: 'inside', pool, issuer: named, audience, subject };
+      const answer = await post(`${url}/api/trust-rules`, wish, { authorization: 'Bearer admin-token' });
+      expect(answer).toMatchObject({ status: 422, body: { code: 'trust_rule_issuer_private' } });
+    }
   });
 
   it('do not register with the token of their platform itself', async () => {

@@ -2,8 +2,9 @@
  * The public keys of issuers that trust rules name: found by OpenID Connect Discovery, fetched within limits and kept for
  * a while. Whatever tokens say, an issuer is asked one thing at a time, and not again right after.
  */
-import { problem, type ProblemError } from '@hybrid/contracts';
+import { problem, ProblemError } from '@hybrid/contracts';
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+import { fetchOfIssuer } from './issuer-fetch.js';
 
 interface Limits {
   /** Of one answer of the issuer. */
@@ -15,6 +16,8 @@ interface Limits {
   cooldownMs: number;
   /** After an answer that was none. */
   failureMs: number;
+  /** Whether issuers may be of this machine, or of a private network. */
+  privateIssuers: boolean;
 }
 
 const LIMITS: Limits = {
@@ -23,6 +26,7 @@ const LIMITS: Limits = {
   maxAgeMs: 10 * 60_000,
   cooldownMs: 30_000,
   failureMs: 5_000,
+  privateIssuers: false,
 };
 /** What is not asked for goes first. */
 const MAX_ISSUERS = 1_000;
@@ -36,7 +40,7 @@ export class IssuerKeys {
 
   /**
    * For `jwtVerify`. To be asked only for issuers that somebody trusts: whoever names one must not make us call it.
-   * It throws ProblemError `workload_issuer_unavailable`, and what jose throws for a key that is not there.
+   * It throws ProblemError `workload_issuer_unavailable` or `workload_issuer_private`, and what jose throws for a key that is not there.
    */
   of(issuer: string): JWTVerifyGetKey {
     const known = this.issuers.get(issuer) ?? new Issuer(issuer, this.limits);
@@ -107,19 +111,14 @@ class Issuer {
   }
 
   /** A whole answer of JSON within the limits, and from nowhere else; not again right after one that was none. */
-  private async fetch(url: string, init: RequestInit): Promise<Response> {
+  private async fetch(url: string, { headers, signal }: RequestInit): Promise<Response> {
     if (this.failure && this.failure.until > performance.now()) throw this.failure.error;
-    const headers = new Headers(init.headers);
-    headers.set('accept', 'application/json, application/jwk-set+json');
+    const { maxBytes, privateIssuers: mayBePrivate } = this.limits;
+    const sent = new Headers(headers);
+    sent.set('accept', 'application/json, application/jwk-set+json');
     try {
-      const response = await fetch(url, { ...init, headers, redirect: 'manual' });
-      if (response.status !== 200) {
-        await response.body?.cancel();
-        throw new Error(
-          `it answers ${response.status}${response.status < 400 ? ', and is not followed' : ''}`,
-        );
-      }
-      const text = await this.read(response);
+      const asked = { url: new URL(url), headers: Object.fromEntries(sent), signal, maxBytes, mayBePrivate };
+      const text = await fetchOfIssuer(asked);
       JSON.parse(text);
       return new Response(text);
     } catch (error) {
@@ -127,34 +126,26 @@ class Issuer {
     }
   }
 
-  private async read(response: Response): Promise<string> {
-    const { maxBytes } = this.limits;
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw new Error(`it answers more than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString('utf8');
-  }
-
-  private failed(cause: unknown): ProblemError {
-    if (this.failure && this.failure.error === cause) return this.failure.error;
+  private unavailable(cause: unknown): ProblemError {
     const why = cause instanceof Error ? reasonOf(cause) : String(cause);
-    const error = problem(
+    return problem(
       'unavailable',
       'workload_issuer_unavailable',
       `the keys of the issuer ${this.issuer} cannot be had now: ${why}; try again`,
     );
+  }
+
+  private failed(cause: unknown): ProblemError {
+    if (this.failure && this.failure.error === cause) return this.failure.error;
+    const error = cause instanceof ProblemError ? cause : this.unavailable(cause);
     this.failure = { error, until: performance.now() + this.limits.failureMs };
     return error;
   }
 }
 
-/** `fetch` says what happened in its cause only; never what the issuer answered. */
+/** Never what the issuer answered. A connection that several addresses refused has no message of its own. */
 function reasonOf(error: Error): string {
   if (error.name === 'TimeoutError') return 'it takes too long';
   if (error instanceof SyntaxError) return 'it answers no JSON';
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  return error.message || (error as NodeJS.ErrnoException).code || error.name;
 }

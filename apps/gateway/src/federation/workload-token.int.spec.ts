@@ -16,7 +16,7 @@ describe('a token of a workload', () => {
 
   beforeEach(async () => {
     issuer = await TokenIssuer.start();
-    keys = new IssuerKeys();
+    keys = new IssuerKeys({ ...IssuerKeys.limits, privateIssuers: true });
     rule = ruleOf({});
   });
   afterEach(() => issuer.stop());
@@ -223,9 +223,18 @@ describe('a token of a workload', () => {
   });
 
   describe('and the keys of its issuer', () => {
-    const limits = { ...IssuerKeys.limits, failureMs: 0 };
+    const limits = { ...IssuerKeys.limits, failureMs: 0, privateIssuers: true };
     const impatient = { ...limits, timeoutMs: 500 };
     const unavailable = (token: string | Promise<string>) => refused(token, 'workload_issuer_unavailable');
+
+    it('are not asked for on this machine or in a private network, unless that is allowed', async () => {
+      keys = new IssuerKeys({ ...limits, privateIssuers: false });
+      const local = issuer.url.replace('127.0.0.1', 'localhost');
+      const token = await issuer.sign({ ...claims, iss: local });
+      await refused(issuer.sign(claims), 'workload_issuer_private');
+      await refused(token, 'workload_issuer_private', [ruleOf({ issuer: local })]);
+      expect(issuer.asked).toEqual({ configuration: 0, keys: 0 });
+    });
 
     it('are not asked for again and again for a key that is not there', async () => {
       await check(await issuer.sign(claims));
