@@ -9,7 +9,6 @@ import type {
 } from '@hybrid/contracts';
 import { Attempts } from './attempts.js';
 import { Backoff } from './backoff.js';
-import { Bell } from './bell.js';
 import { Claims } from './claims.js';
 import type { DataDirectory } from './data-directory.js';
 import { Delivery } from './delivery.js';
@@ -22,21 +21,17 @@ import {
   forgetCredential,
   keepCredential,
   register,
-  registerWorkload,
   RegistrationError,
   storedCredential,
   type Credential,
 } from './registration.js';
+import { Vouching, VOUCHING_MAX_MS } from './vouching.js';
 import type { WorkloadIdentity } from './workload-identity.js';
 
 /** Milliseconds for telling a status when it ends. */
 const STATUS_MS = 2_000;
 /** Milliseconds; timers cannot be longer than about 24 days. */
 const TIMER_MAX_MS = 86_400_000;
-/** Milliseconds between tries to have the platform vouch for it anew. */
-const VOUCHING_MAX_MS = 60_000;
-/** Of the life of a credential that ends, after which it is renewed: a third is left for tries. */
-const RENEWED_AFTER = 2 / 3;
 /** A file that is there from telling DRAINING to telling OFFLINE: an agent that was killed between must not drain for ever. */
 const STOPPING = 'stopping';
 
@@ -67,10 +62,7 @@ export class Agent {
   #claims: Claims | null = null;
   #agentId = '';
   #rotating = false;
-  /** When the credential ends that its platform vouched for, and when to renew it, by `performance.now`. */
-  #vouched: { until: string | null; renewAt: number } = { until: null, renewAt: Infinity };
-  /** Rings when a new credential is wanted before that. */
-  readonly #renewal = new Bell();
+  readonly #vouching: Vouching | undefined;
   /** From one refusal of its credential to the next, without an accepted heartbeat between. */
   readonly #refusals = new Backoff(VOUCHING_MAX_MS);
   /** Why it takes no new jobs. */
@@ -78,6 +70,8 @@ export class Agent {
 
   constructor(private readonly options: AgentOptions) {
     this.#attempts = new Attempts(options.notify);
+    const { workload } = options;
+    this.#vouching = workload && new Vouching({ ...options, workload });
   }
 
   /** Ends the claims; `run` resolves when the running jobs have ended or were handed back. */
@@ -115,9 +109,9 @@ export class Agent {
   }
 
   async #join(): Promise<void> {
-    const { gateway, data, registration, workload } = this.options;
+    const { gateway, data, registration } = this.options;
     const stored = await storedCredential(data);
-    const holds = stored && !workload && fits(stored, registration);
+    const holds = stored && !this.#vouching && fits(stored, registration);
     const credential = holds ? stored : await this.#register(stored);
     this.#agentId = credential.agent_id;
     gateway.token = credential.credential;
@@ -127,14 +121,14 @@ export class Agent {
 
   /** @param before the agent that it was, with another pool, other labels or capabilities, or by another trust rule. */
   async #register(before: Credential | undefined): Promise<Credential> {
-    const { gateway, data, joinToken, workload, registration, notify } = this.options;
-    if (before && !joinToken && !workload)
+    const { gateway, data, joinToken, registration, notify } = this.options;
+    if (before && !joinToken && !this.#vouching)
       throw new RegistrationError(
         'pool, labels or capabilities are not those that this agent is registered with: start it with a join token (--join-token-file), or with the settings of before',
       );
     const { signal } = this.#stopping;
-    const credential = workload
-      ? await this.#vouch(workload, signal)
+    const credential = this.#vouching
+      ? await this.#vouching.register(signal)
       : await register(gateway, data, joinToken, registration, signal);
     notify(`registered as ${credential.agent_id} in pool ${registration.pool}`);
     if (!before || before.agent_id === credential.agent_id) return credential;
@@ -147,56 +141,15 @@ export class Agent {
     return credential;
   }
 
-  /** Registers with the platform's token, and so renews the credential. */
-  async #vouch(workload: WorkloadIdentity, signal: AbortSignal): Promise<Credential> {
-    const { gateway, data, registration } = this.options;
-    const vouched = await registerWorkload(gateway, data, workload, registration, signal);
-    const { expires_at: until, ...credential } = vouched;
-    const lifeMs = until === null ? Infinity : Date.parse(until) - Date.now();
-    this.#vouched = { until, renewAt: performance.now() + Math.max(lifeMs, 0) * RENEWED_AFTER };
-    return credential;
-  }
-
-  /** Long before the credential ends; what is under way goes on with the one before. */
-  async #keepVouchedFor(signal: AbortSignal, refused: (reason: Error) => void): Promise<void> {
-    const { gateway, workload, notify } = this.options;
-    if (!workload) return;
-    const backoff = new Backoff(VOUCHING_MAX_MS);
-    let told = '';
-    for (;;) {
-      const left = this.#vouched.renewAt - performance.now();
-      await this.#renewal.wait({ signal, ms: left === Infinity ? undefined : Math.min(left, TIMER_MAX_MS) });
-      if (signal.aborted) return;
-      try {
-        const { agent_id, credential } = await this.#vouch(workload, signal);
-        if (agent_id !== this.#agentId)
-          return refused(new Error('the token of its platform stands for another agent now'));
-        gateway.token = credential;
-        notify(`its platform vouched for it anew, until ${this.#vouched.until}`);
-        backoff.reset();
-        told = '';
-      } catch (error) {
-        if (signal.aborted) return;
-        const { message } = error as Error;
-        if (message !== told)
-          notify(
-            `its credential cannot be renewed, and ends ${this.#vouched.until}: ${message}; trying again`,
-          );
-        told = message;
-        await backoff.pause(signal).catch(() => undefined);
-      }
-    }
-  }
-
   /** Its credential is refused: with its platform's token it may be the same agent again, and its jobs go on. */
   async #vouchedForAgain(refusal: Error): Promise<boolean> {
-    const { gateway, workload, notify } = this.options;
-    if (!workload) return false;
+    const { gateway, notify } = this.options;
+    if (!this.#vouching) return false;
     const { signal } = this.#stopping;
     notify(`${refusal.message}; registering with the token of its platform again`);
     try {
       await this.#refusals.pause(signal);
-      const { agent_id, credential } = await this.#vouch(workload, signal);
+      const { agent_id, credential } = await this.#vouching.register(signal);
       if (agent_id === this.#agentId) gateway.token = credential;
       return agent_id === this.#agentId;
     } catch (error) {
@@ -215,7 +168,11 @@ export class Agent {
     const refuse = (reason: Error): void => refused.abort(reason);
     const claims = (this.#claims = this.#newClaims(refuse));
     const heartbeats = (this.#heartbeats = this.#newHeartbeats(refuse));
-    const renewing = this.#keepVouchedFor(AbortSignal.any([over.signal, refused.signal]), refuse);
+    const renewing = this.#vouching?.keep(
+      this.#agentId,
+      AbortSignal.any([over.signal, refused.signal]),
+      refuse,
+    );
     const beating = heartbeats.run(AbortSignal.any([over.signal, refused.signal]));
     const claimed = claims.run(claiming.signal);
     const ended = this.#hadItsJobs(claimed, AbortSignal.any([over.signal, refused.signal, stopping]));
@@ -285,7 +242,7 @@ export class Agent {
   }
 
   #hear({ status, lost, rotate_credential }: HeartbeatAnswer, reported: RunningJob[]): void {
-    if (rotate_credential && this.options.workload) this.#renewal.ring();
+    if (rotate_credential && this.#vouching) this.#vouching.renew();
     else if (rotate_credential && !this.#rotating) void this.#rotate();
     // What it is called while it stops is its own doing.
     if (status === 'HEALTHY') this.#hold('status', null);
