@@ -38,6 +38,8 @@ describe('read models, operated', () => {
         'agents.pools LIVE',
         'identity.join_tokens LIVE',
         'identity.keys LIVE',
+        'identity.organisations LIVE',
+        'identity.people LIVE',
         'identity.trust_rules LIVE',
         'pipelines.pipelines LIVE',
         'pipelines.runs LIVE',
