@@ -22,6 +22,7 @@ describe('the findings', () => {
       [],
     );
     expect(found({}, { certificateEnds: new Date('2026-03-01') })).toEqual([]);
+    expect(found({ SESSION_TTL_SECONDS: '604800' })).toEqual([]);
   });
 
   it.each<[setting: string, env: Record<string, string>, more?: Partial<Found>]>([
@@ -35,6 +36,7 @@ describe('the findings', () => {
     ['HYBRID_RATE_LIMIT_ORGANISATION', { HYBRID_RATE_LIMIT_ORGANISATION: '0' }],
     ['HYBRID_RATE_LIMIT_FAILURES', { HYBRID_RATE_LIMIT_FAILURES: '0' }],
     ['HYBRID_RATE_LIMIT_FAILURES', { HYBRID_RATE_LIMIT_FAILURES: '1000000' }],
+    ['SESSION_TTL_SECONDS', { SESSION_TTL_SECONDS: '604801' }],
     ['HYBRID_ADMIN_TOKEN', { HYBRID_ADMIN_TOKEN: SECRET }],
     ['HYBRID_JOIN_TOKEN', { HYBRID_JOIN_TOKEN: SECRET }],
     ['HYBRID_KEYS', { HYBRID_KEYS: SECRET }],

@@ -29,10 +29,16 @@ const RATE_LIMITS = [
 ] as const;
 /** Past this whoever guesses is hardly slowed down. */
 const MANY_FAILURES = 1_000;
+const LONG_SESSION_SECONDS = 7 * 86_400;
 const SOON_MS = 14 * 86_400_000;
 
 export function findings(settings: GatewaySettings, found: Found): Finding[] {
-  return [...transport(settings, found), ...limits(settings), ...secrets(settings, found)];
+  return [
+    ...transport(settings, found),
+    ...limits(settings),
+    ...sessions(settings),
+    ...secrets(settings, found),
+  ];
 }
 
 function transport(settings: GatewaySettings, { certificateEnds, now }: Found): Finding[] {
@@ -88,6 +94,13 @@ function limits(settings: GatewaySettings): Finding[] {
       remedy: `set it to ${MANY_FAILURES} or less`,
     },
   ];
+}
+
+function sessions({ SESSION_TTL_SECONDS: seconds }: GatewaySettings): Finding[] {
+  if (seconds <= LONG_SESSION_SECONDS) return [];
+  const finding = `whoever steals a session has it for up to ${Math.floor(seconds / 86_400)} days`;
+  const remedy = `set it to ${LONG_SESSION_SECONDS} (7 days) or less`;
+  return [{ setting: 'SESSION_TTL_SECONDS', finding, remedy }];
 }
 
 function secrets(settings: GatewaySettings, { modes }: Found): Finding[] {
