@@ -20,8 +20,8 @@ import { ask, type Ask } from './client.js';
 export const ADMIN = 'a'.repeat(40);
 export const JOIN = 'j'.repeat(40);
 /** A key without a role; of nobody. */
-export const CREDENTIAL = keyOf('c'.repeat(43));
-export const WRONG = keyOf('x'.repeat(43));
+export const CREDENTIAL = tokenOf('hyk', 'c'.repeat(43));
+export const WRONG = tokenOf('hyk', 'x'.repeat(43));
 
 export class EdgeGateway {
   url = '';
@@ -124,6 +124,7 @@ function servicesOf(gateway: EdgeGateway) {
 }
 
 /** As the gateway makes them. */
-function keyOf(secret: string): string {
-  return `hyk_${secret}${crc32(`hyk_${secret}`).toString(36).padStart(6, '0')}`;
+export function tokenOf(prefix: string, secret: string): string {
+  const body = `${prefix}_${secret}`;
+  return body + crc32(body).toString(36).padStart(6, '0');
 }

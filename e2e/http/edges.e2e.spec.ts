@@ -1,7 +1,16 @@
 import type { DoctorReport } from '@hybrid/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ask } from './client.js';
-import { ADMIN, CREDENTIAL, EdgeGateway, WRONG } from './edge-gateway.js';
+import { ADMIN, CREDENTIAL, EdgeGateway, tokenOf, WRONG } from './edge-gateway.js';
+
+/** A session that is not open any more. */
+const ENDED = tokenOf('hys', 's'.repeat(43));
+const EXCHANGE = {
+  grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+  subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+};
 
 /** What the gateway does before, and beside, what it is asked for. */
 describe("the gateway's edges", () => {
@@ -79,6 +88,74 @@ describe("the gateway's edges", () => {
       expect(gateway.looked).toBe(3);
     });
 
+    it('of failures hold for every way in, whatever is presented there', async () => {
+      await gateway.start({ HYBRID_RATE_LIMIT_FAILURES: '3' });
+      const { body } = await ask<{ routes: Record<string, unknown> }>(gateway.url, 'GET /api/roles', {
+        token: ADMIN,
+      });
+      const failures: [request: string, json: object, status: number][] = [
+        ['POST /auth/invitation', { token: 'wrong' }, 403],
+        ['POST /auth/validate', { session_id: 'wrong' }, 200],
+        ['POST /api/agents/token', { ...EXCHANGE, subject_token: 'wrong' }, 401],
+      ];
+      for (const [request, json, status] of failures)
+        expect({ request, ...(await ask(gateway.url, request, { json })) }).toMatchObject({
+          request,
+          status,
+        });
+      const waysIn = Object.entries(body.routes)
+        .filter(([route, access]) => access === 'everybody' && / \/(auth|api)\//.test(route))
+        .map(([route]) => route);
+      expect(waysIn.length).toBeGreaterThan(12);
+      for (const route of waysIn) {
+        const { status } = await ask(gateway.url, route.replace(/\{\w+\}/, 'x'), {
+          ...(route.startsWith('POST') && { json: {} }),
+        });
+        expect({ route, status }).toEqual({ route, status: 429 });
+      }
+      expect((await gateway.get('/api/roles', { token: ADMIN })).status).toBe(429);
+      expect((await gateway.get('/health')).status).toBe(200);
+    });
+
+    it('of failures do not count what is no guess', async () => {
+      await gateway.start({ HYBRID_RATE_LIMIT_FAILURES: '1' });
+      const post = async (path: string, json: object, headers: Record<string, string> = {}) =>
+        (await ask(gateway.url, `POST ${path}`, { json, headers })).status;
+      const get = async (path: string, headers: Record<string, string>) =>
+        (await gateway.get(path, { headers })).status;
+      const elsewhere = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' };
+      for (let n = 0; n < 2; n++) {
+        // Sessions that have ended, in tabs that ask on; and cookies of others.
+        expect(await get('/api/roles', { cookie: `__Host-hybrid-session=${ENDED}` })).toBe(401);
+        expect(await get('/api/roles', { authorization: `Bearer ${ENDED}` })).toBe(401);
+        expect(await get('/api/roles', { cookie: 'theme=dark' })).toBe(401);
+        expect(await post('/auth/validate', { session_id: ENDED })).toBe(200);
+        // What pages of other sites have a browser send.
+        expect(await get('/auth/callback/x?state=x', elsewhere)).toBe(404);
+        expect(await post('/auth/invitation', { token: 'wrong' }, elsewhere)).toBe(403);
+        expect(await post('/api/agents/token', { ...EXCHANGE, subject_token: 'wrong' }, elsewhere)).toBe(403);
+      }
+      expect(await get('/api/roles', { cookie: '__Host-hybrid-session=wrong' })).toBe(401);
+      expect(await get('/api/roles', { authorization: `Bearer ${ADMIN}` })).toBe(429);
+    });
+
+    it('of sign-ins that are begun are counted on their own, and not by pages of other sites', async () => {
+      await gateway.start({ HYBRID_RATE_LIMIT_SIGN_INS: '2' });
+      const begin = async (request: string, headers: Record<string, string> = {}) =>
+        (await ask(gateway.url, request, { headers })).status;
+      for (let n = 0; n < 3; n++) {
+        expect(await begin('POST /auth/device', { origin: 'https://evil.example' })).toBe(403);
+        expect(await begin('GET /auth/login/x', { 'sec-fetch-dest': 'image' })).toBe(403);
+      }
+      expect(await begin('POST /auth/device')).toBe(200);
+      // There is no such provider; who asks is counted all the same.
+      expect(await begin('GET /auth/login/x', { 'sec-fetch-dest': 'document' })).toBe(404);
+      for (const route of ['POST /auth/device', 'GET /auth/login/x', 'POST /auth/invitation'])
+        expect({ route, status: await begin(route) }).toEqual({ route, status: 429 });
+      expect((await gateway.get('/api/roles', { token: ADMIN })).status).toBe(200);
+      expect((await gateway.get('/auth/sign-in')).status).toBe(200);
+    });
+
     it('go by X-Forwarded-For only from a proxy that is trusted', async () => {
       const from = (address: string) =>
         gateway.get('/api/roles', { headers: { 'x-forwarded-for': address } });
@@ -119,6 +196,41 @@ describe("the gateway's edges", () => {
         { ...known, what: 'credential', code: 'unauthenticated', where: 'GET /api/users', count: 1 },
       ]),
     );
+  });
+
+  it('whoever fails to sign in is told to audit, by provider or route, with nothing that was presented', async () => {
+    const providers = join(gateway.directory, 'providers.yaml');
+    const settings = "issuer: 'https://issuer.invalid', client_id: a, client_secret_env: ACME_SECRET";
+    await writeFile(providers, `acme: { title: Acme, ${settings} }\n`);
+    await gateway.start({ HYBRID_PROVIDERS_FILE: providers, ACME_SECRET: 'wrong' });
+    const failures: [request: string, json: object | undefined][] = [
+      ['GET /auth/callback/acme?state=wrong', undefined],
+      ['POST /auth/invitation', { token: 'wrong' }],
+      ['POST /auth/invitation/accept', undefined],
+      ['POST /auth/validate', { session_id: ENDED }],
+      ['POST /auth/device/token', { device_code: 'wrong' }],
+      ['POST /auth/device/answer', { user_code: 'wrong', answer: 'approve' }],
+      ['POST /api/agents/token', { ...EXCHANGE, subject_token: 'wrong' }],
+    ];
+    for (const [request, json] of failures)
+      await ask(gateway.url, request, { json, headers: { origin: gateway.url } });
+    await ask(gateway.url, 'POST /auth/logout', { headers: { origin: 'https://evil.example' } });
+    // Nobody was refused.
+    await ask(gateway.url, 'POST /auth/session', { json: {} });
+    await gateway.get('/auth/sign-in');
+    await gateway.stop();
+    const told = gateway.refusals.map(({ what, code, where }) => `${what} ${code} ${where}`);
+    expect(told.sort()).toEqual([
+      'credential workload_token_malformed POST /api/agents/token',
+      'sign-in cross_site_request POST /auth/logout',
+      'sign-in expired_token POST /auth/device/token',
+      'sign-in invitation_invalid POST /auth/invitation',
+      'sign-in login_not_begun acme',
+      'sign-in provider_required POST /auth/invitation/accept',
+      'sign-in session_over POST /auth/validate',
+      'sign-in unauthenticated POST /auth/device/answer',
+    ]);
+    for (const secret of ['wrong', ENDED]) expect(JSON.stringify(gateway.refusals)).not.toContain(secret);
   });
 
   describe('headers', () => {

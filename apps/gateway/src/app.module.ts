@@ -29,6 +29,7 @@ import { OrganisationsController } from './people/organisations.controller.js';
 import { UsersController } from './people/users.controller.js';
 import { JoinTokensController } from './agents/join-tokens.controller.js';
 import { TrustRulesController } from './agents/trust-rules.controller.js';
+import { Attempts } from './sign-in/attempts.js';
 import { DeviceController } from './sign-in/device.controller.js';
 import { InvitationController } from './sign-in/invitation.controller.js';
 import { SessionsController } from './sign-in/sessions.controller.js';
@@ -105,6 +106,7 @@ export class GatewayModule {
         },
         SecretTokens,
         SignIn,
+        Attempts,
         ...signInProviders(parts),
         { provide: GatewaySettings, useValue: settings },
         { provide: RateLimits, useValue: limits },

@@ -21,7 +21,8 @@ describe("the settings of the gateway's edges", () => {
       HYBRID_RATE_LIMIT_ADDRESS: 60_000,
       HYBRID_RATE_LIMIT_CALLER: 30_000,
       HYBRID_RATE_LIMIT_ORGANISATION: 120_000,
-      HYBRID_RATE_LIMIT_FAILURES: 30,
+      HYBRID_RATE_LIMIT_FAILURES: 300,
+      HYBRID_RATE_LIMIT_SIGN_INS: 60,
     });
   });
 

@@ -79,11 +79,19 @@ export class EdgeSettings {
   HYBRID_RATE_LIMIT_ORGANISATION: number = 120_000;
 
   /**
-   * Credentials that were wrong, of an address. Who has a right one fails a few times after it was revoked; who
-   * guesses fails each time. Past it nobody of that address is let in, so raise it where many share one.
+   * Credentials that were wrong, of an address. Secrets have 256 bits, so that guessing is hopeless at any rate: the limit
+   * bounds what failures cost and how much noise they make. Past it nobody of that address is let in, and one broken
+   * client behind a NAT, which tries several times a second, must not lock out its neighbours.
    */
   @PerMinute('HYBRID_RATE_LIMIT_FAILURES')
-  HYBRID_RATE_LIMIT_FAILURES: number = 30;
+  HYBRID_RATE_LIMIT_FAILURES: number = 300;
+
+  /**
+   * Sign-ins that are begun, of an address: each takes up to a kilobyte of the 64 MiB that NATS keeps them in for ten
+   * minutes. A team that comes back after lunch behind one address needs fewer.
+   */
+  @PerMinute('HYBRID_RATE_LIMIT_SIGN_INS')
+  HYBRID_RATE_LIMIT_SIGN_INS: number = 60;
 }
 
 /** Whether clients reach the gateway by TLS: its own, or that of a proxy. */

@@ -26,6 +26,7 @@ const RATE_LIMITS = [
   'HYBRID_RATE_LIMIT_CALLER',
   'HYBRID_RATE_LIMIT_ORGANISATION',
   'HYBRID_RATE_LIMIT_FAILURES',
+  'HYBRID_RATE_LIMIT_SIGN_INS',
 ] as const;
 /** Past this whoever guesses is hardly slowed down. */
 const MANY_FAILURES = 1_000;

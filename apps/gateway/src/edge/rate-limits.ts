@@ -17,6 +17,7 @@ export interface RateLimitSettings {
   HYBRID_RATE_LIMIT_CALLER: number;
   HYBRID_RATE_LIMIT_ORGANISATION: number;
   HYBRID_RATE_LIMIT_FAILURES: number;
+  HYBRID_RATE_LIMIT_SIGN_INS: number;
 }
 
 /** Health checks come from load balancers, and a gateway that is busy is not dead. */
@@ -27,12 +28,14 @@ export class RateLimits {
   private readonly caller: RateLimit | null;
   private readonly organisation: RateLimit | null;
   private readonly failures: RateLimit | null;
+  private readonly signIns: RateLimit | null;
 
   constructor(settings: RateLimitSettings) {
     this.address = limitOf(settings.HYBRID_RATE_LIMIT_ADDRESS);
     this.caller = limitOf(settings.HYBRID_RATE_LIMIT_CALLER);
     this.organisation = limitOf(settings.HYBRID_RATE_LIMIT_ORGANISATION);
     this.failures = limitOf(settings.HYBRID_RATE_LIMIT_FAILURES);
+    this.signIns = limitOf(settings.HYBRID_RATE_LIMIT_SIGN_INS);
   }
 
   /** Before any other hook. */
@@ -63,6 +66,11 @@ export class RateLimits {
   mayTry({ ip }: Pick<FastifyRequest, 'ip'>, reply: FastifyReply): void {
     const quota = this.failures?.look(clientNetwork(ip));
     if (quota && quota.retrySeconds > 0) refuse(quota, 'failures to authenticate from this address', reply);
+  }
+
+  /** Somebody begins to sign in, of whom nothing is known yet. @throws ProblemError `rate_limited`. */
+  begins({ ip }: Pick<FastifyRequest, 'ip'>, reply: FastifyReply): void {
+    if (this.signIns) admit(this.signIns.take(clientNetwork(ip)), 'this address to sign in', reply);
   }
 
   /** A credential was wrong. Nothing but time makes up for it. */

@@ -7,15 +7,17 @@ import {
   type ExchangedToken,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Body, Controller, Header, HttpCode, Ip, Post } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Ip, Post, UseInterceptors } from '@nestjs/common';
 import { ApiConsumes, ApiTags } from '@nestjs/swagger';
 import { randomUUID } from 'node:crypto';
+import { Attempts } from '../sign-in/attempts.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { JOINING_SECONDS, JoiningTokens } from './joining-tokens.js';
 import { fittingRule, issuerOf } from './workload-token.js';
 
 @ApiTags('agents')
 @Controller('api/agents')
+@UseInterceptors(Attempts)
 export class FederationController {
   constructor(
     private readonly connections: Connections,

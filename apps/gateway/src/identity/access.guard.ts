@@ -1,20 +1,21 @@
 /** Deny by default: a route answers only those whom the access table names. */
-import { agentsRequests, pipelinesRequests, problem, ProblemError } from '@hybrid/contracts';
+import { agentsRequests, pipelinesRequests, problem } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { RateLimits } from '../edge/rate-limits.js';
+import { cookieOf, SESSION_COOKIE } from '../sign-in/cookies.js';
 import { ACCESS, routeName, type Access, type Resource, type Row } from './access-table.js';
 import { Identity } from './identity.js';
 import { ACTORS, mayUse, mayUseOn, tendsInstallation, type Principal } from './principal.js';
 import { Refusals } from './refusals.js';
+import { SignedAgents } from './signed-agents.js';
+import { isWrongCredential } from './wrong-credential.js';
 
 export type AuthenticatedRequest = FastifyRequest<{ Params: Record<string, string> }> & {
   principal?: Principal;
 };
-
-const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'signature-input'] as const;
 
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -46,13 +47,12 @@ export class AccessGuard implements CanActivate {
 
   private async authenticate(request: AuthenticatedRequest, reply: FastifyReply): Promise<Principal> {
     // Who presents nothing guesses nothing.
-    const presents = CREDENTIAL_HEADERS.some((name) => request.headers[name] !== undefined);
+    const presents = presentsSomething(request);
     try {
       if (presents) this.limits.mayTry(request, reply);
       return await this.identity.identify(request);
     } catch (error) {
-      const wrong = error instanceof ProblemError && error.problem.kind === 'unauthenticated';
-      if (presents && wrong) this.limits.failed(request);
+      if (presents && isWrongCredential(error)) this.limits.failed(request);
       this.refusals.refusedBy(error, placeOf(request));
       throw error;
     }
@@ -102,6 +102,16 @@ export class AccessGuard implements CanActivate {
     const { pipeline } = await requests.send(pipelinesRequests.getRun, { run_id: params[on.run]! }, call);
     return mayUseOn(row, principal, pipeline);
   }
+}
+
+/** Cookies of others are no credential. */
+function presentsSomething(request: AuthenticatedRequest): boolean {
+  const { authorization } = request.headers;
+  return (
+    authorization !== undefined ||
+    SignedAgents.claims(request) ||
+    cookieOf(request, SESSION_COOKIE) !== undefined
+  );
 }
 
 function placeOf({ method, routeOptions, ip }: FastifyRequest): { where: string; address: string } {

@@ -16,7 +16,7 @@ import { JoiningTokens, type Joining } from '../federation/joining-tokens.js';
 import { cookieOf, SESSION_COOKIE } from '../sign-in/cookies.js';
 import { PublicUrl } from '../sign-in/public-url.js';
 import { requireSameOrigin, type Sent } from '../sign-in/same-origin.js';
-import { Sessions } from '../sign-in/sessions.js';
+import { noSession, Sessions } from '../sign-in/sessions.js';
 import { KeyUses } from './key-uses.js';
 import { covers, type Principal } from './principal.js';
 import { Remembered } from './remembered.js';
@@ -121,8 +121,9 @@ export class Identity {
 
   /** The session itself is remembered by nobody. */
   private async user(secret: SecretToken | null): Promise<Principal> {
-    const session = secret?.kind === 'session' ? await this.sessions.find(secret) : null;
-    if (!session) throw problem('unauthenticated', 'session_over', 'this session has ended: sign in again');
+    if (secret?.kind !== 'session') throw noSession(false);
+    const session = await this.sessions.find(secret);
+    if (!session) throw noSession(true);
     const { user_id, org, session_id } = session;
     return { kind: 'user', id: user_id, org, roles: await this.rolesOf(user_id, org), session: session_id };
   }

@@ -1,16 +1,28 @@
 /** Sign-in of devices without a browser (RFC 8628): they show a code, and somebody who is signed in says yes to it. */
 import { AnswerDevice, DeviceQuery, PollDevice, problem, type UserAccess } from '@hybrid/contracts';
-import { Body, Controller, Get, HttpCode, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseFilters,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readSecretToken } from '../identity/secret-token.js';
+import { Attempts } from './attempts.js';
 import { deviceName } from './device-name.js';
 import { Logins, LOGIN_SECONDS, type DeviceLogin } from './logins.js';
 import { PageFilter } from './pages/page.filter.js';
 import { sendPage } from './pages/page.js';
 import { deviceCodePage, deviceConfirmPage, sayPage } from './pages/pages.js';
 import { PublicUrl } from './public-url.js';
-import { refuseOtherSites, requireSameOrigin } from './same-origin.js';
+import { requireSameOrigin } from './same-origin.js';
 import type { Session } from './sessions.js';
 import { SignIn } from './sign-in.js';
 import { readUserCode, showUserCode } from './user-code.js';
@@ -24,6 +36,7 @@ const MAX_WRONG_CODES = 10;
 
 @ApiTags('sign-in')
 @Controller('auth/device')
+@UseInterceptors(Attempts)
 export class DeviceController {
   constructor(
     private readonly logins: Logins,
@@ -34,7 +47,6 @@ export class DeviceController {
   @Post()
   @HttpCode(200)
   async begin(@Req() request: FastifyRequest) {
-    refuseOtherSites(request, this.publicUrl);
     const page = `${this.publicUrl.originFor(request)}/auth/device`;
     const device = deviceName(request.headers['user-agent']);
     const { deviceCode, userCode } = await this.logins.beginDevice({ device, address: request.ip });
@@ -53,7 +65,6 @@ export class DeviceController {
   @Post('token')
   @HttpCode(200)
   async token(@Body() { device_code }: PollDevice, @Req() request: FastifyRequest) {
-    refuseOtherSites(request, this.publicUrl);
     const secret = readSecretToken(device_code);
     const found = secret?.kind === 'device' ? await this.logins.deviceOf(secret) : null;
     if (!found) throw problem('invalid', 'expired_token', 'this code is over, or was used: begin again');

@@ -1,8 +1,9 @@
 import { OpenInvitation, problem } from '@hybrid/contracts';
-import { Body, Controller, Get, HttpCode, Post, Req, Res, UseFilters } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readSecretToken } from '../identity/secret-token.js';
+import { Attempts } from './attempts.js';
 import { clearCookie, INVITATION_COOKIE, setCookie } from './cookies.js';
 import { LOGIN_SECONDS } from './logins.js';
 import { PageFilter } from './pages/page.filter.js';
@@ -11,13 +12,14 @@ import { invitationPage, openInvitationPage } from './pages/pages.js';
 import { Providers } from './providers/providers.js';
 import { PublicUrl } from './public-url.js';
 import { HOME } from './return-to.js';
-import { refuseOtherSites, requireSameOrigin } from './same-origin.js';
+import { requireSameOrigin } from './same-origin.js';
 import { choicesOf, invitationOf } from './sign-in.controller.js';
 import { SignIn } from './sign-in.js';
 
 @ApiTags('sign-in')
 @Controller('auth/invitation')
 @UseFilters(PageFilter)
+@UseInterceptors(Attempts)
 export class InvitationController {
   constructor(
     private readonly providers: Providers,
@@ -35,7 +37,6 @@ export class InvitationController {
   @Post()
   @HttpCode(200)
   async show(@Body() { token }: OpenInvitation, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    refuseOtherSites(request, this.publicUrl);
     this.publicUrl.originFor(request);
     const secret = readSecretToken(token);
     if (secret?.kind !== 'invitation')

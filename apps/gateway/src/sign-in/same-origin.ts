@@ -26,6 +26,16 @@ export function requireSameOrigin(request: Sent, publicUrl: PublicUrl): void {
     );
 }
 
+/**
+ * For links that do something: people follow them, and pages of other sites must not have them followed as images or
+ * frames. @throws ProblemError `cross_site_request`.
+ */
+export function refuseEmbedded({ method, headers }: Sent): void {
+  const { 'sec-fetch-dest': destination = 'document' } = headers;
+  if (SAFE.has(method) && destination !== 'document')
+    throw problem('forbidden', 'cross_site_request', 'this is a link to follow, and not a part of a page');
+}
+
 /** For what needs no cookie: programs may send it, pages of other sites may not. */
 export function refuseOtherSites(request: Sent, publicUrl: PublicUrl): void {
   const { 'sec-fetch-site': site, origin } = request.headers;

@@ -1,19 +1,33 @@
 import { LogoutQuery, problem, StartSession, ValidateSession } from '@hybrid/contracts';
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { isForAll, type Principal } from '../identity/principal.js';
 import { readSecretToken } from '../identity/secret-token.js';
+import { Attempts } from './attempts.js';
 import { Logins } from './logins.js';
 import { Providers } from './providers/providers.js';
 import { PublicUrl } from './public-url.js';
-import { refuseOtherSites, requireSameOrigin } from './same-origin.js';
-import { Sessions, type Session } from './sessions.js';
+import { requireSameOrigin } from './same-origin.js';
+import { noSession, Sessions, type Session } from './sessions.js';
 import { callOf, SignIn } from './sign-in.js';
 
 @ApiTags('sign-in')
 @Controller()
+@UseInterceptors(Attempts)
 export class SessionsController {
   constructor(
     private readonly sessions: Sessions,
@@ -21,6 +35,7 @@ export class SessionsController {
     private readonly providers: Providers,
     private readonly logins: Logins,
     private readonly publicUrl: PublicUrl,
+    private readonly attempts: Attempts,
   ) {}
 
   /** For clients that have signed in at the provider by themselves. The provider's tokens are checked and not kept. */
@@ -30,7 +45,6 @@ export class SessionsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    refuseOtherSites(request, this.publicUrl);
     this.publicUrl.originFor(request);
     const user = await this.providers.get(name).verify(oauth_tokens);
     const claimed: [field: string, claimed: string | undefined, proved: string | null][] = [
@@ -61,9 +75,9 @@ export class SessionsController {
   @Post('auth/validate')
   @HttpCode(200)
   async validate(@Body() { session_id }: ValidateSession, @Req() request: FastifyRequest) {
-    refuseOtherSites(request, this.publicUrl);
     const session = await this.bySecret(session_id);
     const valid = session !== null && (await this.signIn.accessOf(session, request)) !== null;
+    if (!valid) this.attempts.failed(noSession(readSecretToken(session_id)?.kind === 'session'), request);
     return {
       valid,
       user_id: valid ? session.user_id : null,
@@ -82,7 +96,6 @@ export class SessionsController {
   ) {
     const secret = session_id ?? /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
     if (secret === undefined) requireSameOrigin(request, this.publicUrl);
-    else refuseOtherSites(request, this.publicUrl);
     const mine = await this.signIn.presented(request);
     const session = secret === undefined ? mine : await this.bySecret(secret);
     if (session) await this.signIn.end(session, 'signed-out', callOf(session, request));

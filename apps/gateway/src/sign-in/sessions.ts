@@ -2,6 +2,7 @@
  * Who is signed in, in the NATS bucket SESSIONS. `session.<session id>` holds the session, `user.<user id>.<session id>`
  * finds those of one person. Read at every request and remembered by nobody, so that a session ends at once everywhere.
  */
+import { problem, type ProblemError } from '@hybrid/contracts';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { timingSafeEqual } from 'node:crypto';
 import { newSecretToken, type SecretToken } from '../identity/secret-token.js';
@@ -90,4 +91,11 @@ export class Sessions {
     await this.bucket.remove(`session.${session_id}`);
     await this.bucket.remove(`user.${user_id}.${session_id}`);
   }
+}
+
+/** What is wrong with a token that opens no session: one with our checksum was a session once, other text is a guess. */
+export function noSession(isOneOfOurs: boolean): ProblemError {
+  return isOneOfOurs
+    ? problem('unauthenticated', 'session_over', 'this session has ended: sign in again')
+    : problem('unauthenticated', 'unauthenticated', 'this is no session of this gateway');
 }

@@ -1,10 +1,11 @@
 /** The way through a provider, as browsers go it. */
 import { LoginQuery, problem, SignInQuery } from '@hybrid/contracts';
-import { Controller, Get, Param, Query, Req, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Param, Query, Req, Res, UseFilters, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InstallationKeys } from '../identity/installation-keys.js';
 import { readSecretToken } from '../identity/secret-token.js';
+import { Attempts } from './attempts.js';
 import { clearCookie, cookieOf, INVITATION_COOKIE, LOGIN_COOKIE, setCookie } from './cookies.js';
 import { Logins, LOGIN_SECONDS, stateOf } from './logins.js';
 import { PageFilter } from './pages/page.filter.js';
@@ -20,6 +21,7 @@ import { SignIn } from './sign-in.js';
 @ApiTags('sign-in')
 @Controller('auth')
 @UseFilters(PageFilter)
+@UseInterceptors(Attempts)
 export class SignInController {
   constructor(
     private readonly providers: Providers,
