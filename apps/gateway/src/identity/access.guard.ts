@@ -1,5 +1,5 @@
 /** Deny by default: a route answers only those whom the access table names. */
-import { agentsRequests, pipelinesRequests, problem } from '@hybrid/contracts';
+import { agentsRequests, pipelinesRequests, problem, type CallContext } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -39,7 +39,7 @@ export class AccessGuard implements CanActivate {
     try {
       await this.authorise(access, principal, request);
     } catch (error) {
-      this.refusals.refusedBy(error, { ...placeOf(request), org: principal.org });
+      this.refusals.refusedBy(error, { ...placeOf(request), ...whoOf(principal) });
       throw error;
     }
     return true;
@@ -88,8 +88,7 @@ export class AccessGuard implements CanActivate {
     const { on } = row;
     if (!on) return false;
     const call = {
-      org: principal.org,
-      actor: { type: ACTORS[principal.kind], id: principal.id },
+      ...whoOf(principal),
       address: ip,
       correlationId: randomUUID(),
     };
@@ -116,6 +115,10 @@ function presentsSomething(request: AuthenticatedRequest): boolean {
 
 function placeOf({ method, routeOptions, ip }: FastifyRequest): { where: string; address: string } {
   return { where: routeName(method, routeOptions.url ?? ''), address: ip };
+}
+
+function whoOf({ kind, id, org }: Principal): Pick<CallContext, 'org' | 'actor'> {
+  return { org, actor: { type: ACTORS[kind], id } };
 }
 
 /** At start no route was without a row; what has none all the same is for nobody. */

@@ -56,6 +56,7 @@ describe('refusals', () => {
       refusals.refused({
         ...{ what: 'credential', code: `code ${n % 7}`, where: `route ${n % 11}`, org: `org ${n % 3}` },
         address: `192.0.${n >> 8}.${n & 255}`,
+        actor: { type: 'user', id: `user ${n % 5}` },
       });
       expect(refusals.size).toBeLessThanOrEqual(103);
     }

@@ -7,6 +7,7 @@ import {
   identityRequests,
   ProblemError,
   serviceCall,
+  type Actor,
   type Problem,
   type Refusal,
 } from '@hybrid/contracts';
@@ -29,10 +30,13 @@ export interface Refused {
   address?: string;
   /** The default one where nobody knows. */
   org?: string;
+  /** Whom we know, and let do no more; unless told, that is nobody yet. */
+  actor?: Actor;
 }
 
-interface Entry extends Required<Omit<Refused, 'address'>> {
+interface Entry extends Required<Omit<Refused, 'address' | 'actor'>> {
   address: string | undefined;
+  actor: Actor | undefined;
   count: number;
   since: string;
 }
@@ -57,8 +61,8 @@ export class Refusals {
     if (what) this.refused({ what, code, ...refused });
   }
 
-  refused({ org = DEFAULT_ORG, address, ...refused }: Refused): void {
-    this.add({ ...refused, org, address, count: 1, since: new Date().toISOString() });
+  refused({ org = DEFAULT_ORG, address, actor, ...refused }: Refused): void {
+    this.add({ ...refused, org, address, actor, count: 1, since: new Date().toISOString() });
   }
 
   /** Distinct ones in memory. */
@@ -95,17 +99,25 @@ export class Refusals {
       return;
     }
     if (this.entries.size < MAX_ENTRIES || isLumped(entry)) this.entries.set(key, entry);
-    else this.add({ ...entry, code: ELSEWHERE, where: ELSEWHERE, address: undefined, org: DEFAULT_ORG });
+    else
+      this.add({
+        ...entry,
+        ...{ code: ELSEWHERE, where: ELSEWHERE, address: undefined, actor: undefined, org: DEFAULT_ORG },
+      });
   }
 
   /** The entry where it could not be told. */
-  private async send({ org, address, ...refusal }: Entry): Promise<Entry | null> {
-    const call = { ...serviceCall('gateway', org, randomUUID()), ...(address !== undefined && { address }) };
+  private async send({ org, address, actor, ...refusal }: Entry): Promise<Entry | null> {
+    const call = {
+      ...serviceCall('gateway', org, randomUUID()),
+      ...(actor && { actor }),
+      ...(address !== undefined && { address }),
+    };
     try {
       await this.requests.send(identityRequests.recordRefusal, refusal, call);
       return null;
     } catch {
-      return { org, address, ...refusal };
+      return { org, address, actor, ...refusal };
     }
   }
 }
@@ -116,8 +128,8 @@ const WHAT: Partial<Record<Problem['kind'], Refusal['what']>> = {
   forbidden: 'permission',
 };
 
-function keyOf({ what, code, where, address, org }: Entry): string {
-  return JSON.stringify([what, code, where, address, org]);
+function keyOf({ what, code, where, address, org, actor }: Entry): string {
+  return JSON.stringify([what, code, where, address, org, actor]);
 }
 
 /** There are no more of these than there are kinds of refusal. */

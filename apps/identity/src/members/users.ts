@@ -42,7 +42,8 @@ export class Users {
         invitation_id: invitation?.invitation_id ?? null,
         now: now(),
       },
-      call,
+      // The gateway asks for somebody whom it did not know; now it is known who comes in.
+      { ...call, actor: { type: 'user', id: user_id } },
     );
     return accessOf(user_id, state);
   }
