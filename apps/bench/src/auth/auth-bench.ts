@@ -30,7 +30,7 @@ export async function benchAuth(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'hybrid-bench-auth-'));
   const cleanup = new Cleanup();
   cleanup.add(() => rm(directory, { recursive: true, force: true }));
-  const interrupt = () => void cleanup.run().then(() => process.exit(130));
+  const interrupt = () => void cleanup.run().finally(() => process.exit(130));
   process.once('SIGINT', interrupt);
   try {
     const system = await startOwnSystem(directory, cleanup);
