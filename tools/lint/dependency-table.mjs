@@ -3,15 +3,17 @@
 
 const table = {
   leaf: [],
+  domain: ['leaf'],
   'server-lib': ['leaf', 'server-lib'],
   servers: [],
-  service: ['leaf', 'server-lib'],
-  standalone: ['leaf', 'server-lib', 'service'],
+  service: ['leaf', 'domain', 'server-lib'],
+  standalone: ['leaf', 'domain', 'server-lib', 'service'],
   'event-store': ['leaf'],
-  customer: ['leaf'],
+  'customer-lib': ['leaf', 'customer-lib'],
+  customer: ['leaf', 'domain', 'customer-lib'],
   launcher: ['servers'],
   bench: ['leaf', 'server-lib', 'servers'],
-  e2e: ['leaf', 'server-lib', 'servers', 'testing', 'test-platform'],
+  e2e: ['leaf', 'domain', 'server-lib', 'servers', 'testing', 'test-platform'],
   testing: ['leaf'],
   'test-platform': ['leaf', 'server-lib', 'servers'],
 };

@@ -1,3 +1,4 @@
+import { signalReaches } from '@hybrid/steps';
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { readdir, readFile } from 'node:fs/promises';
@@ -5,7 +6,6 @@ import { join } from 'node:path';
 import { startAgent } from '../test/agent-process.js';
 import { logText, type RecordedJob } from '../test/fake-gateway.js';
 import { completed, ready, workbench } from '../test/workbench.js';
-import { signalReaches } from './process-identity.js';
 
 /** Process numbers that the job's commands printed as `pid=<n>`; fails while there are fewer than `count`. */
 async function pidsOf(record: RecordedJob, count: number): Promise<number[]> {

@@ -1,4 +1,5 @@
 /** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
+import { Backoff } from '@hybrid/steps';
 import type {
   ClaimedJob,
   HeartbeatAnswer,
@@ -8,7 +9,6 @@ import type {
   SetAgentStatus,
 } from '@hybrid/contracts';
 import { Attempts } from './attempts.js';
-import { Backoff } from './backoff.js';
 import { Claims } from './claims.js';
 import type { DataDirectory } from './data-directory.js';
 import { Delivery } from './delivery.js';

@@ -1,7 +1,4 @@
-import { DockerExecutor } from './docker-executor.js';
-import { DockerProblem, findEngine } from './docker-engine.js';
-import type { Executor } from './executor.js';
-import { ProcessExecutor } from './process-executor.js';
+import { DockerExecutor, DockerProblem, type Executor, findEngine, ProcessExecutor } from '@hybrid/steps';
 import { SettingsError, type Settings } from './settings.js';
 
 /** The executor that the settings ask for. Throws SettingsError when it cannot be had. `agentId` is asked only when a job runs. */

@@ -1,6 +1,6 @@
 /** Asks for as many jobs as there are free places: one long poll, and another for each place that gets free meanwhile. */
 import type { ClaimedJob, ClaimJob } from '@hybrid/contracts';
-import { Backoff } from './backoff.js';
+import { Backoff } from '@hybrid/steps';
 import type { Bell } from './bell.js';
 import { GatewayAway, GatewayRefusal, type GatewayClient } from './gateway-client.js';
 import type { Notify } from './notices.js';

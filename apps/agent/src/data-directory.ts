@@ -1,7 +1,7 @@
 /** The agent's folder: its identity, and one folder per job. One agent at a time may use it. */
+import { identityOf, isAlive } from '@hybrid/steps';
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { identityOf, isAlive } from './process-identity.js';
 
 export class DataDirectoryError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,10 +1,9 @@
 /** Tells the gateway of one attempt, in order: the log, batch by batch, then how it ended. Again until there is an answer. */
-import { Backoff } from './backoff.js';
+import { Backoff, StepStopped } from '@hybrid/steps';
 import type { Batch } from './attempt-log.js';
 import { GatewayAway, GatewayRefusal, type Call, type GatewayClient } from './gateway-client.js';
 import type { Notify } from './notices.js';
 import type { Outcome, SpooledAttempt } from './spool.js';
-import { StepStopped } from './step.js';
 
 /** Milliseconds for which a gateway that answers may fail to take the log of an attempt that has ended; then the result goes without. */
 const LOG_PATIENCE_MS = 300_000;

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '@hybrid/testing';
-import { engineForTests, importBusybox } from '../test/busybox-image.js';
+import { engineForTests, eventually, importBusybox } from '@hybrid/testing';
 import { JOIN_TOKEN, logText } from '../test/fake-gateway.js';
 import { completed, ready, workbench } from '../test/workbench.js';
 

@@ -1,6 +1,5 @@
+import { GRACE_MS, pause } from '@hybrid/steps';
 /** The end of an agent that is stopped, within a bounded time: finish, hand back, tell, leave the rest on disk. */
-import { pause } from './backoff.js';
-import { GRACE_MS } from './child-command.js';
 
 /** Milliseconds beyond the grace that processes and containers may take to be gone. */
 const GONE_MS = 3_000;

@@ -1,8 +1,8 @@
 /** The agent's only way out: requests to the gateway, signed; told apart into answered, refused and away. */
 import { contentDigest, contentDigestOf, readAgentCredential, signRequest } from '@hybrid/signatures';
+import { Backoff } from '@hybrid/steps';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import { Backoff } from './backoff.js';
 import { exchange, readText } from './http-exchange.js';
 import type { Notify } from './notices.js';
 

@@ -1,6 +1,6 @@
 /** Says every few seconds that the agent lives and which jobs it vouches for; hears what the control plane makes of that. */
 import type { HeartbeatAnswer, Heartbeat, RunningJob } from '@hybrid/contracts';
-import { pause } from './backoff.js';
+import { pause } from '@hybrid/steps';
 import { GatewayAway, GatewayRefusal, type GatewayClient } from './gateway-client.js';
 import { MachineLoadMeter } from './machine-load.js';
 import type { Notify } from './notices.js';

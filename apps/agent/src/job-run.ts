@@ -1,25 +1,28 @@
 /** One claimed job from its start to its outcome on disk: prepares, runs the step, ends the log. The delivery tells the gateway. */
 import type { ClaimedJob } from '@hybrid/contracts';
+import {
+  type Executor,
+  type Masker,
+  pause,
+  type Progress,
+  type Secrets,
+  splitLine,
+  type StepContext,
+  type StepResult,
+  StepStopped,
+  visibleControls,
+  runStep,
+  StepProblem,
+} from '@hybrid/steps';
 import { withSpan } from '@hybrid/telemetry';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ArtifactStore } from './artifact-store.js';
-import { placeArtifacts, pullArtifact, pushArtifact } from './artifact-steps.js';
 import type { AttemptLog } from './attempt-log.js';
-import { pause } from './backoff.js';
 import { Delivery, type Delivered } from './delivery.js';
-import type { Executor } from './executor.js';
 import type { GatewayClient } from './gateway-client.js';
-import { checkOut, publicName } from './git-checkout.js';
-import { visibleControls } from './control-characters.js';
-import { splitLine } from './output-lines.js';
-import type { Masker } from './masking.js';
+import { GatewayArtifacts } from './gateway-artifacts.js';
 import type { Notify } from './notices.js';
-import type { Progress } from './progress-file.js';
-import type { Secrets } from './secrets.js';
 import { safeName, type Outcome, type Spool } from './spool.js';
-import { runShellStep } from './shell-step.js';
-import { StepProblem, StepStopped, type StepContext, type StepResult } from './step.js';
 
 /** Characters; the contract's limits. */
 const MESSAGE_MAX = 4000;
@@ -158,7 +161,7 @@ export class JobRun {
   async #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
     try {
       this.#control.signal.throwIfAborted();
-      return await dispatch(await this.#prepare(log, traceparent));
+      return await runStep(await this.#prepare(log, traceparent));
     } catch (error) {
       const cause: unknown = this.#control.signal.aborted ? this.#control.signal.reason : error;
       const timedOut = cause instanceof StepStopped && cause.why === 'timed_out';
@@ -187,25 +190,18 @@ export class JobRun {
     await rm(this.#folder, { recursive: true, force: true });
     await mkdir(workspace, { recursive: true, mode: 0o700 });
     await mkdir(scratch, { mode: 0o700 });
-    const context: StepContext = {
+    return {
       ...tools,
       job,
       workspace,
       scratch,
       traceparent,
-      store: new ArtifactStore(tools.gateway, scratch, { ...attempt, ...trace(traceparent) }, signal),
+      store: new GatewayArtifacts(tools.gateway, scratch, { ...attempt, ...trace(traceparent) }, signal),
       log: (stream, text) => this.#say(log, text, stream),
       tellProgress: (progress) => this.#tellProgress(progress, traceparent),
       logRoom: (until) => log.room(until),
       signal,
     };
-    const { source } = job.spec;
-    if (source) {
-      context.commit = await checkOut({ source, workspace, scratch, signal });
-      context.log('system', `checked out ${context.commit} of ${publicName(source.repository)}`);
-    }
-    await placeArtifacts(context);
-    return context;
   }
 
   async #tellProgress({ percent, message }: Progress, traceparent: string): Promise<void> {
@@ -270,14 +266,4 @@ export class JobRun {
 
 function trace(traceparent: string): { traceparent?: string } {
   return traceparent ? { traceparent } : {};
-}
-
-async function dispatch(context: StepContext): Promise<StepResult> {
-  const { type } = context.job.spec.step;
-  if (type === 'step.shell_exec') return runShellStep(context);
-  if (type === 'step.artifact_push') return pushArtifact(context);
-  if (type === 'step.artifact_pull') return pullArtifact(context);
-  throw new StepProblem(
-    `this agent cannot run steps of type ${type}: it knows step.shell_exec, step.artifact_push and step.artifact_pull`,
-  );
 }

@@ -1,17 +1,14 @@
+import { killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from './agent.js';
-import { pause } from './backoff.js';
 import { chooseExecutor } from './choose-executor.js';
-import { killAllGroups } from './child-command.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
 import { serveHealth } from './health-server.js';
-import { Masker } from './masking.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
-import { loadSecrets, SecretsFileError } from './secrets.js';
 import { readJoinToken, readSettings, SettingsError, workloadTokenSource } from './settings.js';
 import { Spool } from './spool.js';
 import { SpoolRoom } from './spool-room.js';

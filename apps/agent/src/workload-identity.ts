@@ -1,9 +1,9 @@
 /** What lets an agent in without a secret: the token by which its platform vouches for it, exchanged at the gateway. */
 import type { ExchangedToken, ExchangeToken, TOKEN_TYPES } from '@hybrid/contracts';
+import { type Masker } from '@hybrid/steps';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { GatewayRefusal, type GatewayClient } from './gateway-client.js';
-import type { Masker } from './masking.js';
 import { RegistrationError } from './registration.js';
 
 /** Milliseconds. */

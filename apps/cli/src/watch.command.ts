@@ -37,10 +37,12 @@ export function silentAudience(note: (text: string) => void): RunAudience {
 function exitCodeOf({ status }: RunView): number {
   switch (status) {
     case 'SUCCEEDED':
+    case 'WAITING':
     case 'RUNNING':
       return EXIT.success;
     case 'FAILED':
       return EXIT.failed;
+    case 'CANCELLING':
     case 'CANCELLED':
       return EXIT.cancelled;
   }

@@ -42,6 +42,10 @@ export function step(id: string, needs: string[] = []): StepView {
     message: null,
     outputs: {},
     artifacts: [],
+    report: null,
+    failed_attempts: [],
+    gate: null,
+    reused_from: null,
   };
 }
 
@@ -77,6 +81,7 @@ export class FakeGateway {
       steps_total: steps.length,
       steps_succeeded: 0,
       steps_failed: 0,
+      retry_of: null,
       steps,
     };
   }

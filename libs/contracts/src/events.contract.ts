@@ -5,6 +5,7 @@
 import { Text } from './fields.js';
 import type { PoolPause } from './queue-insight.contract.js';
 import type { ArtifactRef, JobProgress, JobStatus, Priority } from './job.contract.js';
+import type { StepReport } from './report.contract.js';
 import type { RunStatus, StepStatus } from './pipelines.contract.js';
 import type { AgentStatus } from './agents.contract.js';
 import type { InvitationStatus, Refusal } from './identity.contract.js';
@@ -40,6 +41,8 @@ export interface JobChanged {
   error_message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  /** Of an attempt that ended. */
+  report: StepReport | null;
   /** What the agent says of its work, where the event is about that. */
   progress: JobProgress | null;
   /** Where the event is about that. */

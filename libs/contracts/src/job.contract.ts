@@ -1,6 +1,19 @@
 /** A job: what it is made from, and what is shown of it. Owner: the queue service. Times are RFC 3339 UTC. */
-import { AnyObject, Nested, NestedList, OneOf, Real, Text, TextMap, Texts, Whole, Wholes } from './fields.js';
+import {
+  AnyObject,
+  Flag,
+  Nested,
+  NestedList,
+  OneOf,
+  Real,
+  Text,
+  TextMap,
+  Texts,
+  Whole,
+  Wholes,
+} from './fields.js';
 import type { Problem } from './problem.js';
+import type { LogReference } from './report.contract.js';
 
 /** A time with its zone. */
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
@@ -68,6 +81,55 @@ export class ArtifactOut {
   path!: string;
 }
 
+/** A container beside the step, reachable by its name; gone with the step. */
+export class ServiceSpec {
+  @Text({ max: 63, description: 'its host name for the step' })
+  name!: string;
+
+  @Text({ max: 500 })
+  image!: string;
+
+  @TextMap({ optional: true, max: 100, itemMax: 32_000, description: 'may hold {{.Secrets.NAME}}' })
+  env?: Record<string, string>;
+
+  @Texts({ optional: true, max: 100, itemMax: 4_000, description: "instead of the image's" })
+  command?: string[];
+
+  @Texts({
+    optional: true,
+    max: 100,
+    itemMax: 4_000,
+    description:
+      'run in it until it ends with 0: then the step begins; without it, as soon as the container runs',
+  })
+  ready?: string[];
+
+  @Whole({
+    optional: true,
+    min: 1,
+    max: 3_600,
+    description: 'how long it may take to be ready; 60 unless told',
+  })
+  ready_timeout_seconds?: number;
+}
+
+/** Files that are kept between runs on the customer's side; the control plane never sees them. */
+export class CacheSpec {
+  @Text({ max: 500, description: 'may hold {{hashFiles "…"}}, which the agent resolves' })
+  key!: string;
+
+  @Texts({ max: 50, itemMax: 1_000, description: 'in the workspace, or ~/… in the sandbox' })
+  paths!: string[];
+
+  @Texts({
+    optional: true,
+    max: 20,
+    itemMax: 500,
+    description: 'beginnings of keys to fall back to, best first',
+  })
+  restore_keys?: string[];
+}
+
 /** Everything an agent needs to run one step. */
 export class JobSpec {
   @Nested(() => StepSpec)
@@ -96,6 +158,23 @@ export class JobSpec {
 
   @NestedList(() => ArtifactOut, { optional: true })
   artifacts_out?: ArtifactOut[];
+
+  @NestedList(() => ServiceSpec, { optional: true })
+  services?: ServiceSpec[];
+
+  @NestedList(() => CacheSpec, { optional: true })
+  caches?: CacheSpec[];
+
+  @Texts({
+    optional: true,
+    max: 50,
+    itemMax: 500,
+    description: 'JUnit XML in the workspace; * and ** stand for names',
+  })
+  test_reports?: string[];
+
+  @Flag({ optional: true, description: 'the step may append steps to its run' })
+  dynamic?: boolean;
 }
 
 /** Jobs of one organisation that name the same group, in whatever pool. The newest job's limit counts. */
@@ -264,6 +343,8 @@ export interface JobView {
   error_message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  /** Where the whole log lies on the customer's side, if it does. */
+  log: LogReference | null;
   progress: JobProgress | null;
   logs_url: string;
 }

@@ -1,15 +1,19 @@
 /** The pipelines' messages: definitions and runs. Owner: the pipelines service. */
-import { AnyObject, Nested, OneOf, Text } from './fields.js';
+import { AnyObject, Nested, OneOf, Text, TextMap } from './fields.js';
 import { ListQuery } from './paging.contract.js';
 import type { FieldError } from './problem.js';
 import { type ArtifactRef, Source } from './job.contract.js';
+import type { StepReport } from './report.contract.js';
 import { request, type Page } from './request.js';
 
-export const RUN_STATUSES = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
+/** WAITING: for its concurrency group. CANCELLING: its clean-up steps run. */
+export const RUN_STATUSES = ['WAITING', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
+/** WAITING: a gate waits for people. */
 export const STEP_STATUSES = [
   'PENDING',
+  'WAITING',
   'QUEUED',
   'RUNNING',
   'SUCCEEDED',
@@ -25,6 +29,14 @@ export const DEFINITION_MAX = 500_000;
 export class PutPipeline {
   @Text({ max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })
   definition!: string;
+
+  @TextMap({
+    optional: true,
+    max: 50,
+    itemMax: DEFINITION_MAX,
+    description: 'files that the definition names with `uses: ./path`, by that path',
+  })
+  files?: Record<string, string>;
 }
 
 export interface PipelineView {
@@ -69,6 +81,63 @@ export interface StepView {
   message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  report: StepReport | null;
+  /** Attempts that failed before, oldest first. */
+  failed_attempts: FailedAttempt[];
+  gate: GateView | null;
+  /** The run in which it ran, where a retry took over its result. */
+  reused_from: string | null;
+}
+
+export interface FailedAttempt {
+  attempt: number;
+  exit_code: number | null;
+  message: string | null;
+  at: string;
+}
+
+/** A gate that people decide. */
+export interface GateView {
+  /** E-mail addresses or user ids; empty: whoever may approve in this pipeline. */
+  approvers: string[];
+  required: number;
+  expires_at: string | null;
+  decisions: GateDecision[];
+}
+
+export interface GateDecision {
+  by: string;
+  decision: 'approved' | 'rejected';
+  reason: string | null;
+  at: string;
+}
+
+export class DecideGate {
+  @Text({ optional: true, max: 1_000, description: 'kept with the decision' })
+  reason?: string;
+}
+
+/** What a retry runs again; everything else is taken over from the run before. */
+export class RetryRun {
+  @OneOf(['start', 'failed', 'step'], {
+    description: 'all; what did not succeed; one step and what needs it',
+  })
+  from!: 'start' | 'failed' | 'step';
+
+  @Text({ optional: true, max: 200, description: 'with `step`: its name' })
+  step?: string;
+}
+
+/** A test as its latest runs saw it. */
+export interface TestView {
+  name: string;
+  step: string;
+  file: string | null;
+  /** It failed and succeeded on one commit. */
+  flaky: boolean;
+  failures: number;
+  last_failed_at: string | null;
+  last_run_id: string;
 }
 
 export interface RunSummary {
@@ -84,6 +153,8 @@ export interface RunSummary {
   steps_total: number;
   steps_succeeded: number;
   steps_failed: number;
+  /** The run that this one repeats, in whole or in part. */
+  retry_of: string | null;
 }
 
 export interface RunView extends RunSummary {
@@ -104,6 +175,13 @@ export class ListRuns extends ListQuery {
   pipeline?: string;
 }
 
+/** A gate by the name of its step, and the person who decides. */
+export interface OfGate {
+  run_id: string;
+  gate: string;
+  person: { user_id: string; email: string | null };
+}
+
 export const pipelinesRequests = {
   /** Creates version 1, or the next version if the definition changed, else answers the current one. */
   put: request<PutPipeline & { pipeline_id?: string; create?: boolean }, PipelineView>(
@@ -120,6 +198,12 @@ export const pipelinesRequests = {
   >('qry.pipelines.module.list'),
   startRun: request<StartRun & { pipeline_id: string; run_id: string }, RunView>('cmd.pipelines.run.start'),
   cancelRun: request<{ run_id: string; reason: string }, RunView>('cmd.pipelines.run.cancel'),
+  retryRun: request<RetryRun & { run_id: string; new_run_id: string }, RunView>('cmd.pipelines.run.retry'),
+  /** `approvers` are compared with `user_id` and `email`. */
+  approveGate: request<DecideGate & OfGate, RunView>('cmd.pipelines.run.approve-gate'),
+  rejectGate: request<DecideGate & OfGate, RunView>('cmd.pipelines.run.reject-gate'),
+  /** Tests that failed or were flaky lately, the most flaky first. */
+  tests: request<ListQuery & { pipeline_id: string }, Page<TestView>>('qry.pipelines.pipeline.tests'),
   getRun: request<{ run_id: string }, RunView>('qry.pipelines.run.get'),
   listRuns: request<ListRuns, Page<RunSummary>>('qry.pipelines.run.list'),
 };

@@ -14,6 +14,8 @@ export type ProblemKind =
 export interface FieldError {
   path: string;
   message: string;
+  /** Where the input is more than one text: which of them. */
+  file?: string;
   line?: number;
   column?: number;
 }

@@ -2,7 +2,7 @@
  * The queue's messages: jobs from enqueue to their end. What a job is stands in job.contract.ts, what the queue tells of
  * its jobs in queue-insight.contract.ts. Owner: the queue service. Times are RFC 3339 UTC.
  */
-import { NestedList, OneOf, Real, Text, TextMap, Texts, Whole } from './fields.js';
+import { Nested, NestedList, OneOf, Real, Text, TextMap, Texts, Whole } from './fields.js';
 import {
   JOB_STATUSES,
   PRIORITIES,
@@ -23,6 +23,7 @@ import type {
   QueueVerification,
   ReadStats,
 } from './queue-insight.contract.js';
+import { LogReference, StepReport } from './report.contract.js';
 import { request, type JsonText, type Request, type TextPage } from './request.js';
 
 export class ClaimJob {
@@ -171,6 +172,12 @@ export class CompleteJob extends Attempt {
 
   @NestedList(() => StoredArtifact, { optional: true })
   artifacts?: StoredArtifact[];
+
+  @Nested(() => StepReport, { optional: true })
+  report?: StepReport;
+
+  @Nested(() => LogReference, { optional: true, description: 'where the log lies if the customer keeps it' })
+  log?: LogReference;
 }
 
 /** One line of a job's output. `seq` counts from 0 within the attempt. */

@@ -3,6 +3,7 @@ export { goldenEvents } from './golden.js';
 export { eventually } from './eventually.js';
 export { breakableLine } from './broken-line.js';
 export type { BrokenLine } from './broken-line.js';
+export { engineForTests, importBusybox } from './busybox-image.js';
 export { bundleProgram } from './bundled-program.js';
 export type { BundledProgram } from './bundled-program.js';
 export { selfSignedCertificate } from './self-signed-certificate.js';

@@ -7,6 +7,8 @@ export function stepSign(status: StepStatus): string {
     case 'PENDING':
     case 'QUEUED':
       return pc.dim('·');
+    case 'WAITING':
+      return pc.yellow('?');
     case 'RUNNING':
       return pc.cyan('▶');
     case 'SUCCEEDED':
@@ -37,6 +39,8 @@ export function paintStatus(text: string, status: string): string {
       return pc.cyan(text);
     case 'CANCELLED':
     case 'DEGRADED':
+    case 'CANCELLING':
+    case 'WAITING':
     case 'DRAINING':
       return pc.yellow(text);
     default:

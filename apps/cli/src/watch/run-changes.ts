@@ -14,6 +14,7 @@ export function isStepOver(step: StepView): boolean {
     case 'CANCELLED':
       return true;
     case 'PENDING':
+    case 'WAITING':
     case 'QUEUED':
     case 'RUNNING':
       return false;
@@ -21,7 +22,7 @@ export function isStepOver(step: StepView): boolean {
 }
 
 export function isRunOver(run: Pick<RunView, 'status'>): boolean {
-  return run.status !== 'RUNNING';
+  return run.status === 'SUCCEEDED' || run.status === 'FAILED' || run.status === 'CANCELLED';
 }
 
 /** A step that ran shows itself started even if nobody looked while it ran. */

@@ -7,9 +7,8 @@ import {
 } from '@hybrid/contracts';
 import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
+import { pipelineSchema, stepTypes } from '@hybrid/pipeline';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { pipelineSchema } from '../language/definition.schema.js';
-import { stepTypes } from '../language/step-types.js';
 import { Pipelines } from './pipelines.js';
 
 type OfPipeline = { pipeline_id: string };

@@ -9,9 +9,8 @@ import {
 } from '@hybrid/contracts';
 import { listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
+import { type Definition, readPipeline } from '@hybrid/pipeline';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import type { Definition } from '../language/definition.js';
-import { readPipeline } from '../language/read-pipeline.js';
 import { pipelineList } from './pipeline-list.projection.js';
 import {
   pipelineDecider,

@@ -1,12 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
+import { type RunEvent, runEvents } from '@hybrid/pipeline';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runEvents, type RunEvent } from './run.events.js';
 import { evolve, nothing } from './run-list.projection.js';
 
 const golden = (type: RunEvent['type']) =>
-  JSON.parse(readFileSync(join(import.meta.dirname, 'golden', `${type}.json`), 'utf8')) as RunEvent;
+  JSON.parse(
+    readFileSync(
+      join(import.meta.dirname, '../../../../libs/pipeline/src/runs/golden', `${type}.json`),
+      'utf8',
+    ),
+  ) as RunEvent;
 const listed = (...types: RunEvent['type'][]) => fold({ initial: nothing, evolve }, types.map(golden));
 
 describe('a run in the list', () => {

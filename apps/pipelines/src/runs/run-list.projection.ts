@@ -1,7 +1,6 @@
 import type { RunStatus, Source } from '@hybrid/contracts';
 import { stateTable } from '@hybrid/event-store';
-import { expand } from '../language/expand.js';
-import { runEvents, type RunEvent } from './run.events.js';
+import { expand, type RunEvent, runEvents } from '@hybrid/pipeline';
 
 /** What a list shows of a run; the run itself is read from its stream. */
 export interface ListedRun {

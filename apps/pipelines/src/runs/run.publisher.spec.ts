@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StoredEvent } from '@hybrid/event-store';
+import { type RunEvent } from '@hybrid/pipeline';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunEvent } from './run.events.js';
 import { runPublisher } from './run.publisher.js';
 
-const folder = join(import.meta.dirname, 'golden');
+const folder = join(import.meta.dirname, '../../../../libs/pipeline/src/runs/golden');
 const published = (type: string) => {
   const event = JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as RunEvent;
   return runPublisher.publish({ event, thingId: 'r1' } as StoredEvent<RunEvent>);

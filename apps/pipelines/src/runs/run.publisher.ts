@@ -1,6 +1,6 @@
 import type { RunStatus, StepChanged, StepStatus } from '@hybrid/contracts';
 import type { Publisher } from '@hybrid/event-store';
-import { runEvents, type RunEvent } from './run.events.js';
+import { type RunEvent, runEvents } from '@hybrid/pipeline';
 
 /** How runs and their steps fare; never definitions, jobs or inputs. */
 export const runPublisher: Publisher<RunEvent> = {

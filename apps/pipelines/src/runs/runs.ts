@@ -11,14 +11,20 @@ import {
 } from '@hybrid/contracts';
 import { listPage, Snapshots, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
+import {
+  RUN_FOLD,
+  type RunCommand,
+  runDecider,
+  type RunEvent,
+  runEvents,
+  type RunState,
+  type StepQueued,
+  viewOf,
+} from '@hybrid/pipeline';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Pipelines } from '../pipelines/pipelines.js';
 import { runList, type ListedRun } from './run-list.projection.js';
-import { runDecider, type RunCommand } from './run.decider.js';
-import { runEvents, type RunEvent, type StepQueued } from './run.events.js';
 import { runPublisher } from './run.publisher.js';
-import { RUN_FOLD, type RunState } from './run.state.js';
-import { viewOf } from './run.view.js';
 
 @Injectable()
 export class Runs implements OnModuleInit {
@@ -80,6 +86,7 @@ export class Runs implements OnModuleInit {
         ...run,
         id,
         status: run.status!,
+        retry_of: null,
         created_at: started_at,
       }),
     });

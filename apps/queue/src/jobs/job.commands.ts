@@ -1,5 +1,5 @@
 /** What can be asked of a job. `now`: RFC 3339 UTC, milliseconds. */
-import type { ArtifactRef, EnqueueJobCommand, Priority } from '@hybrid/contracts';
+import type { ArtifactRef, LogReference, StepReport, EnqueueJobCommand, Priority } from '@hybrid/contracts';
 import type { Slot } from '../groups/slot.js';
 import type { ClaimDecision } from './job.events.js';
 
@@ -53,6 +53,8 @@ export interface CompleteJob extends OfAttempt {
   error_message?: string;
   outputs?: Record<string, string>;
   artifacts?: ArtifactRef[];
+  report?: StepReport;
+  log?: LogReference;
   /** From 0 up to 1: by it the pause before the next attempt is shortened within its jitter. */
   chance: number;
 }

@@ -17,6 +17,8 @@ export function complete(command: CompleteJob, state: JobState): JobFact[] | Rej
     error_message: command.error_message ?? null,
     outputs: command.outputs ?? {},
     artifacts: command.artifacts ?? [],
+    ...(command.report && { report: command.report }),
+    ...(command.log && { log: command.log }),
     at: now,
   };
   if (exit_code === 0) return [{ type: 'JobCompleted', data: { ...result, exit_code } }];

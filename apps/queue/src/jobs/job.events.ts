@@ -1,5 +1,5 @@
 /** The facts of stream `job-<id>`. Stored for ever: a break is a new type, never a change. Times are RFC 3339 UTC. */
-import type { ArtifactRef, JobSpec, Priority } from '@hybrid/contracts';
+import type { ArtifactRef, JobSpec, LogReference, Priority, StepReport } from '@hybrid/contracts';
 import type { EventTypes } from '@hybrid/decider';
 
 export type JobEvent = OfRun<JobFact>;
@@ -132,6 +132,9 @@ export interface JobResult {
   error_message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  report?: StepReport;
+  /** Where the customer keeps the log. */
+  log?: LogReference;
   /** Said by a person, not by the attempt's agent. */
   by_hand?: true;
   at: string;

@@ -22,6 +22,7 @@ export const jobPublisher: Publisher<JobEvent> = {
       error_message: null,
       outputs: {},
       artifacts: [],
+      report: null,
       progress: null,
       priority: null,
       final: false,
@@ -90,6 +91,6 @@ function attempt({ attempt, agent_id }: { attempt: number; agent_id: string }): 
 }
 
 function result(data: JobResult): Partial<JobChanged> {
-  const { attempt, exit_code, error_message, outputs, artifacts } = data;
-  return { attempt, exit_code, error_message, outputs, artifacts };
+  const { attempt, exit_code, error_message, outputs, artifacts, report = null } = data;
+  return { attempt, exit_code, error_message, outputs, artifacts, report };
 }

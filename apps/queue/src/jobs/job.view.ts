@@ -33,6 +33,7 @@ export function jobView(state: JobState): JobView {
     error_message: state.reason ?? state.result?.error_message ?? null,
     outputs: state.result?.outputs ?? {},
     artifacts: state.result?.artifacts ?? [],
+    log: state.result?.log ?? null,
     progress: state.progress,
     logs_url: `/api/queue/jobs/${job.job_id}/logs`,
   };

@@ -298,7 +298,8 @@ function readable(stored: StoredEvent): PastEvent['event'] | null {
   if (event?.type === 'JobEnqueued')
     return { ...event, data: { ...event.data, spec: { step: { ...event.data.spec?.step, config: {} } } } };
   if (event?.type === 'JobCompleted')
-    return { ...event, data: { ...event.data, outputs: {}, artifacts: [] } };
-  if (event?.type === 'JobFailed') return { ...event, data: { ...event.data, outputs: {}, artifacts: [] } };
+    return { ...event, data: { ...event.data, outputs: {}, artifacts: [], report: undefined } };
+  if (event?.type === 'JobFailed')
+    return { ...event, data: { ...event.data, outputs: {}, artifacts: [], report: undefined } };
   return event;
 }

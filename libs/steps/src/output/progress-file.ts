@@ -1,5 +1,5 @@
 /** The file that HYBRID_PROGRESS names: the last line says how far the step is, as `42`, `42 compiling` or `compiling`. */
-import { pause } from './backoff.js';
+import { pause } from '../sandbox/backoff.js';
 
 /** Milliseconds until the file is looked at for the first time, and between two looks: more reports would not be kept. */
 const FIRST_LOOK_MS = 1_000;

@@ -10,7 +10,8 @@ export function viewOf(run: Run): RunView {
       (instancesOf[graph.indexOf.get(need) ?? -1] ?? []).map((instance) => instances[instance]!.id),
     );
     const { pulled: _, attempt: __, ...state } = run.steps[index]!;
-    return { id, name, type, matrix, needs, ...state };
+    const later = { report: null, failed_attempts: [], gate: null, reused_from: null };
+    return { id, name, type, matrix, needs, ...state, ...later };
   });
   return {
     id: run.run_id,
@@ -24,6 +25,7 @@ export function viewOf(run: Run): RunView {
     steps_total: steps.length,
     steps_succeeded: steps.filter(({ status }) => status === 'SUCCEEDED').length,
     steps_failed: steps.filter(({ status }) => status === 'FAILED').length,
+    retry_of: null,
     steps,
   };
 }

@@ -1,10 +1,10 @@
 /** A step as the agent sees it: what it is given, and what it hands back. */
 import type { ArtifactRef, ClaimedJob } from '@hybrid/contracts';
-import type { ArtifactStore } from './artifact-store.js';
-import type { Executor, LogStream } from './executor.js';
-import type { Masker } from './masking.js';
-import type { Progress } from './progress-file.js';
-import type { Secrets } from './secrets.js';
+import type { ArtifactStore } from './files/artifact-store.js';
+import type { Executor, LogStream } from './sandbox/executor.js';
+import type { Masker } from './output/masking.js';
+import type { Progress } from './output/progress-file.js';
+import type { Secrets } from './secrets/secrets.js';
 
 export interface StepResult {
   /** 0 to 255 as the commands ended; -1 when the step could not be run. */

@@ -1,6 +1,6 @@
 /** The customer's secrets: known to the agent alone, given to a step by reference. */
 import { readFile, stat } from 'node:fs/promises';
-import { StepProblem } from './step.js';
+import { StepProblem } from '../step.js';
 
 const REFERENCE = /\{\{\s*\.Secrets\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
 const VARIABLE = 'HYBRID_SECRET_';

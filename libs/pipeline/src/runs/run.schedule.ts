@@ -72,7 +72,8 @@ function failed({ id }: StepInstance, message: string, now: string): RunEvent {
 function decideGate(run: Run, instance: StepInstance, step: GateStep, now: string): RunEvent {
   const values = conditionValues(run, instance.step, instance.matrix);
   const status = statusOf(run, instance.step, true);
-  const conditions = step.config.conditions.map((expression): GateCondition => {
+  const expressions = step.config.type === 'automatic' ? step.config.conditions : [];
+  const conditions = expressions.map((expression): GateCondition => {
     try {
       return { expression, result: evaluateCondition(expression, values, status), error: null };
     } catch (error) {

@@ -71,9 +71,13 @@ function checkConfig(draft: Draft, step: StepDefinition, index: number, env: str
       text(step.config.execution_id, `${at}/execution_id`, plain);
       return;
     case 'step.gate':
-      step.config.conditions.forEach((condition, item) =>
-        checkCondition(draft, condition, `${at}/conditions/${item}`, index),
-      );
+      if (step.config.type === 'automatic')
+        step.config.conditions.forEach((condition, item) =>
+          checkCondition(draft, condition, `${at}/conditions/${item}`, index),
+        );
+      return;
+    default:
+      return;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Reads the config of a step. The pipelines service has checked it; this says clearly what an agent cannot use. */
-import { StepProblem } from './step.js';
+import { StepProblem } from '../step.js';
 
 export class StepConfig {
   constructor(private readonly values: Record<string, unknown>) {}

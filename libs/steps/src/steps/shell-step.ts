@@ -1,14 +1,14 @@
 /** step.shell_exec: commands in a sandbox, then their outputs and artifacts. */
 import type { ArtifactRef } from '@hybrid/contracts';
 import { randomBytes } from 'node:crypto';
-import { pause } from './backoff.js';
-import type { FinishedScript, Script } from './executor.js';
-import { parseOutputs } from './output-file.js';
-import { followProgress } from './progress-file.js';
-import { markerLine, OutputLines } from './output-lines.js';
-import { executionId, StepProblem, StepStopped, type StepContext, type StepResult } from './step.js';
+import { pause } from '../sandbox/backoff.js';
+import type { FinishedScript, Script } from '../sandbox/executor.js';
+import { parseOutputs } from '../output/output-file.js';
+import { followProgress } from '../output/progress-file.js';
+import { markerLine, OutputLines } from '../output/output-lines.js';
+import { executionId, StepProblem, StepStopped, type StepContext, type StepResult } from '../step.js';
 import { StepConfig } from './step-config.js';
-import { DEFAULT_WORK_DIR, insideWorkspace } from './workspace-path.js';
+import { DEFAULT_WORK_DIR, insideWorkspace } from '../files/workspace-path.js';
 
 export async function runShellStep(context: StepContext): Promise<StepResult> {
   const { job } = context;

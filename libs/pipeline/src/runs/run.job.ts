@@ -117,8 +117,8 @@ function specOf(run: Run, instance: StepInstance, step: StepDefinition, values: 
         fresh: false,
       };
     }
-    case 'step.gate':
-      throw new TypeError(`gate ${step.name} has no job: gates are decided by the run itself`);
+    default:
+      throw new TypeError(`step ${step.name} has no job`);
   }
 }
 

@@ -172,6 +172,8 @@ function cancelRun({ reason, actor, now }: CancelRun, state: RunState): RunEvent
     case 'SUCCEEDED':
     case 'FAILED':
       return reject('run_finished', `the run ended at ${state.completed_at}; there is nothing to cancel`);
+    case 'WAITING':
+    case 'CANCELLING':
     case 'RUNNING': {
       const cancelled = state.steps.flatMap((step, index): RunEvent[] => {
         if (isOver(step)) return [];

@@ -5,7 +5,7 @@ import { endGroup, startGroup } from './child-command.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
 import { drainOutput } from './output-drain.js';
 import { identityOf, isAlive, signalReaches } from './process-identity.js';
-import { existingInside } from './workspace-path.js';
+import { existingInside } from '../files/workspace-path.js';
 
 /** Of the agent's environment, what a program needs to find its way; nothing that could hold a token. */
 const PASSED_ON =

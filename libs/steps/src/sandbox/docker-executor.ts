@@ -8,8 +8,8 @@ import { endContainer, removeContainer, statusOf, DockerProblem } from './docker
 import { ensureImage } from './docker-image.js';
 import { pumpOutput } from './docker-output.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
-import { packTexts, packTree } from './tree-archive.js';
-import { unpackTree } from './tree-unpack.js';
+import { packTexts, packTree } from '../files/tree-archive.js';
+import { unpackTree } from '../files/tree-unpack.js';
 
 /** Bytes. A build of a middle-sized web application peaks at about 1.5 GiB. */
 const MEMORY = 2 * 1024 ** 3;

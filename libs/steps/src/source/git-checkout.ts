@@ -2,8 +2,8 @@
 import type { Source } from '@hybrid/contracts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endGroup, startGroup } from './child-command.js';
-import { StepProblem } from './step.js';
+import { endGroup, startGroup } from '../sandbox/child-command.js';
+import { StepProblem } from '../step.js';
 
 export interface Checkout {
   source: Source;

@@ -1,5 +1,5 @@
 /** The file that HYBRID_OUTPUT names: lines key=value become the step's outputs. */
-import { StepProblem } from './step.js';
+import { StepProblem } from '../step.js';
 
 const OUTPUTS_MAX = 100;
 const VALUE_MAX = 8000;

@@ -1,7 +1,7 @@
 /** Paths as pipelines write them, relative to a workspace that lies elsewhere on this machine. */
 import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { join, posix, sep } from 'node:path';
-import { StepProblem } from './step.js';
+import { StepProblem } from '../step.js';
 
 export const DEFAULT_WORK_DIR = '/workspace';
 

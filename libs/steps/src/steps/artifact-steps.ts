@@ -1,8 +1,8 @@
 /** step.artifact_push and step.artifact_pull: files between the workspace and the artifact store. */
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { unpackArtifact, type Downloaded } from './artifact-store.js';
-import { executionId, StepProblem, type StepContext, type StepResult } from './step.js';
+import { unpackArtifact, type Downloaded } from '../files/artifact-store.js';
+import { executionId, StepProblem, type StepContext, type StepResult } from '../step.js';
 import { StepConfig } from './step-config.js';
 import {
   DEFAULT_WORK_DIR,
@@ -10,7 +10,7 @@ import {
   ifMissing,
   insideWorkspace,
   makeFolderInside,
-} from './workspace-path.js';
+} from '../files/workspace-path.js';
 
 /** Stores `source_path`; with `stored`, vouches for an artifact that an earlier step has stored. */
 export async function pushArtifact(context: StepContext): Promise<StepResult> {

@@ -1,31 +1,28 @@
-/** Artifacts of runs, through the gateway: streamed both ways, never held in memory, checked by SHA-256. */
+/** Artifacts of runs, through the gateway. */
 import type { ArtifactRef } from '@hybrid/contracts';
+import {
+  FILE_TYPE,
+  packArtifact,
+  sha256Of,
+  StepProblem,
+  TREE_TYPE,
+  type ArtifactStore,
+  type Downloaded,
+} from '@hybrid/steps';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createGzip } from 'node:zlib';
 import type { GatewayClient } from './gateway-client.js';
 import { GatewayAway, GatewayRefusal } from './gateway-client.js';
-import { StepProblem } from './step.js';
-import { ArchiveProblem, packTree } from './tree-archive.js';
-import { unpackTree } from './tree-unpack.js';
 
-export const TREE_TYPE = 'application/vnd.hybrid.tar+gzip';
-const FILE_TYPE = 'application/octet-stream';
 /** Milliseconds without a byte: the gateway hashes and commits a large upload before it answers. */
 const IDLE_MS = 120_000;
 
-export interface Downloaded extends ArtifactRef {
-  /** Absolute path of the bytes as they were stored. */
-  file: string;
-  isTree: boolean;
-}
-
-export class ArtifactStore {
+export class GatewayArtifacts implements ArtifactStore {
   #files = 0;
 
   constructor(
@@ -37,10 +34,10 @@ export class ArtifactStore {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Stores a file, or a folder as gzipped tar. Throws StepProblem when it is refused. */
   async upload(execution: string, key: string, path: string): Promise<ArtifactRef> {
     const isTree = (await stat(path)).isDirectory();
-    const file = isTree ? await this.#packed(path, key) : path;
+    const file = isTree ? join(this.scratch, `upload-${this.#files++}.tar.gz`) : path;
+    if (isTree) await packArtifact(path, key, file, this.signal);
     const { size } = await stat(file);
     const sha256 = await sha256Of(file);
     try {
@@ -68,7 +65,6 @@ export class ArtifactStore {
     return { key, sha256, size };
   }
 
-  /** Fetches the bytes into a file and checks them. Throws StepProblem when they are missing or altered. */
   async download(execution: string, key: string): Promise<Downloaded> {
     const file = join(this.scratch, `download-${this.#files++}`);
     try {
@@ -78,7 +74,6 @@ export class ArtifactStore {
     }
   }
 
-  /** What is stored, without fetching it. Throws StepProblem when it is missing. */
   async look(execution: string, key: string): Promise<ArtifactRef> {
     try {
       const response = await this.gateway.retry(
@@ -136,42 +131,10 @@ export class ArtifactStore {
     }
     return { key, sha256, size, file, isTree: response.headers['content-type']?.split(';')[0] === TREE_TYPE };
   }
-
-  async #packed(folder: string, key: string): Promise<string> {
-    const file = join(this.scratch, `upload-${this.#files++}.tar.gz`);
-    try {
-      const tree = Readable.from(packTree(folder, { outsideLinks: 'refuse' }), { objectMode: false });
-      await pipeline(tree, createGzip(), createWriteStream(file), { signal: this.signal });
-    } catch (cause) {
-      this.signal.throwIfAborted();
-      throw new StepProblem(`the artifact ${key} cannot be packed: ${(cause as Error).message}`, { cause });
-    }
-    return file;
-  }
-}
-
-/** Unpacks a stored folder into `folder`, which exists. Throws StepProblem. */
-export async function unpackArtifact(artifact: Downloaded, folder: string): Promise<void> {
-  const bytes = createReadStream(artifact.file).pipe(createGunzip());
-  try {
-    await unpackTree(bytes as AsyncIterable<Buffer>, folder);
-  } catch (cause) {
-    const reason =
-      cause instanceof ArchiveProblem ? cause.message : `it is damaged (${(cause as Error).message})`;
-    throw new StepProblem(`the artifact ${artifact.key} cannot be unpacked: ${reason}`, { cause });
-  } finally {
-    bytes.destroy();
-  }
 }
 
 function address(execution: string, key: string): string {
   return `/api/artifacts/${encodeURIComponent(execution)}/${encodeURIComponent(key)}`;
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
 }
 
 function problemWith(done: string, key: string, error: unknown): unknown {

@@ -1,0 +1,22 @@
+export {
+  FILE_TYPE,
+  packArtifact,
+  sha256Of,
+  TREE_TYPE,
+  type ArtifactStore,
+  type Downloaded,
+} from './files/artifact-store.js';
+export { visibleControls } from './output/control-characters.js';
+export { Masker } from './output/masking.js';
+export { splitLine } from './output/output-lines.js';
+export { type Progress } from './output/progress-file.js';
+export { Backoff, pause } from './sandbox/backoff.js';
+export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
+export { DockerProblem, findEngine } from './sandbox/docker-engine.js';
+export { DockerExecutor } from './sandbox/docker-executor.js';
+export { type Executor } from './sandbox/executor.js';
+export { ProcessExecutor } from './sandbox/process-executor.js';
+export { identityOf, isAlive, signalReaches } from './sandbox/process-identity.js';
+export { SecretsFileError, Secrets, loadSecrets } from './secrets/secrets.js';
+export { StepProblem, StepStopped, type StepResult, type StepContext } from './step.js';
+export { runStep } from './run-step.js';

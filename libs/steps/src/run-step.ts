@@ -1,0 +1,28 @@
+/** Runs one step from its checkout to its result, whoever asks: an agent for the control plane, or `hybrid exec`. */
+import { placeArtifacts, pullArtifact, pushArtifact } from './steps/artifact-steps.js';
+import { runShellStep } from './steps/shell-step.js';
+import { checkOut, publicName } from './source/git-checkout.js';
+import { StepProblem, type StepContext, type StepResult } from './step.js';
+
+const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> = {
+  'step.shell_exec': runShellStep,
+  'step.artifact_push': pushArtifact,
+  'step.artifact_pull': pullArtifact,
+};
+
+/** Throws StepProblem where the step could not be run, or the reason of the signal. */
+export async function runStep(context: StepContext): Promise<StepResult> {
+  const { spec } = context.job;
+  const run = Object.hasOwn(STEP_TYPES, spec.step.type) ? STEP_TYPES[spec.step.type] : undefined;
+  if (!run)
+    throw new StepProblem(
+      `this version cannot run steps of type ${spec.step.type}: it knows ${Object.keys(STEP_TYPES).join(', ')}`,
+    );
+  if (spec.source) {
+    const { workspace, scratch, signal } = context;
+    context.commit = await checkOut({ source: spec.source, workspace, scratch, signal });
+    context.log('system', `checked out ${context.commit} of ${publicName(spec.source.repository)}`);
+  }
+  await placeArtifacts(context);
+  return run(context);
+}
