@@ -5,7 +5,6 @@
  * have meant for others. A job that somebody else had in truth, as the log shows, is excused by that.
  */
 import type { JobState } from '../jobs/job.state.js';
-import type { Schedule } from '../schedule/schedule.js';
 import type { OwnDecisions } from './own-decisions.js';
 import type { AsDecided, PastDecision, UnderWay } from './log-replay.js';
 
@@ -42,7 +41,7 @@ export class Derivation {
     const { open } = this.own;
     if (this.needMoreThan(open.length)) return first;
     if (this.excused(open)) return null;
-    return this.withoutGivenUp(() => this.excused(open)) ? null : first;
+    return this.someGivenUp(() => this.excused(open)) ? null : first;
   }
 
   private first(): string | undefined {
@@ -135,22 +134,25 @@ export class Derivation {
     return found;
   }
 
-  private withoutGivenUp(work: () => boolean): boolean {
-    const { schedule, underWay } = this.as;
-    const old = [...underWay].filter(([, { at }]) => this.decision.at - at >= GIVEN_UP_MS);
-    if (old.length === 0) return false;
-    for (const [id] of old) schedule.putBack(id);
-    const found = work();
-    putUnderWay(schedule, old);
-    return found;
+  /** Does the work for each choice of those claims under way that its replica may have given up by then. */
+  private someGivenUp(work: () => boolean): boolean {
+    const old = [...this.as.underWay].filter(([, { at }]) => this.decision.at - at >= GIVEN_UP_MS);
+    return old.length > 0 && this.eachGivenUpOrNot(old, work);
+  }
+
+  private eachGivenUpOrNot(old: [jobId: string, claim: UnderWay][], work: () => boolean): boolean {
+    const [first, ...rest] = old;
+    if (!first || this.undecided) return work();
+    const { schedule } = this.as;
+    const [jobId, { turn, at }] = first;
+    schedule.putBack(jobId);
+    const found = this.eachGivenUpOrNot(rest, work);
+    schedule.repeat({ jobId, turn }, at);
+    return found || this.eachGivenUpOrNot(rest, work);
   }
 }
 
 function kindOf({ job }: JobState) {
   const turn = JSON.stringify([job?.pool, job?.pipeline_id ?? null]);
   return { turn, group: job?.concurrency?.group ?? null };
-}
-
-function putUnderWay(schedule: Schedule, claims: [jobId: string, claim: UnderWay][]): void {
-  for (const [jobId, { turn, at }] of claims) schedule.repeat({ jobId, turn }, at);
 }
