@@ -126,7 +126,8 @@ export class Derivation {
   /** Does the work while the job is kept back in this way, and puts it where it was. */
   private kept(jobId: string, turn: number, how: () => void, work: () => boolean): boolean {
     const { schedule } = this.as;
-    schedule.repeat({ jobId, turn }, this.decision.at);
+    // It is under way already, by a claim that the log shows.
+    if (!schedule.repeat({ jobId, turn }, this.decision.at)) return false;
     how();
     const found = work();
     schedule.putBack(jobId);

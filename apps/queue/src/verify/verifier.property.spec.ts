@@ -11,8 +11,8 @@ const STEPS = 1_500;
 const MAX_RUNS = 20;
 const seed = specSeed();
 
-function simulate(run: number, sabotage?: Sabotage, replicas = 3): Simulation {
-  const simulation = new Simulation(seededRandom(seed + run), sabotage, replicas);
+function simulate(run: number, sabotage?: Sabotage, replicas = 3, from = seed): Simulation {
+  const simulation = new Simulation(seededRandom(from + run), sabotage, replicas);
   for (let step = 0; step < STEPS; step++) simulation.step();
   return simulation;
 }
@@ -51,6 +51,15 @@ describe('the log of right replicas', () => {
     expect(claims).toBeGreaterThan(RUNS * 50);
     expect(conflicts).toBeGreaterThan(RUNS);
     expect(refusals).toBeGreaterThan(RUNS);
+  });
+});
+
+describe('the log of right replicas that was once called wrong', () => {
+  it.each([
+    ['one of two claims under way had been given up', 40_200_319, 32],
+    ['a claim under way was of the group of another', 1_929_991_234, 5],
+  ])('verifies: %s', (_, from, run) => {
+    expect(verify(simulate(run, {}, 1 + (run % 4), from)).divergences).toEqual([]);
   });
 });
 
