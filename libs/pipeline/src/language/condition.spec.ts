@@ -3,13 +3,17 @@ import { ConditionError, evaluateCondition, parseCondition } from './condition.j
 
 const values = {
   branch: 'main',
+  tag: '',
   commit: 'abc',
+  event: 'push',
   inputs: { n: 3, deploy: true, name: 'x' },
   matrix: { os: 'linux' },
   steps: {
     build: { status: 'succeeded' as const, outputs: { tag: 'v1' } },
     'unit-tests': { status: 'failed' as const, outputs: {} },
   },
+  scan: { passed: true, critical: 0, high: 0, medium: 2, low: 0, info: 0 },
+  tests: { passed: false, total: 10, failed: 1, skipped: 0, flaky: 3 },
 };
 const status = { success: true, failure: false };
 
@@ -25,6 +29,11 @@ describe('conditions', () => {
     ['always()', true],
     ['success()', true],
     ['failure() || !success()', false],
+    ['cancelled()', false],
+    ["event == 'push' && tag == ''", true],
+    ['scan.passed == true && scan.critical + scan.high == 0', true],
+    ['scan.medium > 2', false],
+    ['tests.passed || tests.flaky >= 3 && tests.total < 11', true],
   ])('%s', (expression, result) => {
     expect(parseCondition(expression)).toBeDefined();
     expect(evaluateCondition(expression, values, status)).toBe(result);
@@ -40,12 +49,22 @@ describe('conditions', () => {
     expect(() => evaluateCondition(expression, values, status)).toThrow(message);
   });
 
+  it.each([
+    ['scan.pased', 'No such key: pased'],
+    ["scan.high == '1'", 'no such overload: int == string'],
+    ['tests', 'is $tests, not true or false'],
+  ])('%s is refused', (expression, message) => {
+    expect(() => parseCondition(expression)).toThrow(message);
+  });
+
   it('tells which steps it looks at and whether it asks for the status', () => {
     expect(parseCondition("failure() && steps.a.status == 'x' || 'c' in steps['b'].outputs")).toEqual({
       steps: ['a', 'b'],
+      scan: false,
       asksForStatus: true,
     });
-    expect(parseCondition('true')).toEqual({ steps: [], asksForStatus: false });
+    expect(parseCondition('true')).toEqual({ steps: [], scan: false, asksForStatus: false });
+    expect(parseCondition('scan.passed')).toMatchObject({ scan: true });
   });
 
   it.each([

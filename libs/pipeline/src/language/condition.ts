@@ -6,6 +6,7 @@ import {
   TypeError as CelTypeError,
   type ASTNode,
 } from '@marcbachmann/cel-js';
+import type { ScanCounts } from '@hybrid/contracts';
 
 /** Bounds of one expression: ten times what a person writes. */
 const LIMITS = {
@@ -17,7 +18,7 @@ const LIMITS = {
 };
 
 /** What may be called. Loops (`all`, `map`, …), `matches` and `bind` are left out: nested, they take time or memory without bound. */
-const STATUS_FUNCTIONS = ['always', 'success', 'failure'];
+const STATUS_FUNCTIONS = ['always', 'success', 'failure', 'cancelled'];
 const FUNCTIONS = new Set([
   ...STATUS_FUNCTIONS,
   'has',
@@ -32,22 +33,50 @@ const FUNCTIONS = new Set([
 ]);
 
 /** The variables, as messages name them. */
-export const CONDITION_VARIABLES = ['branch', 'commit', 'inputs', 'matrix', 'steps'];
+export const CONDITION_VARIABLES = [
+  'branch',
+  'commit',
+  'event',
+  'inputs',
+  'matrix',
+  'scan',
+  'steps',
+  'tag',
+  'tests',
+];
 
 const variables = new Environment({ limits: LIMITS })
   .registerVariable('branch', 'string')
+  .registerVariable('tag', 'string')
   .registerVariable('commit', 'string')
+  .registerVariable('event', 'string')
   .registerVariable('inputs', 'map')
   .registerVariable('matrix', 'map<string, string>')
-  .registerVariable('steps', 'map<string, map<string, dyn>>');
+  .registerVariable('steps', 'map<string, map<string, dyn>>')
+  .registerVariable('scan', {
+    schema: { passed: 'bool', critical: 'int', high: 'int', medium: 'int', low: 'int', info: 'int' },
+  })
+  .registerVariable('tests', {
+    schema: { passed: 'bool', total: 'int', failed: 'int', skipped: 'int', flaky: 'int' },
+  });
 const checker = withStatus({ success: true, failure: false });
 
+/** `scan` and `tests` are of all steps that this one needs, directly or not, together. */
 export interface ConditionValues {
+  /** Empty for a tag. */
   branch: string;
+  /** Empty for a branch. */
+  tag: string;
   commit: string;
+  /** What started the run: push, pull_request, tag, schedule, manual, api, pipeline, retry. */
+  event: string;
   inputs: Record<string, string | number | boolean>;
   matrix: Record<string, string>;
   steps: Record<string, { status: 'succeeded' | 'failed' | 'skipped'; outputs: Record<string, string> }>;
+  /** Findings by severity; passed: no scan found what its threshold forbids. */
+  scan: ScanCounts & { passed: boolean };
+  /** passed: none failed. */
+  tests: { passed: boolean; total: number; failed: number; skipped: number; flaky: number };
 }
 
 export interface StatusValues {
@@ -55,6 +84,8 @@ export interface StatusValues {
   success: boolean;
   /** Something that the step needs, directly or not, failed. */
   failure: boolean;
+  /** The run is being cancelled; no unless told. */
+  cancelled?: boolean;
 }
 
 export class ConditionError extends Error {
@@ -64,7 +95,9 @@ export class ConditionError extends Error {
 export interface Condition {
   /** Names of the steps that it looks at. */
   steps: string[];
-  /** Whether it calls always(), success() or failure(): then it alone decides, else success() is part of it. */
+  /** Whether it looks at `scan`. */
+  scan: boolean;
+  /** Whether it calls always(), success(), failure() or cancelled(): then it alone decides, else success() is part of it. */
   asksForStatus: boolean;
 }
 
@@ -74,11 +107,16 @@ export function parseCondition(expression: string): Condition {
     const { ast, check } = checker.parse(expression);
     const called = new Set<string>();
     const steps = new Set<string>();
-    visit(ast, called, steps);
+    const named = new Set<string>();
+    visit(ast, { called, steps, named });
     const { valid, type, error } = check();
     if (!valid) throw error ?? new ConditionError('is not valid');
     if (type !== 'bool' && type !== 'dyn') throw new ConditionError(`is ${type}, not true or false`);
-    return { steps: [...steps], asksForStatus: STATUS_FUNCTIONS.some((name) => called.has(name)) };
+    return {
+      steps: [...steps],
+      scan: named.has('scan'),
+      asksForStatus: STATUS_FUNCTIONS.some((name) => called.has(name)),
+    };
   });
 }
 
@@ -89,18 +127,33 @@ export function evaluateCondition(
   status: StatusValues,
 ): boolean {
   return explained(expression, () => {
-    const result: unknown = withStatus(status).evaluate(expression, values);
+    const result: unknown = withStatus(status).evaluate(expression, {
+      ...values,
+      scan: withIntegers(values.scan),
+      tests: withIntegers(values.tests),
+    });
     if (typeof result !== 'boolean') throw new ConditionError('is neither true nor false');
     return result;
   });
 }
 
-function withStatus({ success, failure }: StatusValues): Environment {
+/** CEL's whole numbers are bigints here, its numbers doubles, and the two are not compared. */
+function withIntegers(values: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]: [string, unknown]) => [
+      key,
+      typeof value === 'number' ? BigInt(value) : value,
+    ]),
+  );
+}
+
+function withStatus({ success, failure, cancelled = false }: StatusValues): Environment {
   return variables
     .clone()
     .registerFunction('always(): bool', () => true)
     .registerFunction('success(): bool', () => success)
-    .registerFunction('failure(): bool', () => failure);
+    .registerFunction('failure(): bool', () => failure)
+    .registerFunction('cancelled(): bool', () => cancelled);
 }
 
 function explained<T>(expression: string, run: () => T): T {
@@ -117,28 +170,36 @@ function explained<T>(expression: string, run: () => T): T {
   }
 }
 
+interface Found {
+  called: Set<string>;
+  steps: Set<string>;
+  /** Variables. */
+  named: Set<string>;
+}
+
 /** Collects what is called and which steps are looked at. The depth is bounded by the parser. */
-function visit(node: ASTNode, called: Set<string>, steps: Set<string>): void {
+function visit(node: ASTNode, found: Found): void {
   switch (node.op) {
     case 'value':
       return;
     case 'id':
       if (node.args === 'steps') throw new ConditionError('must name a step: steps.build, or steps["build"]');
+      found.named.add(node.args);
       return;
     case '.':
     case '.?': {
       const [receiver, name] = node.args;
-      if (isSteps(receiver)) steps.add(name);
-      else visit(receiver, called, steps);
+      if (isSteps(receiver)) found.steps.add(name);
+      else visit(receiver, found);
       return;
     }
     case '[]':
     case '[?]': {
       const [receiver, index] = node.args;
-      if (!isSteps(receiver)) visit(receiver, called, steps);
-      else if (index.op === 'value' && typeof index.args === 'string') steps.add(index.args);
+      if (!isSteps(receiver)) visit(receiver, found);
+      else if (index.op === 'value' && typeof index.args === 'string') found.steps.add(index.args);
       else throw new ConditionError('must name a step by a text: steps["build"]');
-      visit(index, called, steps);
+      visit(index, found);
       return;
     }
     case 'call':
@@ -149,17 +210,17 @@ function visit(node: ASTNode, called: Set<string>, steps: Set<string>): void {
           `calls ${name}(), which conditions do not have; there is ${[...FUNCTIONS].join(', ')}`,
         );
       }
-      called.add(name);
+      found.called.add(name);
       const operands = node.op === 'call' ? node.args[1] : [node.args[1], ...node.args[2]];
-      for (const operand of operands) visit(operand, called, steps);
+      for (const operand of operands) visit(operand, found);
       return;
     }
     case '!_':
     case '-_':
-      visit(node.args, called, steps);
+      visit(node.args, found);
       return;
     case 'map':
-      for (const entry of node.args) for (const operand of entry) visit(operand, called, steps);
+      for (const entry of node.args) for (const operand of entry) visit(operand, found);
       return;
     case 'list':
     case '?:':
@@ -177,7 +238,7 @@ function visit(node: ASTNode, called: Set<string>, steps: Set<string>): void {
     case '<=':
     case '>':
     case '>=':
-      for (const operand of node.args) visit(operand, called, steps);
+      for (const operand of node.args) visit(operand, found);
   }
 }
 
