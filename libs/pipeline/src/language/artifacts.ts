@@ -1,4 +1,6 @@
-import type { Definition } from './definition.js';
+import type { Definition, StepDefinition } from './definition.js';
+import { instancesOf, type StepInstance } from './expand.js';
+import { referencesIn } from './template.js';
 
 /**
  * Indices of the shell steps whose workspace an artifact_push takes its files from: those that it needs directly.
@@ -13,4 +15,15 @@ export function sourcesOfPush(
     const index = indexOf.get(need);
     return index !== undefined && definition.steps[index]!.type === 'step.shell_exec' ? [index] : [];
   });
+}
+
+/**
+ * Whether an instance stores the artifact with this key: of the instances of a step for which the key comes to the same
+ * text, the first does.
+ */
+export function storesArtifact(step: StepDefinition, instance: StepInstance, key: string): boolean {
+  const names = referencesIn(key).flatMap(({ path: [root, name] }) => (root === 'Matrix' ? [name!] : []));
+  const same = ({ matrix }: StepInstance): boolean =>
+    names.every((name) => matrix[name] === instance.matrix[name]);
+  return instancesOf(step, instance.step).find(same)?.id === instance.id;
 }

@@ -7,6 +7,8 @@ import {
   type ASTNode,
 } from '@marcbachmann/cel-js';
 import type { ScanCounts } from '@hybrid/contracts';
+import { FAMILIAR_VARIABLES } from './familiar.js';
+import { didYouMean } from './nearest.js';
 
 /** Bounds of one expression: ten times what a person writes. */
 const LIMITS = {
@@ -163,11 +165,20 @@ function explained<T>(expression: string, run: () => T): T {
     const shown = expression.length > 80 ? `${expression.slice(0, 77)}…` : expression;
     if (error instanceof ConditionError) throw new ConditionError(`\`${shown}\` ${error.message}`);
     if (error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError) {
-      const known = error.code === 'unknown_variable' ? ` (known: ${CONDITION_VARIABLES.join(', ')})` : '';
-      throw new ConditionError(`\`${shown}\`: ${error.summary}${known}`, { cause: error });
+      throw new ConditionError(`\`${shown}\`: ${error.summary}${remedyFor(expression, error.summary)}`, {
+        cause: error,
+      });
     }
     throw error;
   }
+}
+
+function remedyFor(expression: string, summary: string): string {
+  if (expression.includes('{{')) return "; conditions hold no templates: write branch == 'main'";
+  const [, name] = /^Unknown variable: (\w{1,60})/.exec(summary) ?? [];
+  if (name === undefined) return '';
+  if (Object.hasOwn(FAMILIAR_VARIABLES, name)) return `; ${FAMILIAR_VARIABLES[name]}`;
+  return didYouMean(name, CONDITION_VARIABLES) || ` (known: ${CONDITION_VARIABLES.join(', ')})`;
 }
 
 interface Found {

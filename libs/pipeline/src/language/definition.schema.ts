@@ -1,114 +1,87 @@
 /** The JSON Schema of a pipeline file: the one source of its shape, for validation, editors and `GET /schema`. */
-import { MAX_MATRIX, MAX_STEPS } from './definition.js';
-import { duration, env, planned, plannedStepTypes, stepTypes, type JsonSchema } from './step-types.js';
+import {
+  duration,
+  env,
+  flag,
+  labels,
+  name,
+  pool,
+  priority,
+  record,
+  retry,
+  text,
+  texts,
+  timeout,
+  type JsonSchema,
+} from './schema/parts.js';
+import { inputs, steps } from './schema/step.js';
 
-const pool: JsonSchema = {
-  type: 'string',
-  pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-  maxLength: 100,
-  'x-rule': 'a name of letters, digits, dots, dashes and underscores',
-};
-
-const retry: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: { max_attempts: { type: 'integer', minimum: 1, maximum: 20 }, backoff: duration },
-  'x-planned': planned('exit_codes'),
-};
-
-const name = (what: string): JsonSchema => ({
-  type: 'string',
-  pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
-  'x-rule': `${what} of at most 63 lower-case letters, digits, dashes and underscores that begins with a letter or digit`,
+const branches = texts('patterns of branches; all unless told', {
+  length: 250,
+  examples: [['main', 'release/*']],
 });
+const paths = texts('patterns of files of which one must have changed; any unless told', {
+  length: 500,
+  examples: [['apps/web/**', '!**/*.md']],
+});
+const tags = texts('patterns of tags', { length: 250, examples: ['v*'] });
 
-/** Names that templates can spell. */
-const identifiers: JsonSchema = {
-  type: 'string',
-  pattern: '^[A-Za-z_][A-Za-z0-9_-]{0,62}$',
-  'x-rule': 'a name of letters, digits, dashes and underscores that does not begin with a digit',
+const familiarEvents = {
+  workflow_dispatch: 'write `manual`',
+  cron: 'write `schedule: "0 3 * * *"`',
+  merge_request: 'write `pull_request`',
+  branches: 'write `push: {branches: […]}`',
+  paths: 'write `push: {paths: […]}`',
+  release: 'write `tag`',
 };
 
-const step: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['name', 'type', 'config'],
-  properties: {
-    name: name('a name'),
-    type: { type: 'string', enum: Object.keys(stepTypes), 'x-planned': plannedStepTypes },
-    needs: {
-      type: 'array',
-      maxItems: MAX_STEPS,
-      items: { type: 'string' },
-      description: 'steps that must end before this one',
-    },
-    if: { type: 'string', minLength: 1, maxLength: 2000, description: 'CEL' },
-    matrix: {
-      type: 'object',
-      minProperties: 1,
-      maxProperties: 10,
-      propertyNames: {
-        ...identifiers,
-        not: { enum: ['include', 'exclude'] },
-        'x-planned': planned('include', 'exclude'),
-      },
-      additionalProperties: {
-        type: 'array',
-        minItems: 1,
-        maxItems: MAX_MATRIX,
-        items: { type: ['string', 'number', 'boolean'], maxLength: 60 },
-      },
-    },
-    env,
-    pool,
-    labels: {
-      type: 'object',
-      maxProperties: 50,
-      additionalProperties: { type: 'string', minLength: 1, maxLength: 200 },
-    },
-    timeout: duration,
-    retry,
-    continue_on_error: { type: 'boolean' },
-    config: { type: 'object' },
-  },
-  'x-planned': planned(
-    'allow_failure',
-    'annotations',
-    'cache',
-    'concurrency',
-    'parallel',
-    'services',
-    'test_reports',
-    'uses',
-    'with',
-  ),
-  allOf: Object.entries(stepTypes).map(([type, config]) => ({
-    if: { type: 'object', properties: { type: { const: type } }, required: ['type'] },
-    then: { type: 'object', properties: { config } },
-  })),
-};
+const EVENTS = ['push', 'pull_request', 'manual', 'tag'];
 
-const manual: JsonSchema = {
-  type: ['object', 'null'],
+const on: JsonSchema = {
+  type: ['object', 'string', 'array', 'null'],
+  pattern: `^(${EVENTS.join('|')})$`,
+  'x-rule': `${EVENTS.join(', ')}, a list of them, or a map`,
+  minItems: 1,
+  items: { type: 'string', enum: EVENTS, 'x-instead': familiarEvents },
   additionalProperties: false,
   properties: {
-    inputs: {
-      type: 'object',
-      maxProperties: 50,
-      propertyNames: identifiers,
-      additionalProperties: {
-        type: 'object',
+    push: record(
+      [],
+      { branches, tags, paths },
+      { type: ['object', 'null'], description: 'commits that arrive' },
+    ),
+    pull_request: record(
+      [],
+      { branches, paths },
+      { type: ['object', 'null'], description: 'pull requests into these branches' },
+    ),
+    tag: tags,
+    tags,
+    schedule: {
+      type: ['string', 'array'],
+      maxLength: 100,
+      minItems: 1,
+      maxItems: 20,
+      items: {
+        type: ['string', 'object'],
+        maxLength: 100,
         additionalProperties: false,
-        required: ['type'],
-        properties: {
-          type: { type: 'string', enum: ['string', 'number', 'boolean'] },
-          required: { type: 'boolean' },
-          default: { type: ['string', 'number', 'boolean'], maxLength: 4000 },
-          description: { type: 'string', maxLength: 1000 },
-        },
+        required: ['cron'],
+        properties: { cron: text('five fields, UTC', 100) },
       },
+      description: 'cron: minute, hour, day, month, weekday; in UTC',
+      examples: ['0 3 * * *', ['0 3 * * 1-5']],
     },
+    manual: record(
+      [],
+      { inputs },
+      { type: ['object', 'null'], description: 'what whoever starts a run is asked' },
+    ),
+    pipeline: texts('pipelines whose runs that succeeded start this one', { length: 63 }),
   },
+  'x-instead': { ...familiarEvents, pipelines: 'write `pipeline`' },
+  description: 'what starts runs by itself; by hand and by the API every pipeline can be started',
+  examples: ['push', ['push', 'pull_request'], { push: { branches: ['main'] }, schedule: '0 3 * * *' }],
 };
 
 export const pipelineSchema: JsonSchema = {
@@ -118,21 +91,61 @@ export const pipelineSchema: JsonSchema = {
   additionalProperties: false,
   required: ['name', 'steps'],
   properties: {
-    name: name('a name'),
-    on: {
-      type: ['object', 'null'],
-      additionalProperties: false,
-      properties: { manual },
-      'x-planned': planned('push', 'pull_request', 'schedule', 'tag', 'webhook'),
-    },
+    name: name('unique in the organisation'),
+    on,
     env,
-    defaults: {
-      type: 'object',
+    defaults: record(
+      [],
+      { pool, timeout, retry, env, labels, priority, image: text('container image of shell steps') },
+      { description: 'for steps that say nothing else' },
+    ),
+    timeout: duration('of the run as a whole; none unless told'),
+    concurrency: {
+      type: ['string', 'object'],
+      minLength: 1,
+      maxLength: 200,
       additionalProperties: false,
-      properties: { pool, timeout: duration, retry },
-      'x-planned': planned('env', 'image', 'labels'),
+      required: ['group'],
+      properties: {
+        group: text('runs that come to the same text', 200),
+        cancel_in_progress: flag('a new run cancels the one before; it waits for it unless told'),
+      },
+      'x-instead': { 'cancel-in-progress': 'write `cancel_in_progress`' },
+      description: 'of the runs of one group only one runs at a time',
+      examples: [{ group: 'web-{{.Branch}}', cancel_in_progress: true }],
     },
-    steps: { type: 'array', minItems: 1, maxItems: MAX_STEPS, items: step },
+    steps,
   },
-  'x-planned': planned('cache', 'concurrency', 'parallel', 'services', 'templates', 'timeout', 'uses'),
+  'x-instead': {
+    jobs: 'there are no jobs around steps: write `steps`; steps without `needs` run side by side',
+    stages: 'there are no stages: write `needs` in steps',
+    pipeline: 'write `steps`',
+    variables: 'write `env`',
+    environment: 'write `env`',
+    when: 'write `on`',
+    triggers: 'write `on`',
+    permissions: 'agents hold the credentials; there is nothing to grant here',
+    clone: 'every step begins with a checkout; there is nothing to say',
+    services: '`services` stands in a step',
+    cache: '`cache` stands in a step',
+    image: 'write `defaults: {image: …}`',
+    version: 'the language has one version; leave it out',
+    'run-name': 'write `name`',
+  },
+};
+
+/** The JSON Schema of a reusable template: what `uses: ./path.yaml` names. */
+export const templateSchema: JsonSchema = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'Reusable template of a pipeline',
+  type: 'object',
+  additionalProperties: false,
+  required: ['steps'],
+  properties: { inputs, steps },
+  'x-instead': {
+    name: 'a template has no name: its steps are called after the step that uses it',
+    on: 'what starts runs stands in the pipeline',
+    env: 'write `env` in the steps, or beside `uses`',
+    defaults: 'those of the pipeline count here too',
+  },
 };

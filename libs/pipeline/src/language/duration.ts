@@ -1,9 +1,9 @@
-/** What a duration looks like: `300`, `30s`, `5m`, `2h`. */
-export const DURATION_PATTERN = '^[0-9]{1,6}[smh]?$';
+/** What a duration looks like: `300`, `30s`, `5m`, `2h`, `1d`. */
+export const DURATION_PATTERN = '^[0-9]{1,7}[smhd]?$';
 
-const UNITS = { s: 1, m: 60, h: 3600 };
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Seconds of a duration such as `30s`, `5m`, `2h` or `300` (seconds); undefined if it is none. */
+/** Seconds of a duration such as `30s`, `5m`, `2h`, `1d` or `300` (seconds); undefined if it is none. */
 export function durationSeconds(text: string | number): number | undefined {
   if (typeof text === 'number') return Number.isSafeInteger(text) && text >= 0 ? text : undefined;
   if (!new RegExp(DURATION_PATTERN).test(text)) return undefined;

@@ -103,7 +103,7 @@ describe('errors of shape', () => {
     const text = `name: Web
 cache: {}
 stpes: 1
-on: { push: {} }
+on: { push: { branch: x } }
 steps:
   - name: test
     type: step.shell_exec
@@ -116,21 +116,20 @@ steps:
   - name: gate
     type: step.gate
     if: "brnch == 'x'"
-    config: { type: manual }
+    config: { type: manul }
 `;
     expect(errorsOf(text)).toEqual([
       '1:7 name: must be a name of at most 63 lower-case letters, digits, dashes and underscores that begins with a letter or digit, not `Web`',
-      '2:1 cache: `cache` is part of the language but not supported by this version',
+      '2:1 cache: `cache` is not known here: `cache` stands in a step',
       '3:1 stpes: unknown key `stpes`; did you mean `steps`?',
-      '4:7 on.push: `push` is part of the language but not supported by this version',
+      '4:15 on.push.branch: unknown key `branch`; did you mean `branches`?',
       '8:13 steps[0].needs[0]: there is no step `buld`; did you mean `build`?',
-      '9:14 steps[0].timeout: must be a duration such as 30s, 5m, 2h, or a number of seconds, not `3x`',
+      '9:14 steps[0].timeout: must be a duration such as 30s, 5m, 2h, 1d, or a number of seconds, not `3x`',
       '10:13 steps[0].config.commands: `commands` is missing',
       '10:15 steps[0].config.comands: unknown key `comands`; did you mean `commands`?',
-      '12:11 steps[1].type: `step.docker_build` is part of the language but not supported by this version',
-      "16:9 steps[2].if: `brnch == 'x'`: Unknown variable: brnch (known: branch, commit, inputs, matrix, steps)",
-      '17:13 steps[2].config.conditions: `conditions` is missing',
-      '17:21 steps[2].config.type: manual gates are not supported yet; use `type: automatic` with `conditions`',
+      '13:13 steps[1].config.tags: `tags` is missing',
+      "16:9 steps[2].if: `brnch == 'x'`: Unknown variable: brnch; did you mean `branch`?",
+      '17:21 steps[2].config.type: must be one of automatic, manual, not `manul`; did you mean `manual`?',
     ]);
   });
 
@@ -150,8 +149,11 @@ steps:
     ['a: .inf', '.inf is not a finite number'],
     ['? [a]\n: b', 'a key must be a text'],
     [steps(`name: a, name: b, ${run}`), '3:15 steps[0].name: `steps[0].name` is there twice; remove one'],
-    [steps(`name: a, matrix: {include: [1]}, ${run}`), '`include` is part of the language but not supported'],
-    [steps('name: a, type: step.shell, config: {}'), 'must be one of step.shell_exec'],
+    [steps(`name: a, matrix: {include: [1]}, ${run}`), 'include[0]: must be a map, not a number'],
+    [
+      steps('name: a, type: step.shell_exe, config: {}'),
+      'not `step.shell_exe`; did you mean `step.shell_exec`?',
+    ],
     [
       steps('name: a, type: step.shell_exec, config: {commands: []}'),
       '3:57 steps[0].config.commands: must not be empty',
@@ -291,11 +293,11 @@ describe('errors of meaning', () => {
       'b and c would both store `k`; choose another key',
     ],
     [
-      'a key of a matrix',
+      'a key twice in one step',
       steps(
-        'name: a, type: step.shell_exec, matrix: {x: [1, 2]}, config: {commands: [m], artifacts_out: [{key: k, path: p}]}',
+        'name: a, type: step.shell_exec, config: {commands: [m], artifacts_out: [{key: k, path: p}, {key: k, path: q}]}',
       ),
-      'a[x=1] and a[x=2] would both store `k`; add {{.Matrix.x}} to the key',
+      'a would twice store `k`; choose another key',
     ],
     ['a key with a slash', steps(`name: a, ${run}`, push('b', 'a', 'a/b')), 'a key must be made of letters'],
     [

@@ -2,13 +2,16 @@
 import type { FieldError } from '@hybrid/contracts';
 import { checkArtifacts } from './checks/check-artifacts.js';
 import { checkGraph } from './checks/check-graph.js';
+import { checkMatrix } from './checks/check-matrix.js';
+import { checkSteps } from './checks/check-steps.js';
 import { checkTexts } from './checks/check-texts.js';
 import { checkValues } from './checks/check-values.js';
 import { MAX_DEFINITION_BYTES, MAX_STEPS, type Definition } from './definition.js';
 import { pathOf, readDocument, type SourceDocument } from './document.js';
 import type { Draft } from './checks/draft.js';
 import { graphOf } from './graph.js';
-import { listOf, mapOf, normalise } from './normalise.js';
+import { normalise } from './normalise/normalise.js';
+import { listOf, mapOf } from './normalise/raw.js';
 import { shapeErrors } from './shape.js';
 
 /** Errors that are shown; whoever has more starts with these. Bounds the time too: wording an error is not free. */
@@ -49,13 +52,23 @@ function check(document: SourceDocument, errors: FieldError[]): Definition {
     document,
     sound,
     graph: graphOf(definition.steps),
+    templates: new Map(),
     report(pointer, message) {
       errors.push({ path: pathOf(pointer), message, ...document.positionOf(pointer) });
       if (errors.length > MAX_ERRORS) throw new EnoughErrors();
     },
   };
   try {
-    for (const examine of [checkValues, checkGraph, checkTexts, checkArtifacts, checkSize]) examine(draft);
+    for (const examine of [
+      checkValues,
+      checkMatrix,
+      checkSteps,
+      checkGraph,
+      checkTexts,
+      checkArtifacts,
+      checkSize,
+    ])
+      examine(draft);
   } catch (error) {
     if (!(error instanceof EnoughErrors)) throw error;
   }

@@ -1,19 +1,30 @@
 /** Checks the shape of a document against the JSON Schema and words every error for the person who wrote the file. */
 import type { FieldError } from '@hybrid/contracts';
 import { Ajv, type ErrorObject } from 'ajv';
-import { pipelineSchema } from './definition.schema.js';
+import { pipelineSchema, templateSchema } from './definition.schema.js';
 import { child, pathOf, type SourceDocument } from './document.js';
 import { didYouMean } from './nearest.js';
 
-const ajv = new Ajv({ strict: true, allErrors: true, verbose: true, allowUnionTypes: true });
-ajv.addVocabulary(['x-planned', 'x-rule']);
-const validate = ajv.compile(pipelineSchema);
+const ajv = new Ajv({
+  strict: true,
+  strictRequired: false,
+  allErrors: true,
+  verbose: true,
+  allowUnionTypes: true,
+});
+ajv.addVocabulary(['x-instead', 'x-rule']);
+const validators = { pipeline: ajv.compile(pipelineSchema), template: ajv.compile(templateSchema) };
 
 /** Say only that errors within failed, which are there too. */
 const ENVELOPES = ['if', 'propertyNames'];
 
 /** What is wrong with the document's shape, at most `limit` errors; empty if nothing is. Unsorted. */
-export function shapeErrors(document: SourceDocument, limit: number): FieldError[] {
+export function shapeErrors(
+  document: SourceDocument,
+  limit: number,
+  of: keyof typeof validators = 'pipeline',
+): FieldError[] {
+  const validate = validators[of];
   if (validate(document.value)) return [];
   return (validate.errors ?? [])
     .filter(({ keyword }) => !ENVELOPES.includes(keyword))
@@ -23,7 +34,7 @@ export function shapeErrors(document: SourceDocument, limit: number): FieldError
 
 interface Annotated {
   properties?: Record<string, unknown>;
-  'x-planned'?: Record<string, string>;
+  'x-instead'?: Record<string, string>;
   'x-rule'?: string;
 }
 
@@ -42,7 +53,7 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
   switch (error.keyword) {
     case 'additionalProperties': {
       const key = String(params.additionalProperty);
-      return atKey(planned(schema, key) ?? unknownKey(key, Object.keys(schema.properties ?? {})), key);
+      return atKey(instead(schema, key) ?? unknownKey(key, Object.keys(schema.properties ?? {})), key);
     }
     case 'required': {
       const key = String(params.missingProperty);
@@ -50,9 +61,9 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
     }
     case 'enum': {
       const value = String(error.data);
-      const allowed = (params.allowedValues as unknown[]).map(String);
+      const allowed = withoutCases((params.allowedValues as unknown[]).map(String));
       return atValue(
-        planned(schema, value) ??
+        instead(schema, value) ??
           `must be one of ${allowed.join(', ')}, not \`${shorten(value)}\`${didYouMean(value, allowed)}`,
       );
     }
@@ -64,6 +75,10 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
     case 'minProperties':
     case 'minLength':
       return atValue(`must not be empty`);
+    case 'minimum':
+      return atValue(`must be at least ${params.limit}, not ${shorten(String(error.data))}`);
+    case 'maximum':
+      return atValue(`must be at most ${params.limit}, not ${shorten(String(error.data))}`);
     case 'maxItems':
     case 'maxProperties':
       return atValue(`must have at most ${params.limit} entries`);
@@ -74,9 +89,12 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
   }
 }
 
-function planned(schema: Annotated, name: string): string | undefined {
-  const messages = schema['x-planned'];
-  return messages && Object.hasOwn(messages, name) ? messages[name] : undefined;
+/** What to write instead of what other systems call so. */
+function instead(schema: Annotated, name: string): string | undefined {
+  const messages = schema['x-instead'];
+  return messages && Object.hasOwn(messages, name)
+    ? `\`${name}\` is not known here: ${messages[name]}`
+    : undefined;
 }
 
 /** An error in the name of a key rather than in its value. */
@@ -84,11 +102,17 @@ function describeName(error: ErrorObject, schema: Annotated): string {
   if (error.keyword === 'maxLength')
     return `a key of at most ${error.params.limit} characters is wanted here`;
   const name = error.propertyName!;
-  return planned(schema, name) ?? `\`${shorten(name)}\` must be ${schema['x-rule'] ?? error.message}`;
+  return instead(schema, name) ?? `\`${shorten(name)}\` must be ${schema['x-rule'] ?? error.message}`;
 }
 
 function unknownKey(key: string, known: string[]): string {
   return `unknown key \`${shorten(key)}\`${didYouMean(key, known) || `; known here: ${known.join(', ')}`}`;
+}
+
+/** Of `high` and `HIGH` only the first is shown. */
+function withoutCases(values: string[]): string[] {
+  const seen = new Set<string>();
+  return values.filter((value) => !seen.has(value.toLowerCase()) && seen.add(value.toLowerCase()));
 }
 
 const KINDS: Record<string, string> = {

@@ -1,9 +1,15 @@
-/** Templates such as `{{.Inputs.version}}`: values put into a text in one pass, never code. `{{"{{"}}` stands for `{{`. */
+/**
+ * Templates such as `{{.Inputs.version}}`: values put into a text in one pass, never code. `{{"{{"}}` stands for `{{`,
+ * and `{{hashFiles 'package-lock.json'}}` is left for the agent, which has the files.
+ */
+import { inOurWords } from './familiar.js';
 
 const OPEN = '{{';
 const CLOSE = '}}';
 const LITERAL_OPEN = '"{{"';
 const PATH = /^\.[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*){0,3}$/;
+
+const HASH_FILES = /^hashFiles((?: {1,9}(?:'[^'"{}\p{Cc}]{1,200}'|"[^'"{}\p{Cc}]{1,200}")){1,20})$/u;
 
 export interface Reference {
   /** `['Steps', 'build', 'outputs', 'digest']` */
@@ -12,7 +18,13 @@ export interface Reference {
   source: string;
 }
 
-export type TemplatePart = { text: string } | Reference;
+export interface HashFiles {
+  /** Globs of files in the workspace. */
+  globs: string[];
+  source: string;
+}
+
+export type TemplatePart = { text: string } | Reference | HashFiles;
 
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
@@ -36,16 +48,27 @@ export function parseTemplate(text: string): TemplatePart[] {
     at = close + CLOSE.length;
     const inner = text.slice(start, close).trim();
     const source = text.slice(open, at);
+    const hashed = inner.startsWith('hashFiles') ? HASH_FILES.exec(inner) : null;
+    if (hashed) {
+      const globs = [...hashed[1]!.matchAll(/'([^']+)'|"([^"]+)"/g)].map(([, a, b]) => a ?? b!);
+      parts.push({ globs, source });
+      continue;
+    }
     if (inner.length > 300 || !PATH.test(inner)) {
       const shown = source.length > 60 ? `${source.slice(0, 57)}…` : source;
-      throw new TemplateError(
-        `${shown} is not a template such as {{.Inputs.x}}; write {{"{{"}} for the two braces themselves`,
-      );
+      throw new TemplateError(`${shown} is not a template such as {{.Inputs.x}}; ${remedyFor(inner)}`);
     }
     parts.push({ path: inner.slice(1).split('.'), source });
   }
   if (at < text.length) parts.push({ text: text.slice(at) });
   return parts;
+}
+
+function remedyFor(inner: string): string {
+  const ours = inOurWords(inner);
+  if (ours) return `write ${ours}`;
+  if (inner.startsWith('hashFiles')) return "write {{hashFiles 'package-lock.json'}}, with up to 20 globs";
+  return 'write {{"{{"}} for the two braces themselves';
 }
 
 /** References of a text. Throws TemplateError. */
@@ -76,7 +99,7 @@ export function render(text: string, values: TemplateValues): string {
   let out = '';
   let lastWasValue = false;
   for (const part of parseTemplate(text)) {
-    const value = 'text' in part ? undefined : lookUp(part, values);
+    const value = 'path' in part ? lookUp(part, values) : undefined;
     const piece = value ?? ('text' in part ? part.text : part.source);
     const joint = (lastWasValue || value !== undefined) && out.endsWith('{') && piece.startsWith('{');
     if (joint || value?.includes(OPEN)) {

@@ -1,7 +1,7 @@
 /** Makes the job of a step: everything that an agent needs, templates resolved except those of secrets. */
 import type { ArtifactIn, ArtifactOut, EnqueueJobCommand } from '@hybrid/contracts';
 import { v5 as uuidv5 } from 'uuid';
-import { sourcesOfPush } from '../language/artifacts.js';
+import { sourcesOfPush, storesArtifact } from '../language/artifacts.js';
 import type { PushStep, ShellStep, StepDefinition } from '../language/definition.js';
 import type { StepInstance } from '../language/expand.js';
 import { ancestorsOf } from '../language/graph.js';
@@ -140,7 +140,9 @@ function shellSpec(run: Run, instance: StepInstance, step: ShellStep, values: Te
       })),
     ],
     artifacts_out: [
-      ...artifacts_out.map(({ key, path }) => ({ key: keyOf(key, values), path: render(path, values) })),
+      ...artifacts_out
+        .filter(({ key }) => storesArtifact(step, instance, key))
+        .map(({ key, path }) => ({ key: keyOf(key, values), path: render(path, values) })),
       ...pushesFrom(run, instance.step),
     ],
     fresh: true,

@@ -1,15 +1,16 @@
-/** Checks that every artifact is stored by one step instance only, and that what is fetched has been stored by then. */
+/** Checks that every artifact is stored by one step only, and that what is fetched has been stored by then. */
 import { sourcesOfPush } from '../artifacts.js';
-import { MAX_INSTANCES, type StepDefinition } from '../definition.js';
+import { MAX_INSTANCES, type ScanStep, type StepDefinition } from '../definition.js';
 import type { Draft } from './draft.js';
-import { instancesOf, matrixSize } from '../expand.js';
+import { instanceCount, instancesOf, isSpread } from '../expand.js';
 import { comesAfter } from '../graph.js';
 import { render, TemplateError } from '../template.js';
 
 interface Stored {
   instance: string;
-  /** The step that declares it. */
+  /** The step that declares it, and where in its list. */
   step: number;
+  item: number;
   /** Steps after which it is there: the one that stores it, and for a push also the one whose files it takes. */
   after: number[];
 }
@@ -18,17 +19,19 @@ interface Stored {
 type StoredArtifacts = Map<string, Stored>;
 
 export function checkArtifacts(draft: Draft): void {
-  if (draft.definition.steps.reduce((sum, step) => sum + matrixSize(step), 0) > MAX_INSTANCES) return;
+  if (draft.definition.steps.reduce((sum, step) => sum + instanceCount(step), 0) > MAX_INSTANCES) return;
   const stored: StoredArtifacts = new Map();
   draft.definition.steps.forEach((step, index) => {
     if (!usable(draft, step, index)) return;
     if (step.type === 'step.artifact_push') {
       checkPush(draft, index);
       note(draft, stored, step.config.key, `/steps/${index}/config/key`, index);
-    } else if (step.type === 'step.shell_exec') {
+    } else if (step.type === 'step.shell_exec' || step.type === 'step.plugin') {
       step.config.artifacts_out.forEach(({ key }, item) =>
-        note(draft, stored, key, `/steps/${index}/config/artifacts_out/${item}/key`, index),
+        note(draft, stored, key, `/steps/${index}/config/artifacts_out/${item}/key`, index, item),
       );
+    } else if (isScan(step) && step.config.artifact_key !== undefined) {
+      note(draft, stored, step.config.artifact_key, `/steps/${index}/config/artifact_key`, index);
     }
   });
   if (
@@ -49,7 +52,7 @@ export function checkArtifacts(draft: Draft): void {
           '`execution_id` goes with `source: artifact_store`; remove one of them',
         );
       }
-    } else if (step.type === 'step.shell_exec') {
+    } else if (step.type === 'step.shell_exec' || step.type === 'step.plugin') {
       step.config.artifacts_in.forEach(({ key, execution_id }, item) => {
         if (execution_id !== undefined) return;
         checkFetched(draft, known, key, `/steps/${index}/config/artifacts_in/${item}/key`, index);
@@ -64,6 +67,10 @@ function usable({ sound }: Draft, step: StepDefinition, index: number): boolean 
   return sound(`${at}/config`) && sound(`${at}/matrix`) && sound(`${at}/type`);
 }
 
+function isScan(step: StepDefinition): step is ScanStep {
+  return step.type.startsWith('step.scan_');
+}
+
 function checkPush({ definition, graph, report }: Draft, index: number): void {
   const sources = sourcesOfPush(definition, graph.indexOf, index).map((source) => definition.steps[source]!);
   const at = `/steps/${index}/needs`;
@@ -73,7 +80,7 @@ function checkPush({ definition, graph, report }: Draft, index: number): void {
       at,
       `whose files are pushed is not clear: ${names} are shell steps; need one of them, or use \`artifacts_out\` there`,
     );
-  } else if (sources[0] && matrixSize(sources[0]) > 1) {
+  } else if (sources[0] && isSpread(sources[0])) {
     report(
       at,
       `\`${sources[0].name}\` has a matrix, so its files are not one workspace; use \`artifacts_out\` there`,
@@ -81,7 +88,15 @@ function checkPush({ definition, graph, report }: Draft, index: number): void {
   }
 }
 
-function note(draft: Draft, stored: StoredArtifacts, template: string, pointer: string, index: number): void {
+/** `item`: of a list of artifacts, of which no two have one key. */
+function note(
+  draft: Draft,
+  stored: StoredArtifacts,
+  template: string,
+  pointer: string,
+  index: number,
+  item = 0,
+): void {
   const { definition, graph, report } = draft;
   const step = definition.steps[index]!;
   const literal = template.replace(/\{\{[^{}]{0,200}\}\}/g, '');
@@ -95,18 +110,16 @@ function note(draft: Draft, stored: StoredArtifacts, template: string, pointer: 
   for (const key of keysOf(template, step)) {
     const other = stored.get(key.value);
     if (!other) {
-      stored.set(key.value, { instance: key.instance, after, step: index });
+      stored.set(key.value, { instance: key.instance, after, step: index, item });
       continue;
     }
-    const names = Object.keys(step.matrix).map((name) => `{{.Matrix.${name}}}`);
-    const remedy =
-      other.step === index && names.length > 0
-        ? `add ${names.join(' or ')} to the key`
-        : 'choose another key';
-    return report(
-      pointer,
-      `${other.instance} and ${key.instance} would both store \`${key.value}\`; ${remedy}`,
-    );
+    // Of the instances of a step the first with the key stores it.
+    if (other.step === index && other.item === item && step.type !== 'step.artifact_push') continue;
+    const who =
+      other.instance === key.instance
+        ? `${key.instance} would twice`
+        : `${other.instance} and ${key.instance} would both`;
+    return report(pointer, `${who} store \`${key.value}\`; choose another key`);
   }
 }
 

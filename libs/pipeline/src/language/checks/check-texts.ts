@@ -2,94 +2,123 @@
 import { ConditionError, parseCondition } from '../condition.js';
 import type { StepDefinition } from '../definition.js';
 import { child } from '../document.js';
-import type { Draft } from './draft.js';
+import { isSpread, matrixNames } from '../expand.js';
 import { comesAfter } from '../graph.js';
 import { didYouMean, nearest } from '../nearest.js';
-import { referencesIn, TemplateError, type Reference } from '../template.js';
-
-const RUN_ROOTS = ['Version', 'Branch', 'Commit', 'RunID', 'PreviousExecutionID', 'Inputs'];
-/** What keys of artifacts may hold: they must be known before the step runs, and be the same for whoever asks. */
-const KEY_ROOTS = [...RUN_ROOTS, 'Matrix'];
-const STEP_ROOTS = [...KEY_ROOTS, 'Env', 'Steps'];
-const ALL_ROOTS = [...STEP_ROOTS, 'Secrets'];
+import { listOf, mapOf } from '../normalise/raw.js';
+import { parseTemplate, TemplateError, type Reference } from '../template.js';
+import type { Draft } from './draft.js';
+import { ALL_ROOTS, kindOfText, ROOTS, RUN_ROOTS, type TextKind } from './scopes.js';
 
 /** What a text may refer to. */
 interface Scope {
   roots: string[];
   env: string[];
   step?: number;
+  hashes?: boolean;
 }
 
 export function checkTexts(draft: Draft): void {
-  const { definition } = draft;
-  checkMap(draft, definition.env, '/env', { roots: [...RUN_ROOTS, 'Secrets'], env: [] });
+  const { definition, document } = draft;
+  const root = mapOf(document.value);
+  const ofRun: Scope = { roots: RUN_ROOTS, env: [] };
+  for (const [owner, at] of [
+    [mapOf(root.defaults).env, '/defaults/env'],
+    [root.env, '/env'],
+  ] as const) {
+    checkAll(draft, owner, at, () => ({ roots: [...RUN_ROOTS, 'Secrets'], env: [] }));
+  }
+  checkAll(draft, root.concurrency, '/concurrency', () => ofRun);
   const pipelineEnv = Object.keys(definition.env);
-  definition.steps.forEach((step, index) => {
-    const at = `/steps/${index}`;
-    if (step.if !== null) checkCondition(draft, step.if, `${at}/if`, index);
-    const withEnv = [...pipelineEnv, ...Object.keys(step.env)];
-    checkMap(draft, step.env, `${at}/env`, { roots: ALL_ROOTS, env: pipelineEnv, step: index });
-    checkConfig(draft, step, index, withEnv);
-  });
+  checkAll(draft, mapOf(root.defaults).image, '/defaults/image', () => ({
+    roots: ROOTS.key,
+    env: pipelineEnv,
+  }));
+  const written = listOf(root.steps);
+  definition.steps.forEach((step, index) =>
+    checkStep(draft, step, index, mapOf(written[index]), pipelineEnv),
+  );
 }
 
-function checkConfig(draft: Draft, step: StepDefinition, index: number, env: string[]): void {
-  const at = `/steps/${index}/config`;
-  const keys: Scope = { roots: KEY_ROOTS, env, step: index };
-  const plain: Scope = { roots: STEP_ROOTS, env, step: index };
-  const text = (value: string | undefined, pointer: string, scope: Scope): void => {
-    if (value !== undefined) checkText(draft, value, pointer, scope);
-  };
-  switch (step.type) {
-    case 'step.shell_exec': {
-      const { config } = step;
-      checkMap(draft, config.env, `${at}/env`, { roots: ALL_ROOTS, env, step: index });
-      const all: Scope = { roots: ALL_ROOTS, env: [...env, ...Object.keys(config.env)], step: index };
-      const inner: Scope = { ...plain, env: all.env };
-      text(config.image, `${at}/image`, inner);
-      text(config.work_dir, `${at}/work_dir`, inner);
-      config.commands.forEach((command, line) => text(command, `${at}/commands/${line}`, all));
-      config.artifacts_out.forEach(({ key, path }, item) => {
-        text(key, `${at}/artifacts_out/${item}/key`, keys);
-        text(path, `${at}/artifacts_out/${item}/path`, inner);
-      });
-      config.artifacts_in.forEach(({ key, dest, execution_id }, item) => {
-        text(key, `${at}/artifacts_in/${item}/key`, keys);
-        text(dest, `${at}/artifacts_in/${item}/dest`, inner);
-        text(execution_id, `${at}/artifacts_in/${item}/execution_id`, inner);
-      });
-      return;
-    }
-    case 'step.artifact_push':
-      text(step.config.key, `${at}/key`, keys);
-      // Read when the step that makes the files starts, which is before this one.
-      text(step.config.source_path, `${at}/source_path`, keys);
-      return;
-    case 'step.artifact_pull':
-      text(step.config.key, `${at}/key`, keys);
-      text(step.config.dest, `${at}/dest`, plain);
-      text(step.config.execution_id, `${at}/execution_id`, plain);
-      return;
-    case 'step.gate':
-      if (step.config.type === 'automatic')
-        step.config.conditions.forEach((condition, item) =>
-          checkCondition(draft, condition, `${at}/conditions/${item}`, index),
-        );
-      return;
-    default:
-      return;
+function checkStep(
+  draft: Draft,
+  step: StepDefinition,
+  index: number,
+  written: Record<string, unknown>,
+  pipelineEnv: string[],
+): void {
+  const at = `/steps/${index}`;
+  if (typeof written.if === 'string') checkCondition(draft, written.if, `${at}/if`, index);
+  const config = mapOf(written.config);
+  const withStep = [...pipelineEnv, ...Object.keys(step.env)];
+  const env = [...withStep, ...Object.keys(mapOf(config.env))];
+  const scopeOf = (kind: TextKind, known = env): Scope => ({
+    roots: ROOTS[kind],
+    env: known,
+    step: index,
+    hashes: kind === 'cache',
+  });
+  checkAll(draft, written.env, `${at}/env`, () => scopeOf('secret', pipelineEnv));
+  checkAll(draft, written.concurrency, `${at}/concurrency`, () => scopeOf('plain'));
+  checkAll(draft, written.services, `${at}/services`, (path) =>
+    scopeOf(path.includes('env') ? 'secret' : 'plain'),
+  );
+  checkAll(draft, written.cache, `${at}/cache`, (path) =>
+    scopeOf(path.includes('paths') ? 'plain' : 'cache'),
+  );
+  checkAll(draft, written.test_reports, `${at}/test_reports`, () => scopeOf('plain'));
+  if (step.type === 'step.plugin') {
+    checkAll(draft, written.with, `${at}/with`, () => scopeOf('secret'));
+    checkText(draft, step.config.image, `${at}/uses`, scopeOf('plain'));
+  }
+  const type = typeOf(written);
+  if (!draft.sound(`${at}/type`) || type === undefined) return;
+  for (const [key, value] of Object.entries(config)) {
+    const pointer = child(`${at}/config`, key);
+    if (!draft.sound(pointer)) continue;
+    checkAll(draft, value, pointer, (path) => {
+      const kind = kindOfText(type, [key, ...path]);
+      if (kind === 'condition') return index;
+      return scopeOf(kind, key === 'env' ? withStep : env);
+    });
   }
 }
 
-function checkMap(draft: Draft, map: Record<string, string>, pointer: string, scope: Scope): void {
-  for (const [key, value] of Object.entries(map)) checkText(draft, value, child(pointer, key), scope);
+/** As written: a step whose config is not sound stands in as another. */
+function typeOf({ type, uses }: Record<string, unknown>): StepDefinition['type'] | undefined {
+  if (type !== undefined) return type as StepDefinition['type'];
+  return typeof uses === 'string' && uses.startsWith('docker://') ? 'step.plugin' : undefined;
+}
+
+/** Checks every text in a value; `scopeAt` says by the path to it what it may refer to, or whose condition it is. */
+function checkAll(
+  draft: Draft,
+  value: unknown,
+  pointer: string,
+  scopeAt: (path: string[]) => Scope | number,
+  path: string[] = [],
+): void {
+  if (typeof value === 'string') {
+    const scope = scopeAt(path);
+    if (typeof scope === 'number') checkCondition(draft, value, pointer, scope);
+    else checkText(draft, value, pointer, scope);
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, inner] of Object.entries(value)) {
+      checkAll(draft, inner, child(pointer, key), scopeAt, [...path, key]);
+    }
+  }
 }
 
 function checkText(draft: Draft, text: string, pointer: string, scope: Scope): void {
+  if (!text.includes('{{')) return;
   try {
-    for (const reference of referencesIn(text)) {
-      const fault = faultOf(draft, reference, scope);
-      if (fault) draft.report(pointer, `${reference.source}: ${fault}`);
+    for (const part of parseTemplate(text)) {
+      if ('path' in part) {
+        const fault = faultOf(draft, part, scope);
+        if (fault) draft.report(pointer, `${part.source}: ${fault}`);
+      } else if ('globs' in part && !scope.hashes) {
+        draft.report(pointer, `${part.source}: files are hashed in keys of caches only`);
+      }
     }
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
@@ -104,7 +133,10 @@ function faultOf(draft: Draft, { path }: Reference, { roots, env, step }: Scope)
     const candidate = nearest(root, ALL_ROOTS);
     return `there is no \`${root}\`; ${candidate ? `did you mean \`${candidate}\`?` : `known: ${ALL_ROOTS.join(', ')}`}`;
   }
-  if (!roots.includes(root)) return `\`${root}\` can't be used here; what can: ${roots.join(', ')}`;
+  if (!roots.includes(root)) {
+    if (root === 'Secrets') return 'a secret would be stored clear here; take it through `env`';
+    return `\`${root}\` can't be used here; ${roots.length === 0 ? 'no template can' : `what can: ${roots.join(', ')}`}`;
+  }
   switch (root) {
     case 'Env':
       return path.length === 2 ? unknown('environment variable', name, env) : 'write {{.Env.NAME}}';
@@ -113,8 +145,8 @@ function faultOf(draft: Draft, { path }: Reference, { roots, env, step }: Scope)
       return draft.sound('/on') ? unknown('input', name, Object.keys(definition.inputs)) : undefined;
     case 'Matrix':
       if (path.length !== 2) return 'write {{.Matrix.name}}';
-      if (!draft.sound(`/steps/${step}/matrix`)) return undefined;
-      return unknown('matrix value', name, Object.keys(definition.steps[step!]!.matrix));
+      if (step === undefined || !draft.sound(`/steps/${step}/matrix`)) return undefined;
+      return unknown('matrix value', name, matrixNames(definition.steps[step]!));
     case 'Secrets':
       return path.length === 2 && !name.includes('-') ? undefined : 'write {{.Secrets.NAME}}';
     case 'Steps':
@@ -130,19 +162,19 @@ function unknown(what: string, name: string, known: string[]): string | undefine
 }
 
 /** Why step `index` can't look at the step called `name`. */
-function stepFault(
-  { definition, graph }: Draft,
-  name: string,
-  index: number,
-  outputs: boolean,
-): string | undefined {
+function stepFault(draft: Draft, name: string, index: number, outputs: boolean): string | undefined {
+  const { definition, graph } = draft;
   const other = graph.indexOf.get(name);
-  if (other === undefined) return unknown('step', name, [...graph.indexOf.keys()]);
+  if (other === undefined) {
+    const inner = draft.templates.get(name);
+    if (inner) return `\`${name}\` uses a template; name one of its steps: ${inner.join(', ')}`;
+    return unknown('step', name, [...graph.indexOf.keys()]);
+  }
   // A step in or behind a cycle has no ancestors; the cycle has been reported.
   if (graph.cycles.length === 0 && !comesAfter(graph, index, other)) {
     return `\`${name}\` may not have ended by then; add it to \`needs\``;
   }
-  if (outputs && Object.keys(definition.steps[other]!.matrix).length > 0) {
+  if (outputs && isSpread(definition.steps[other]!)) {
     return `\`${name}\` has a matrix, so its outputs are not one value`;
   }
   return undefined;
@@ -150,12 +182,25 @@ function stepFault(
 
 function checkCondition(draft: Draft, expression: string, pointer: string, index: number): void {
   try {
-    for (const name of parseCondition(expression).steps) {
+    const { steps, scan } = parseCondition(expression);
+    for (const name of steps) {
       const fault = stepFault(draft, name, index, false);
       if (fault) draft.report(pointer, `\`steps.${name}\`: ${fault}`);
+    }
+    if (scan && draft.graph.cycles.length === 0 && !comesAfterScan(draft, index)) {
+      draft.report(pointer, '`scan`: no step that this one needs scans; add the scan to `needs`');
     }
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
     draft.report(pointer, error.message);
   }
+}
+
+/** A step whose type could not be read may be one, and one that appends steps may append one. */
+function comesAfterScan({ definition, graph, sound }: Draft, index: number): boolean {
+  return definition.steps.some(
+    ({ type, dynamic }, other) =>
+      (type.startsWith('step.scan_') || dynamic === true || !sound(`/steps/${other}`)) &&
+      comesAfter(graph, index, other),
+  );
 }

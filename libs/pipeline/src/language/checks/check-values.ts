@@ -1,60 +1,101 @@
 /** Checks of single values that a JSON Schema cannot express. */
-import {
-  MAX_BACKOFF_SECONDS,
-  MAX_INSTANCES,
-  MAX_MATRIX,
-  MAX_TIMEOUT_SECONDS,
-  type StepDefinition,
-} from '../definition.js';
+import { Cron } from 'croner';
+import { MAX_BACKOFF_SECONDS, MAX_TIMEOUT_SECONDS } from '../definition.js';
 import { child } from '../document.js';
-import type { Draft } from './draft.js';
 import { durationSeconds } from '../duration.js';
-import { instancesOf, matrixSize } from '../expand.js';
 import { isOfType } from '../inputs.js';
-import { listOf, mapOf } from '../normalise.js';
+import { listOf, mapOf, type RawMap } from '../normalise/raw.js';
+import { schedulesOf } from '../normalise/triggers.js';
+import { sizeBytes } from '../size.js';
+import type { Draft } from './draft.js';
 
-/** Ids are shown in lists and travel in messages. */
-const MAX_ID = 200;
+const MONTH = 30 * 86_400;
+/** What Docker takes at least. */
+const MIN_MEMORY = 6 * 1024 ** 2;
+const MAX_MEMORY = 4 * 1024 ** 4;
+/** From which the next time of a schedule is looked for: the answer shall not depend on the day of the check. */
+const EPOCH = new Date('2024-01-01T00:00:00Z');
 
 export function checkValues(draft: Draft): void {
-  const { definition, document, report, sound } = draft;
+  const { definition, document, report } = draft;
   const root = mapOf(document.value);
+  checkDuration(draft, root.timeout, '/timeout', 1, MONTH);
   checkDurations(draft, mapOf(root.defaults), '/defaults');
-  listOf(root.steps).forEach((value, index) => {
-    const step = mapOf(value);
-    checkDurations(draft, step, `/steps/${index}`);
-    checkDuration(
-      draft,
-      mapOf(step.config).timeout,
-      `/steps/${index}/config/timeout`,
-      1,
-      MAX_TIMEOUT_SECONDS,
-    );
-  });
-
+  listOf(root.steps).forEach((value, index) => checkStep(draft, mapOf(value), `/steps/${index}`));
+  checkSchedules(draft, root);
   for (const [name, input] of Object.entries(definition.inputs)) {
     const pointer = child('/on/manual/inputs', name);
     if (input.default !== undefined && !isOfType(input.default, input.type)) {
       report(`${pointer}/default`, `the default of a ${input.type} must be a ${input.type}`);
     }
   }
+}
 
-  let instances = 0;
-  definition.steps.forEach((step, index) => {
-    if (sound(`/steps/${index}/matrix`)) checkMatrix(draft, step, `/steps/${index}/matrix`);
-    instances += matrixSize(step);
+function checkStep(draft: Draft, step: RawMap, at: string): void {
+  const config = mapOf(step.config);
+  const health = mapOf(config.health_check);
+  const bounded = (value: unknown, pointer: string, min: number, max: number): void =>
+    checkDuration(draft, value, `${at}${pointer}`, min, max);
+  checkDurations(draft, step, at);
+  bounded(step.queue_timeout, '/queue_timeout', 1, MONTH);
+  bounded(config.timeout, '/config/timeout', 1, step.type === 'step.gate' ? MONTH : MAX_TIMEOUT_SECONDS);
+  bounded(health.interval, '/config/health_check/interval', 1, 3600);
+  bounded(health.timeout, '/config/health_check/timeout', 1, 3600);
+  bounded(health.start_period, '/config/health_check/start_period', 0, MAX_TIMEOUT_SECONDS);
+  for (const [key, service] of Object.entries(step.services ?? {})) {
+    bounded(mapOf(service).ready_timeout, `${child('/services', key)}/ready_timeout`, 1, 3600);
+  }
+  checkSandbox(draft, config, `${at}/config`);
+}
+
+function checkSandbox({ report, sound }: Draft, config: RawMap, at: string): void {
+  const { memory } = config;
+  if ((typeof memory === 'string' || typeof memory === 'number') && sound(`${at}/memory`)) {
+    const bytes = sizeBytes(memory);
+    if (bytes === undefined || bytes < MIN_MEMORY || bytes > MAX_MEMORY) {
+      report(`${at}/memory`, `must be between 6 MiB and 4 TiB, not \`${memory}\``);
+    }
+  }
+  listOf(config.mounts).forEach((mount, index) => {
+    if (!sound(`${at}/mounts/${index}`)) return;
+    const [source, target] =
+      typeof mount === 'string' ? mount.split(':') : [mapOf(mount).source, mapOf(mount).target];
+    for (const path of [source, target]) {
+      if (typeof path !== 'string' || path.startsWith('/')) {
+        if (!String(path).split('/').includes('..')) continue;
+      }
+      report(`${at}/mounts/${index}`, `a mount has absolute paths without \`..\`, not \`${path}\``);
+    }
   });
-  if (instances > MAX_INSTANCES) {
-    report(
-      '/steps',
-      `the run would have ${instances} steps with those of the matrices, more than ${MAX_INSTANCES}`,
-    );
+}
+
+function checkSchedules({ report, sound }: Draft, root: RawMap): void {
+  const on = mapOf(root.on);
+  if (!sound('/on/schedule')) return;
+  for (const { cron, at } of schedulesOf(on.schedule)) {
+    const fault = faultOfCron(cron);
+    if (fault) report(`/on/schedule${at}`, `\`${cron}\` ${fault}`);
   }
 }
 
-function checkDurations(draft: Draft, owner: Record<string, unknown>, pointer: string): void {
+/** What is wrong with a schedule; undefined if nothing is. */
+function faultOfCron(cron: string): string | undefined {
+  try {
+    const schedule = new Cron(cron, { paused: true, mode: '5-part', timezone: 'UTC' });
+    return schedule.nextRun(EPOCH) ? undefined : 'is a time that never comes';
+  } catch (error) {
+    const [why = ''] = String((error as Error).message)
+      .replace('CronPattern: ', '')
+      .split('\n');
+    return `is no schedule: ${why.slice(0, 120)}; write minute, hour, day, month and weekday, as in 0 3 * * *`;
+  }
+}
+
+function checkDurations(draft: Draft, owner: RawMap, pointer: string): void {
+  const retry = mapOf(owner.retry);
   checkDuration(draft, owner.timeout, `${pointer}/timeout`, 1, MAX_TIMEOUT_SECONDS);
-  checkDuration(draft, mapOf(owner.retry).backoff, `${pointer}/retry/backoff`, 0, MAX_BACKOFF_SECONDS);
+  checkDuration(draft, retry.backoff, `${pointer}/retry/backoff`, 0, MAX_BACKOFF_SECONDS);
+  checkDuration(draft, retry.max_backoff, `${pointer}/retry/max_backoff`, 0, MAX_TIMEOUT_SECONDS);
 }
 
 function checkDuration(
@@ -68,23 +109,5 @@ function checkDuration(
   const seconds = durationSeconds(value);
   if (seconds === undefined || seconds < min || seconds > max) {
     report(pointer, `must be between ${min} and ${max} seconds, not \`${value}\``);
-  }
-}
-
-function checkMatrix({ report }: Draft, step: StepDefinition, pointer: string): void {
-  const size = matrixSize(step);
-  if (size > MAX_MATRIX)
-    return report(pointer, `the matrix has ${size} combinations, more than ${MAX_MATRIX}`);
-  for (const [key, values] of Object.entries(step.matrix)) {
-    values.forEach((value, index) => {
-      const at = `${child(pointer, key)}/${index}`;
-      if (values.indexOf(value) !== index) report(at, `\`${value}\` is there twice`);
-      // The values are part of the step's id: test[node=20,os=linux].
-      if (!/^[^,[\]{}\p{Cc}]+$/u.test(value))
-        report(at, 'a value of a matrix must not be empty or hold , [ ] { } or line breaks');
-    });
-  }
-  if (instancesOf(step, 0).some(({ id }) => id.length > MAX_ID)) {
-    report(pointer, `name and values together must have at most ${MAX_ID} characters`);
   }
 }

@@ -7,6 +7,8 @@ export interface Draft {
   definition: Definition;
   document: SourceDocument;
   graph: StepGraph;
+  /** Names of the steps that came for a step with `uses: ./path`, by its name. */
+  templates: ReadonlyMap<string, string[]>;
   /** Whether the value at this JSON pointer, with all in it, has the right shape. */
   sound(pointer: string): boolean;
   /** Notes an error at the value with this JSON pointer. */
