@@ -122,6 +122,16 @@ export function parseCondition(expression: string): Condition {
   });
 }
 
+/** The syntax tree of a condition; undefined if it cannot be read. */
+export function syntaxOf(expression: string): ASTNode | undefined {
+  try {
+    return checker.parse(expression).ast;
+  } catch (error) {
+    if (error instanceof ParseError) return undefined;
+    throw error;
+  }
+}
+
 /** The condition's result. Throws ConditionError when it has none: a missing key, or not true or false. */
 export function evaluateCondition(
   expression: string,

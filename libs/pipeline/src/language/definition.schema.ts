@@ -149,3 +149,6 @@ export const templateSchema: JsonSchema = {
     defaults: 'those of the pipeline count here too',
   },
 };
+
+/** What a dynamic step writes. */
+export const appendedSchema: JsonSchema = record(['steps'], { steps });

@@ -1,98 +1,92 @@
 /** The language's front door: the text of a pipeline file in, a checked definition or every error out. */
 import type { FieldError } from '@hybrid/contracts';
-import { checkArtifacts } from './checks/check-artifacts.js';
-import { checkGraph } from './checks/check-graph.js';
-import { checkMatrix } from './checks/check-matrix.js';
-import { checkSteps } from './checks/check-steps.js';
-import { checkTexts } from './checks/check-texts.js';
-import { checkValues } from './checks/check-values.js';
-import { MAX_DEFINITION_BYTES, MAX_STEPS, type Definition } from './definition.js';
-import { pathOf, readDocument, type SourceDocument } from './document.js';
-import type { Draft } from './checks/draft.js';
-import { graphOf } from './graph.js';
-import { normalise } from './normalise/normalise.js';
+import { MAX_STEPS, type Definition, type StepDefinition } from './definition.js';
+import { readDocument, type SourceDocument } from './document.js';
+import { examine, MAX_ERRORS, presentable } from './examine.js';
 import { listOf, mapOf } from './normalise/raw.js';
 import { shapeErrors } from './shape.js';
-
-/** Errors that are shown; whoever has more starts with these. Bounds the time too: wording an error is not free. */
-const MAX_ERRORS = 100;
-
-class EnoughErrors extends Error {
-  override readonly name = 'EnoughErrors';
-}
+import { splice, type Part } from './uses/splice.js';
 
 /**
- * Checks a pipeline file. Answers the definition, or all errors in the order of the text (at most 100), each with
- * path, line and column counted from 1. Never throws; takes less than a second whatever the text is.
+ * Checks a pipeline file. `files` holds the texts of what it names with `uses: ./path`, and of what those name in turn,
+ * by their paths from the repository's root. Answers the definition, or all errors in the order of the text (at most
+ * 100), each with path, line and column counted from 1, and `file` where it is not the pipeline's own. Never throws;
+ * takes less than a second whatever the text is.
  */
-export function readPipeline(text: string): { definition: Definition } | { errors: FieldError[] } {
+export function readPipeline(
+  text: string,
+  files: Record<string, string> = {},
+): { definition: Definition } | { errors: FieldError[] } {
   const { document, errors } = readDocument(text);
   if (!document) return { errors };
   errors.push(...shapeErrors(document, MAX_ERRORS + 1));
   let definition: Definition | undefined;
-  if (errors.length <= MAX_ERRORS && listOf(mapOf(document.value).steps).length <= MAX_STEPS) {
-    definition = check(document, errors);
+  if (errors.length <= MAX_ERRORS && stepsIn(document.value) <= MAX_STEPS) {
+    const spliced = splice({ document, misshapen: errors.map(({ path }) => path) }, files);
+    errors.push(...spliced.errors);
+    if (errors.length <= MAX_ERRORS && stepsIn(spliced.value) <= MAX_STEPS) {
+      definition = examine(spliced, errors);
+    }
   }
   if (errors.length === 0 && definition) return { definition };
   return { errors: presentable(errors) };
 }
 
-/** Adds the errors of meaning to those of shape. */
-function check(document: SourceDocument, errors: FieldError[]): Definition {
-  const misshapen = errors.map(({ path }) => path);
-  const sound = (pointer: string): boolean => {
-    const path = pathOf(pointer);
-    return !misshapen.some(
-      (other) => other === path || other.startsWith(`${path}.`) || other.startsWith(`${path}[`),
-    );
-  };
-  const definition = normalise(document, sound);
-  const draft: Draft = {
-    definition,
-    document,
-    sound,
-    graph: graphOf(definition.steps),
-    templates: new Map(),
-    report(pointer, message) {
-      errors.push({ path: pathOf(pointer), message, ...document.positionOf(pointer) });
-      if (errors.length > MAX_ERRORS) throw new EnoughErrors();
+/**
+ * Checks steps that a dynamic step appends to its run: a YAML list of steps, or `{steps: […]}`. They may need the
+ * steps that are there and each other; their names must be new, and the bounds of a run hold for all steps together.
+ */
+export function readAppendedSteps(
+  text: string,
+  existing: Definition,
+): { steps: StepDefinition[] } | { errors: FieldError[] } {
+  const { document: written, errors } = readDocument(text);
+  if (!written) return { errors };
+  const document = Array.isArray(written.value) ? inSteps(written) : written;
+  errors.push(...shapeErrors(document, MAX_ERRORS + 1, 'appended'));
+  const count = existing.steps.length + stepsIn(document.value);
+  if (count > MAX_STEPS) {
+    const message = `the run would have ${count} steps, more than ${MAX_STEPS}`;
+    return { errors: presentable([...errors, { path: '', message, line: 1, column: 1 }]) };
+  }
+  if (errors.length > MAX_ERRORS) return { errors: presentable(errors) };
+  const part: Part = { document, misshapen: errors.map(({ path }) => path) };
+  const before: Part = { document, misshapen: [] };
+  listOf(mapOf(document.value).steps).forEach((step, index) => {
+    const { uses } = mapOf(step);
+    if (typeof uses !== 'string' || !uses.startsWith('./')) return;
+    const message = 'steps that a step appends cannot use templates; write the steps themselves';
+    errors.push({ path: `steps[${index}].uses`, message, ...document.positionOf(`/steps/${index}/uses`) });
+  });
+  const none = existing.steps.map(() => ({}));
+  const definition = examine(
+    {
+      value: { steps: [...none, ...listOf(mapOf(document.value).steps)] },
+      templates: new Map(),
+      originOf(pointer) {
+        const [, index, rest = ''] = /^\/steps\/(\d+)(\/.*)?$/s.exec(pointer) ?? [];
+        const own = Number(index ?? -1) - none.length;
+        return own < 0 ? { part: before, pointer: '' } : { part, pointer: `/steps/${own}${rest}` };
+      },
     },
-  };
-  try {
-    for (const examine of [
-      checkValues,
-      checkMatrix,
-      checkSteps,
-      checkGraph,
-      checkTexts,
-      checkArtifacts,
-      checkSize,
-    ])
-      examine(draft);
-  } catch (error) {
-    if (!(error instanceof EnoughErrors)) throw error;
-  }
-  return definition;
-}
-
-function checkSize({ definition, report }: Draft): void {
-  const bytes = Buffer.byteLength(JSON.stringify(definition));
-  if (bytes > MAX_DEFINITION_BYTES) {
-    report(
-      '',
-      `the definition has ${bytes} bytes once aliases are expanded, more than ${MAX_DEFINITION_BYTES}; split it`,
-    );
-  }
-}
-
-function presentable(errors: FieldError[]): FieldError[] {
-  const sorted = errors.toSorted(
-    (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    errors,
+    existing,
   );
-  if (sorted.length <= MAX_ERRORS) return sorted;
-  const { line, column } = sorted[MAX_ERRORS - 1]!;
-  return [
-    ...sorted.slice(0, MAX_ERRORS),
-    { path: '', message: `there are more errors; only ${MAX_ERRORS} are shown`, line, column },
-  ];
+  if (errors.length > 0) return { errors: presentable(errors) };
+  return { steps: definition.steps.slice(existing.steps.length) };
+}
+
+function stepsIn(value: unknown): number {
+  return listOf(mapOf(value).steps).length;
+}
+
+/** A list of steps as a map that holds it. */
+function inSteps(list: SourceDocument): SourceDocument {
+  const inner = (pointer: string): string => pointer.replace(/^\/steps/, '');
+  return {
+    value: { steps: list.value },
+    positionOf: (pointer) => list.positionOf(inner(pointer)),
+    positionOfKey: (pointer) => list.positionOfKey(inner(pointer)),
+    textOf: (pointer) => list.textOf(inner(pointer)),
+  };
 }

@@ -1,7 +1,7 @@
 /** Checks the shape of a document against the JSON Schema and words every error for the person who wrote the file. */
 import type { FieldError } from '@hybrid/contracts';
 import { Ajv, type ErrorObject } from 'ajv';
-import { pipelineSchema, templateSchema } from './definition.schema.js';
+import { appendedSchema, pipelineSchema, templateSchema } from './definition.schema.js';
 import { child, pathOf, type SourceDocument } from './document.js';
 import { didYouMean } from './nearest.js';
 
@@ -13,7 +13,11 @@ const ajv = new Ajv({
   allowUnionTypes: true,
 });
 ajv.addVocabulary(['x-instead', 'x-rule']);
-const validators = { pipeline: ajv.compile(pipelineSchema), template: ajv.compile(templateSchema) };
+const validators = {
+  pipeline: ajv.compile(pipelineSchema),
+  template: ajv.compile(templateSchema),
+  appended: ajv.compile(appendedSchema),
+};
 
 /** Say only that errors within failed, which are there too. */
 const ENVELOPES = ['if', 'propertyNames'];

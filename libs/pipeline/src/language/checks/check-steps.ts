@@ -1,7 +1,7 @@
 /** Checks of what fits together within one step. */
 import type { StepDefinition } from '../definition.js';
 import { child } from '../document.js';
-import { listOf, mapOf, type RawMap } from '../normalise/raw.js';
+import { listOf, mapOf, textOf, type RawMap } from '../normalise/raw.js';
 import type { Draft } from './draft.js';
 
 /** What the commands of a step have around them. */
@@ -52,10 +52,10 @@ function checkUses({ report }: Draft, raw: RawMap, at: string): void {
 }
 
 function checkNames({ report }: Draft, services: unknown, at: string): void {
-  const names = listOf(services).map((service) => mapOf(service).name);
+  const names = listOf(services).map((service) => textOf(mapOf(service).name));
   names.forEach((name, index) => {
     if (name !== undefined && names.indexOf(name) !== index)
-      report(`${at}/${index}/name`, `another service is called \`${String(name).slice(0, 60)}\``);
+      report(`${at}/${index}/name`, `another service is called \`${name.slice(0, 60)}\``);
   });
 }
 

@@ -48,7 +48,8 @@ function checkStep(
   pipelineEnv: string[],
 ): void {
   const at = `/steps/${index}`;
-  if (typeof written.if === 'string') checkCondition(draft, written.if, `${at}/if`, index);
+  if (typeof written.if === 'string' && draft.sound(`${at}/if`))
+    checkCondition(draft, written.if, `${at}/if`, index);
   const config = mapOf(written.config);
   const withStep = [...pipelineEnv, ...Object.keys(step.env)];
   const env = [...withStep, ...Object.keys(mapOf(config.env))];

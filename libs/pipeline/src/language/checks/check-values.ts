@@ -4,6 +4,7 @@ import { MAX_BACKOFF_SECONDS, MAX_TIMEOUT_SECONDS } from '../definition.js';
 import { child } from '../document.js';
 import { durationSeconds } from '../duration.js';
 import { isOfType } from '../inputs.js';
+import { mountOf } from '../normalise/config.js';
 import { listOf, mapOf, type RawMap } from '../normalise/raw.js';
 import { schedulesOf } from '../normalise/triggers.js';
 import { sizeBytes } from '../size.js';
@@ -58,12 +59,9 @@ function checkSandbox({ report, sound }: Draft, config: RawMap, at: string): voi
   }
   listOf(config.mounts).forEach((mount, index) => {
     if (!sound(`${at}/mounts/${index}`)) return;
-    const [source, target] =
-      typeof mount === 'string' ? mount.split(':') : [mapOf(mount).source, mapOf(mount).target];
+    const { source, target } = mountOf(mount);
     for (const path of [source, target]) {
-      if (typeof path !== 'string' || path.startsWith('/')) {
-        if (!String(path).split('/').includes('..')) continue;
-      }
+      if (path.startsWith('/') && !path.split('/').includes('..')) continue;
       report(`${at}/mounts/${index}`, `a mount has absolute paths without \`..\`, not \`${path}\``);
     }
   });

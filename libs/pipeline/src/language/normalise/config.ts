@@ -133,7 +133,8 @@ function inSandbox(config: RawMap): SandboxConfig {
   });
 }
 
-function mountOf(value: unknown): NonNullable<SandboxConfig['mounts']>[number] {
+/** `/srv/cache:/cache:ro`, or the same as a map. */
+export function mountOf(value: unknown): NonNullable<SandboxConfig['mounts']>[number] {
   if (typeof value === 'string') {
     const [source = '', target = '', mode] = value.split(':');
     return { source, target, read_only: mode === 'ro' };

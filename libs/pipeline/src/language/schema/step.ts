@@ -9,7 +9,6 @@ import {
   flag,
   identifiers,
   labels,
-  listOf,
   name,
   pool,
   priority,
