@@ -287,6 +287,7 @@ export const pluginOptions: JsonSchema = record(
   [],
   { env, timeout, ...sandbox, artifacts_out: artifactsOut, artifacts_in: artifactsIn },
   {
+    description: 'what the plugin’s container may have',
     'x-instead': {
       settings: 'write `with` beside `uses`',
       image: 'the image stands in `uses: docker://…`',

@@ -19,6 +19,7 @@ import {
   texts,
   timeout,
   whole,
+  words,
   type JsonSchema,
 } from './parts.js';
 
@@ -232,7 +233,7 @@ export const stepSchema: JsonSchema = {
     {
       if: {
         type: 'object',
-        properties: { uses: { type: 'string', pattern: '^docker://' } },
+        properties: { uses: { type: 'string', pattern: '^docker://' }, type: false },
         required: ['uses'],
       },
       then: { type: 'object', properties: { config: pluginOptions } },
@@ -244,7 +245,13 @@ export const stepSchema: JsonSchema = {
   ],
 };
 
-export const steps: JsonSchema = { type: 'array', minItems: 1, maxItems: MAX_STEPS, items: stepSchema };
+export const steps: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  maxItems: MAX_STEPS,
+  items: stepSchema,
+  description: 'what is done; steps without `needs` begin at once, side by side',
+};
 
 /** What a run, or a template, is given. */
 export const inputs: JsonSchema = {
@@ -256,12 +263,17 @@ export const inputs: JsonSchema = {
     additionalProperties: false,
     required: ['type'],
     properties: {
-      type: { type: 'string', enum: ['string', 'number', 'boolean'] },
+      type: words('what it must be', ['string', 'number', 'boolean']),
       required: flag('there is no run without it'),
-      default: { type: ['string', 'number', 'boolean'], maxLength: 4000 },
-      description: { type: 'string', maxLength: 1000 },
+      default: {
+        type: ['string', 'number', 'boolean'],
+        maxLength: 4000,
+        description: 'its value where none is given',
+      },
+      description: { type: 'string', maxLength: 1000, description: 'for people' },
     },
     'x-instead': { options: 'choices are not known here; check the value in a step' },
   },
+  description: 'what is asked, by name: {{.Inputs.name}} and inputs.name stand for it',
   examples: [{ version: { type: 'string', required: true } }],
 };
