@@ -61,7 +61,7 @@ const on: JsonSchema = {
       type: ['string', 'array'],
       maxLength: 100,
       minItems: 1,
-      maxItems: 20,
+      maxItems: 10,
       items: {
         type: ['string', 'object'],
         maxLength: 100,

@@ -15,6 +15,10 @@ function lines(count: number, line: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => line(index)).join('\n');
 }
 
+function range(length: number): number[] {
+  return Array.from({ length }, (_, index) => index);
+}
+
 const step = 'type: step.shell_exec, config: {commands: [x]}';
 const laughs = [
   'a: &a0 [x, x, x, x, x, x, x, x, x]',
@@ -53,9 +57,49 @@ const texts: Record<string, string> = {
   'unknown needs': `name: p\nsteps:\n${lines(450, (n) => `- {name: ${'s'.repeat(50)}${n}, needs: [${Array.from({ length: 90 }, (_, s) => `${'t'.repeat(5)}${s}`).join(', ')}], ${step}}`)}`,
   'matrices of matrices': `name: p\nsteps: [{name: a, matrix: {${Array.from({ length: 10 }, (_, n) => `k${n}: [${Array.from({ length: 200 }, (_, v) => v).join(', ')}]`).join(', ')}}, ${step}}]`,
   'artifacts of matrices': `name: p\nsteps:\n${lines(3, (n) => `- {name: s${n}, matrix: {m: [${Array.from({ length: 250 }, (_, v) => v).join(', ')}]}, type: step.shell_exec, config: {commands: [x], artifacts_out: [${Array.from({ length: 99 }, (_, a) => `{key: "${n}-${a}-{{.Matrix.m}}", path: p}`).join(', ')}]}}`)}`,
+  'includes of matrices': `name: p\nsteps:\n${lines(80, (n) => `- {name: s${n}, matrix: {a: [${range(16)}], b: [${range(16)}], include: [${Array.from({ length: 256 }, (_, v) => `{a: 1, c${v % 9}: ${v}}`).join(', ')}]}, ${step}}`)}`,
+  'excludes of matrices': `name: p\nsteps:\n${lines(80, (n) => `- {name: s${n}, matrix: {a: [${range(16)}], b: [${range(16)}], exclude: [${Array.from({ length: 256 }, (_, v) => `{a: 1, b: x${v}}`).join(', ')}]}, ${step}}`)}`,
+  'a matrix that is too large, with an include': `name: p\nsteps: [{name: a, matrix: {${Array.from({ length: 10 }, (_, n) => `k${n}: [${range(200)}]`).join(', ')}, include: [{a: 1}]}, ${step}}]`,
+  'schedules that never come': `name: p\non: {schedule: [${Array.from({ length: 10 }, (_, n) => `"${n} 0 30,31 2 *"`).join(', ')}]}\nsteps: [{name: a, ${step}}]`,
+  'a schedule of commas': `name: p\non: {schedule: "${'1,'.repeat(49)}"}\nsteps: [{name: a, ${step}}]`,
+  'globs of stars': `name: p\non: {push: {paths: [${Array.from({ length: 100 }, () => `"${'**/*'.repeat(120)}"`).join(', ')}]}}\nsteps: [{name: a, test_reports: ["${'+(a|b)*'.repeat(60)}"], ${step}}]`,
+  'hashes of files': `name: p\nsteps: [{name: a, cache: {key: "{{hashFiles ${"'a' ".repeat(100)}}}", paths: x}, ${step}}]`,
+  'deep settings': `name: p\nsteps: [{name: a, uses: "docker://x", with: ${'{a: '.repeat(40)}1${'}'.repeat(40)}}]`,
+  'settings of templates': `name: p\nsteps: [{name: a, uses: "docker://x", with: {${lines(90, (n) => `k${n}: [${Array.from({ length: 500 }, () => '"{{.Evn.X}}"').join(',')}],`)}}}]`,
+  'steps of parts': `name: p\nsteps:\n${lines(500, (n) => `- {name: s${n}, parallel: 256, ${step}}`)}`,
   'a long key': `${'k'.repeat(DEFINITION_MAX - 10)}: 1`,
   'a long number': `a: ${'1'.repeat(DEFINITION_MAX - 10)}x`,
 };
+
+const uses = (count: number, file: string): string =>
+  `steps:\n${lines(count, (n) => `- {name: s${n}, uses: ./${file}.yaml}`)}`;
+
+/** Templates that fan out, as bombs do: the pipeline uses `a`. */
+const templates: Record<string, Record<string, string>> = {
+  'templates of templates': { a: uses(40, 'b'), b: uses(40, 'c'), c: `steps: [{name: x, ${step}}]` },
+  'templates of mistakes': { a: uses(40, 'b'), b: `steps:\n${lines(200, (n) => `- {nmae: x${n}}`)}` },
+  'templates that are too long': { a: `steps: [{name: x, ${step}}]\n#${'x'.repeat(20_000)}` },
+  'templates in a circle': { a: uses(500, 'a') },
+  'templates of templates of texts': {
+    a: `inputs: {v: {type: string}}\nsteps: [{name: x, type: step.shell_exec, config: {commands: [${Array.from({ length: 50 }, () => '"{{.Inputs.v}}"').join(', ')}]}}]`,
+  },
+};
+
+describe('hostile templates', () => {
+  it.each(Object.keys(templates))('%s are answered in time', (name) => {
+    const files = Object.fromEntries(
+      Object.entries(templates[name]!).map(([file, text]) => [`${file}.yaml`, text]),
+    );
+    const value = `with: {v: "${'x'.repeat(900)}"}`;
+    const start = performance.now();
+    const result = readPipeline(
+      `name: p\n${uses(500, 'a').replaceAll('a.yaml}', `a.yaml, ${value}}`)}`,
+      files,
+    );
+    expect(performance.now() - start).toBeLessThan(LIMIT_MS);
+    expect(result).toHaveProperty('errors.length');
+  });
+});
 
 describe('hostile text', () => {
   it.each(Object.keys(texts))('%s is answered in time', (name) => {

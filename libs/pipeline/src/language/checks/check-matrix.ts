@@ -93,6 +93,7 @@ function checkAdjusted(draft: Draft, step: StepDefinition, pointer: string): voi
   });
   if (step.combinations!.length === 0) return report(pointer, '`exclude` leaves no combination');
   const ids = instancesOf(step, 0).map(({ id }) => id);
-  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+  const seen = new Set<string>();
+  const twice = ids.find((id) => seen.has(id) || !seen.add(id));
   if (twice !== undefined) report(pointer, `\`include\` makes \`${twice}\` twice`);
 }

@@ -39,11 +39,15 @@ function combine(
   // A larger product is refused; it is not made.
   const size = Object.values(matrix).reduce((product, values) => product * values.length, 1);
   const product = Object.keys(matrix).length === 0 || size > MAX_MATRIX ? [] : productOf(matrix);
-  const own = product.filter((combination) => !exclude.some((out) => fits(out, combination)));
+  const without = exclude.map((values) => Object.entries(values));
+  const own = product.filter(
+    (values) => !without.some((out) => out.every(([key, value]) => values[key] === value)),
+  );
   const added = own.map((combination) => ({ ...combination }));
   const alone: Combination[] = [];
   for (const values of include) {
-    const targets = added.filter((_, index) => agrees(values, own[index]!));
+    const entries = Object.entries(values);
+    const targets = added.filter((_, index) => agrees(entries, own[index]!));
     if (targets.length === 0) alone.push({ ...values });
     for (const target of targets) Object.assign(target, values);
   }
@@ -52,11 +56,7 @@ function combine(
   return all.map((values) => Object.fromEntries(names.map((name) => [name, values[name] ?? ''])));
 }
 
-function fits(part: Combination, whole: Combination): boolean {
-  return Object.entries(part).every(([key, value]) => whole[key] === value);
-}
-
 /** Whether adding them would change none of the combination's own values. */
-function agrees(values: Combination, own: Combination): boolean {
-  return Object.entries(values).every(([key, value]) => !Object.hasOwn(own, key) || own[key] === value);
+function agrees(values: [string, string][], own: Combination): boolean {
+  return values.every(([key, value]) => !Object.hasOwn(own, key) || own[key] === value);
 }

@@ -13,6 +13,8 @@ import { rewrite } from './rewrite.js';
 
 /** Templates that use templates. */
 const MAX_NESTING = 3;
+/** From then on templates are not looked into: there are more errors than are shown. */
+const MAX_ERRORS = 100;
 /** Of a step's full name. */
 const MAX_NAME = 100;
 /** What may stand beside `uses: ./path`; the rest belongs into the template's steps. */
@@ -58,14 +60,14 @@ interface Group {
 
 /** `files`: texts by their paths from the repository's root. */
 export function splice(pipeline: Part, files: Record<string, string>): Spliced {
-  const splicer = new Splicer(files, pipeline);
+  const splicer = new Splicer(files);
   const steps = splicer.stepsOf(pipeline, '', []);
   const root = mapOf(pipeline.document.value);
   const { errors, templates } = splicer;
   if (steps.length > MAX_STEPS && listOf(root.steps).length <= MAX_STEPS) {
     splicer.report(
       { part: pipeline, pointer: '/steps' },
-      `with those of the templates ${steps.length} steps, more than ${MAX_STEPS}`,
+      `more than ${MAX_STEPS} steps with those of the templates`,
     );
   }
   const value = Array.isArray(root.steps) ? { ...root, steps: steps.map(({ raw }) => raw) } : root;
@@ -90,11 +92,10 @@ class Splicer {
   private readonly read = new Map<string, SourceDocument | undefined>();
   /** Characters of all that is used, each time that it is used: bounds time and memory. */
   private characters = 0;
+  /** So far; what comes after too many is not looked into. */
+  private steps = 0;
 
-  constructor(
-    files: Record<string, string>,
-    private readonly pipeline: Part,
-  ) {
+  constructor(files: Record<string, string>) {
     this.files = new Map(
       Object.entries(files).map(([path, text]) => [
         pathOfUse(`./${path.replace(/^\.\//, '')}`) ?? path,
@@ -134,7 +135,11 @@ class Splicer {
       );
     }
     const uses = textOf(written.uses);
-    if (!uses?.startsWith('./') || full === undefined) return itself;
+    const enough = this.errors.length > MAX_ERRORS || this.steps > MAX_STEPS;
+    if (!uses?.startsWith('./') || full === undefined || enough) {
+      this.steps++;
+      return itself;
+    }
     for (const key of Object.keys(written).filter((other) => !BESIDE_USES.includes(other))) {
       const at = { part: origin.part, pointer: child(origin.pointer, key) };
       this.report(
@@ -234,7 +239,7 @@ class Splicer {
       document: { ...document, value, textOf: (pointer) => texts.get(pointer) ?? document.textOf(pointer) },
       misshapen: [],
     };
-    const errors = shapeErrors(part.document, 101, 'template');
+    const errors = shapeErrors(part.document, MAX_ERRORS + 1, 'template');
     part.misshapen = [...faulty, ...errors.map(({ path }) => path)];
     this.errors.push(...errors.map((error) => ({ ...error, file })));
     return part;
