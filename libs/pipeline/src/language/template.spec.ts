@@ -6,7 +6,7 @@ const values = {
   Branch: 'main',
   PreviousExecutionID: null,
   Env: { A: '{{.Branch}}', B: 'b' },
-  Inputs: { evil: '{{.Secrets.KEY}}', brace: '{' },
+  Inputs: { evil: '{{.Secrets.KEY}}', brace: '{', quote: "a' 'b" },
   Matrix: {},
   Steps: { build: { digest: 'd' } },
 };
@@ -20,6 +20,8 @@ describe('templates', () => {
     ['{{"{{"}}.Names}}', '{{.Names}}'],
     ['$' + '{{.Branch}}', '$main'],
     ['{{.Inputs.brace}} alone', '{ alone'],
+    [`npm-{{hashFiles 'a' "b/*"}}`, "npm-{{hashFiles 'a' 'b/*'}}"],
+    ["{{ hashFiles .Env.B 'c' }}", "{{hashFiles 'b' 'c'}}"],
   ])('%s', (text, result) => {
     expect(render(text, values)).toBe(result);
   });
@@ -31,6 +33,10 @@ describe('templates', () => {
     ['{{.Env.A}}', 'has a value that makes `{{`'],
     ['{{.PreviousExecutionID}}', 'there is no earlier run that succeeded'],
     ['{{.Steps.build.outputs.other}}', 'there is no `other`'],
+    ['{{hashFiles .Inputs.evil}}', '{{.Inputs.evil}} is no name of files that can be hashed'],
+    ['{{hashFiles .Inputs.quote}}', '{{.Inputs.quote}} is no name of files that can be hashed'],
+    ['{{hashFiles .Steps}}', 'has no value'],
+    ["{{hashFiles 'a}}", 'is not a template'],
     ['{{.Env.constructor}}', 'there is no `constructor`'],
     ['{{.Matrix.__proto__}}', 'there is no `__proto__`'],
   ])('%s is refused', (text, message) => {

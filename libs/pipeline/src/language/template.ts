@@ -9,7 +9,10 @@ const CLOSE = '}}';
 const LITERAL_OPEN = '"{{"';
 const PATH = /^\.[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z0-9_][A-Za-z0-9_-]*){0,3}$/;
 
-const HASH_FILES = /^hashFiles((?: {1,9}(?:'[^'"{}\p{Cc}]{1,200}'|"[^'"{}\p{Cc}]{1,200}")){1,20})$/u;
+/** Neither quotes nor braces: what is hashed is written anew in single quotes. */
+const GLOB = `[^'"{}\\p{Cc}]{1,200}`;
+const ARGUMENT = `'${GLOB}'|"${GLOB}"|\\.[A-Za-z]{1,20}(?:\\.[A-Za-z0-9_-]{1,63}){0,3}`;
+const HASH_FILES = new RegExp(`^hashFiles((?: {1,9}(?:${ARGUMENT})){1,20})$`, 'u');
 
 export interface Reference {
   /** `['Steps', 'build', 'outputs', 'digest']` */
@@ -19,8 +22,8 @@ export interface Reference {
 }
 
 export interface HashFiles {
-  /** Globs of files in the workspace. */
-  globs: string[];
+  /** Globs of files in the workspace, or references to them. */
+  globs: (string | Reference)[];
   source: string;
 }
 
@@ -50,7 +53,9 @@ export function parseTemplate(text: string): TemplatePart[] {
     const source = text.slice(open, at);
     const hashed = inner.startsWith('hashFiles') ? HASH_FILES.exec(inner) : null;
     if (hashed) {
-      const globs = [...hashed[1]!.matchAll(/'([^']+)'|"([^"]+)"/g)].map(([, a, b]) => a ?? b!);
+      const globs = [...hashed[1]!.matchAll(/'([^']+)'|"([^"]+)"|\.(\S+)/g)].map(
+        ([, one, other, path]) => one ?? other ?? { path: path!.split('.'), source: `{{.${path}}}` },
+      );
       parts.push({ globs, source });
       continue;
     }
@@ -73,7 +78,21 @@ function remedyFor(inner: string): string {
 
 /** References of a text. Throws TemplateError. */
 export function referencesIn(text: string): Reference[] {
-  return parseTemplate(text).filter((part): part is Reference => 'path' in part);
+  return parseTemplate(text).flatMap((part) => {
+    if ('path' in part) return [part];
+    return 'globs' in part ? part.globs.filter((glob) => typeof glob !== 'string') : [];
+  });
+}
+
+/** `{{hashFiles 'a' .Inputs.b}}` with its references written anew. */
+export function hashOf({ globs }: HashFiles, write: (reference: Reference) => string): string {
+  return `{{hashFiles ${globs.map((glob) => (typeof glob === 'string' ? `'${glob}'` : write(glob))).join(' ')}}}`;
+}
+
+/** A value as an argument of hashFiles. Throws TemplateError where it can't be one. */
+export function quotedGlob(value: string, { source }: Reference): string {
+  if (new RegExp(`^${GLOB}$`, 'u').test(value)) return `'${value}'`;
+  throw new TemplateError(`${source} is no name of files that can be hashed`);
 }
 
 /** What the roots stand for. A root that is left out is not resolved: the reference stays as it is. */
@@ -100,7 +119,7 @@ export function render(text: string, values: TemplateValues): string {
   let lastWasValue = false;
   for (const part of parseTemplate(text)) {
     const value = 'path' in part ? lookUp(part, values) : undefined;
-    const piece = value ?? ('text' in part ? part.text : part.source);
+    const piece = value ?? pieceOf(part, values);
     const joint = (lastWasValue || value !== undefined) && out.endsWith('{') && piece.startsWith('{');
     if (joint || value?.includes(OPEN)) {
       const culprit = 'source' in part && value !== undefined ? part.source : 'the value before it';
@@ -112,6 +131,12 @@ export function render(text: string, values: TemplateValues): string {
     if (piece !== '') lastWasValue = value !== undefined;
   }
   return out;
+}
+
+function pieceOf(part: TemplatePart, values: TemplateValues): string {
+  if ('text' in part) return part.text;
+  if ('path' in part) return part.source;
+  return hashOf(part, (reference) => quotedGlob(lookUp(reference, values) ?? '', reference));
 }
 
 /** The value of a reference; undefined if it is not to be resolved here. Throws TemplateError when it has none. */

@@ -6,7 +6,7 @@ import { isSpread, matrixNames } from '../expand.js';
 import { comesAfter } from '../graph.js';
 import { didYouMean, nearest } from '../nearest.js';
 import { listOf, mapOf } from '../normalise/raw.js';
-import { parseTemplate, TemplateError, type Reference } from '../template.js';
+import { parseTemplate, referencesIn, TemplateError, type Reference } from '../template.js';
 import type { Draft } from './draft.js';
 import { ALL_ROOTS, kindOfText, ROOTS, RUN_ROOTS, type TextKind } from './scopes.js';
 
@@ -114,12 +114,13 @@ function checkText(draft: Draft, text: string, pointer: string, scope: Scope): v
   if (!text.includes('{{')) return;
   try {
     for (const part of parseTemplate(text)) {
-      if ('path' in part) {
-        const fault = faultOf(draft, part, scope);
-        if (fault) draft.report(pointer, `${part.source}: ${fault}`);
-      } else if ('globs' in part && !scope.hashes) {
+      if ('globs' in part && !scope.hashes) {
         draft.report(pointer, `${part.source}: files are hashed in keys of caches only`);
       }
+    }
+    for (const reference of referencesIn(text)) {
+      const fault = faultOf(draft, reference, scope);
+      if (fault) draft.report(pointer, `${reference.source}: ${fault}`);
     }
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;

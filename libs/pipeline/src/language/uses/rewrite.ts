@@ -2,7 +2,14 @@
 import type { InputValue } from '../definition.js';
 import { child } from '../document.js';
 import { didYouMean } from '../nearest.js';
-import { parseTemplate, TemplateError, type Reference } from '../template.js';
+import {
+  hashOf,
+  parseTemplate,
+  quotedGlob,
+  TemplateError,
+  type HashFiles,
+  type Reference,
+} from '../template.js';
 import { rewriteCondition } from './rewrite-condition.js';
 
 export interface Given {
@@ -50,7 +57,7 @@ function text(source: string, pointer: string, by: Rewriting): InputValue {
     return parts
       .map((part) => {
         if ('path' in part) return reference(part, pointer, by);
-        if ('globs' in part) return part.source;
+        if ('globs' in part) return hash(part, pointer, by);
         return part.text.replace('{{', '{{"{{"}}');
       })
       .join('');
@@ -67,6 +74,23 @@ function reference({ path, source }: Reference, pointer: string, by: Rewriting):
   if (root === 'Steps' && path.length > 1)
     return `{{.Steps.${[stepOf(name, pointer, by), ...rest].join('.')}}}`;
   return source;
+}
+
+/** An input that is a template again stays one: `{{.Inputs.lock}}` becomes `.Inputs.lock`. */
+function hash(part: HashFiles, pointer: string, by: Rewriting): string {
+  return hashOf(part, (glob) => {
+    if (glob.path[0] !== 'Inputs' || glob.path.length !== 2) return `.${glob.path.join('.')}`;
+    const { text } = inputOf(glob.path[1]!, pointer, by);
+    const again = /^\{\{ *(\.[\w.-]+) *\}\}$/.exec(text);
+    if (again) return again[1]!;
+    try {
+      return quotedGlob(text, glob);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      by.report(pointer, error.message);
+      return "'*'";
+    }
+  });
 }
 
 function inputOf(name: string, pointer: string, { inputs, report }: Rewriting): Given {

@@ -106,6 +106,25 @@ describe('a reusable template', () => {
     expect(read[0]!.config).toMatchObject({ commands: ['1.10!'] });
   });
 
+  it('may hash files that it is told', () => {
+    const template = `inputs: {lock: {type: string}}\n${inner(
+      `name: x, cache: {key: "k-{{hashFiles .Inputs.lock 'a' .Matrix.m}}", paths: p}, matrix: {m: [1]}, ${run}`,
+    )}`;
+    const keys = (lock: string): unknown => {
+      const text = steps(`name: u, uses: ./a.yaml, with: {lock: ${lock}}`).replace(
+        'steps:',
+        'on: {manual: {inputs: {l: {type: string}}}}\nsteps:',
+      );
+      const result = readPipeline(text, { 'a.yaml': template });
+      if ('errors' in result) return result.errors.map(({ message }) => message);
+      return result.definition.steps[0]!.caches![0]!.key;
+    };
+    expect(keys('package-lock.json')).toBe("k-{{hashFiles 'package-lock.json' 'a' .Matrix.m}}");
+    expect(keys('"{{.Inputs.l}}"')).toBe("k-{{hashFiles .Inputs.l 'a' .Matrix.m}}");
+    expect(keys('"a\'b"')).toEqual(['{{.Inputs.lock}} is no name of files that can be hashed']);
+    expect(keys('"{{.Inputs.m}}"')).toEqual(['{{.Inputs.m}}: there is no input `m`; did you mean `l`?']);
+  });
+
   const ok = inner(`name: x, ${run}`);
   it.each<[string, string, Record<string, string>, string[]]>([
     [
