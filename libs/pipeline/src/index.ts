@@ -1,8 +1,9 @@
+export { readAppendedSteps } from './language/appended-steps.js';
 export { pipelineSchema, templateSchema } from './language/definition.schema.js';
 export type { Definition } from './language/definition.js';
 export { expand } from './language/expand.js';
 export { graphDot, graphMermaid, graphText, type StatusOf } from './language/graph-drawing.js';
-export { readAppendedSteps, readPipeline } from './language/read-pipeline.js';
+export { readPipeline } from './language/read-pipeline.js';
 export { stepTypes } from './language/step-types.js';
 export { namedFiles } from './language/uses/named-files.js';
 export { runDecider, type RunCommand } from './runs/run.decider.js';

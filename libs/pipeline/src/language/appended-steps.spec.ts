@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { readAppendedSteps, readPipeline } from './read-pipeline.js';
+import { readAppendedSteps } from './appended-steps.js';
+import { readPipeline } from './read-pipeline.js';
 
 const existing = readPipeline(`
 name: p
@@ -26,9 +27,11 @@ describe('steps that a step appends', () => {
     expect(read(text)).toEqual(['a <- ', 'b <- a,make']);
   });
 
+  it.each(['', ' \n', '[]', 'steps: []'])('may be none: %j', (text) => {
+    expect(read(text)).toEqual([]);
+  });
+
   it.each([
-    ['', 'the definition is empty'],
-    ['[]', '1:1 steps: must not be empty'],
     ['steps: 1', '1:8 steps: must be a list, not a number'],
     ['name: x', '1:1 steps: `steps` is missing'],
     [`- {name: make, ${run}}`, '1:10 steps[0].name: another step is called `make`'],

@@ -151,4 +151,4 @@ export const templateSchema: JsonSchema = {
 };
 
 /** What a dynamic step writes. */
-export const appendedSchema: JsonSchema = record(['steps'], { steps });
+export const appendedSchema: JsonSchema = record(['steps'], { steps: { ...steps, minItems: 0 } });
