@@ -60,10 +60,13 @@ describe('conditions', () => {
   it('tells which steps it looks at and whether it asks for the status', () => {
     expect(parseCondition("failure() && steps.a.status == 'x' || 'c' in steps['b'].outputs")).toEqual({
       steps: ['a', 'b'],
+      inputs: [],
+      matrix: [],
       scan: false,
       asksForStatus: true,
     });
-    expect(parseCondition('true')).toEqual({ steps: [], scan: false, asksForStatus: false });
+    expect(parseCondition('true')).toMatchObject({ steps: [], scan: false, asksForStatus: false });
+    expect(parseCondition('inputs.a == matrix.b')).toMatchObject({ inputs: ['a'], matrix: ['b'] });
     expect(parseCondition('scan.passed')).toMatchObject({ scan: true });
   });
 

@@ -97,6 +97,9 @@ export class ConditionError extends Error {
 export interface Condition {
   /** Names of the steps that it looks at. */
   steps: string[];
+  /** Names of the inputs, and of the matrix's values, that it looks at. */
+  inputs: string[];
+  matrix: string[];
   /** Whether it looks at `scan`. */
   scan: boolean;
   /** Whether it calls always(), success(), failure() or cancelled(): then it alone decides, else success() is part of it. */
@@ -110,12 +113,15 @@ export function parseCondition(expression: string): Condition {
     const called = new Set<string>();
     const steps = new Set<string>();
     const named = new Set<string>();
-    visit(ast, { called, steps, named });
+    const members = { inputs: new Set<string>(), matrix: new Set<string>() };
+    visit(ast, { called, steps, named, members });
     const { valid, type, error } = check();
     if (!valid) throw error ?? new ConditionError('is not valid');
     if (type !== 'bool' && type !== 'dyn') throw new ConditionError(`is ${type}, not true or false`);
     return {
       steps: [...steps],
+      inputs: [...members.inputs],
+      matrix: [...members.matrix],
       scan: named.has('scan'),
       asksForStatus: STATUS_FUNCTIONS.some((name) => called.has(name)),
     };
@@ -196,6 +202,7 @@ interface Found {
   steps: Set<string>;
   /** Variables. */
   named: Set<string>;
+  members: Record<'inputs' | 'matrix', Set<string>>;
 }
 
 /** Collects what is called and which steps are looked at. The depth is bounded by the parser. */
@@ -212,6 +219,8 @@ function visit(node: ASTNode, found: Found): void {
       const [receiver, name] = node.args;
       if (isSteps(receiver)) found.steps.add(name);
       else visit(receiver, found);
+      if (receiver.op === 'id' && (receiver.args === 'inputs' || receiver.args === 'matrix'))
+        found.members[receiver.args].add(name);
       return;
     }
     case '[]':

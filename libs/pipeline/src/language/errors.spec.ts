@@ -81,6 +81,14 @@ describe('one mistake is one error that says what to write', () => {
       'services: `services` goes with step.shell_exec and with plugins, not with step.gate',
     ],
     ['retry: 2, ' + gate('manual'), 'retry: `retry` says nothing in a gate, which no agent runs'],
+    [
+      'timeout: 1h, ' + gate('manual'),
+      'timeout: `timeout` says nothing in a gate, which no agent runs; write `config: {timeout: …}` for how long people may take',
+    ],
+    [
+      'services: {env: "x:{{.Secrets.X}}"}, ' + run,
+      'services.env: {{.Secrets.X}}: a secret would be stored clear',
+    ],
     // gates
     [gate('automatic'), 'config.conditions: `conditions` is missing'],
     [
@@ -111,6 +119,11 @@ describe('one mistake is one error that says what to write', () => {
       "if: `github.ref == 'x'`: Unknown variable: github; write `branch`, `tag`, `commit` or `event`",
     ],
     ['if: "{{.Branch}} == 1", ' + run, "; conditions hold no templates: write branch == 'main'"],
+    ['if: inputs.verison == "1", ' + run, 'if: `inputs.verison == "1"`: there is no input `verison`'],
+    [
+      'if: matrix.nod == "1", matrix: {node: [1]}, ' + run,
+      'if: `matrix.nod == "1"`: there is no matrix value `nod`; did you mean `node`?',
+    ],
     ['if: "tests.faild > 0", ' + run, 'if: `tests.faild > 0`: No such key: faild'],
     // templates
     [

@@ -9,7 +9,10 @@ const AROUND_COMMANDS = ['services', 'cache', 'test_reports', 'dynamic'];
 const WITH_COMMANDS: StepDefinition['type'][] = ['step.shell_exec', 'step.plugin'];
 
 const OF_MANUAL = ['approvers', 'required', 'timeout', 'auto_approve_conditions'];
-const OF_RUNNING = ['retry', 'queue_timeout', 'max_parallel', 'concurrency'];
+const OF_RUNNING = [
+  ...['pool', 'labels', 'priority', 'retry', 'timeout', 'queue_timeout', 'concurrency'],
+  ...['parallel', 'max_parallel', 'fail_fast'],
+];
 
 const SECRET = /^\{\{ *\.Secrets\.[A-Za-z_][A-Za-z0-9_]* *\}\}$/;
 
@@ -65,7 +68,8 @@ function checkConfig(draft: Draft, step: StepDefinition, config: RawMap, at: str
   switch (step.type) {
     case 'step.gate':
       for (const key of OF_RUNNING.filter((name) => raw[name] !== undefined)) {
-        report(`${at}/${key}`, `\`${key}\` says nothing in a gate, which no agent runs`);
+        const remedy = key === 'timeout' ? '; write `config: {timeout: …}` for how long people may take' : '';
+        report(`${at}/${key}`, `\`${key}\` says nothing in a gate, which no agent runs${remedy}`);
       }
       return checkGate(draft, step.config, config, place);
     case 'step.docker_push': {

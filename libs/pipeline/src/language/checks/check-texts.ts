@@ -62,7 +62,7 @@ function checkStep(
   checkAll(draft, written.env, `${at}/env`, () => scopeOf('secret', pipelineEnv));
   checkAll(draft, written.concurrency, `${at}/concurrency`, () => scopeOf('plain'));
   checkAll(draft, written.services, `${at}/services`, (path) =>
-    scopeOf(path.includes('env') ? 'secret' : 'plain'),
+    scopeOf(path[1] === 'env' ? 'secret' : 'plain'),
   );
   checkAll(draft, written.cache, `${at}/cache`, (path) =>
     scopeOf(path.includes('paths') ? 'plain' : 'cache'),
@@ -184,7 +184,15 @@ function stepFault(draft: Draft, name: string, index: number, outputs: boolean):
 
 function checkCondition(draft: Draft, expression: string, pointer: string, index: number): void {
   try {
-    const { steps, scan } = parseCondition(expression);
+    const { steps, scan, inputs, matrix } = parseCondition(expression);
+    const { definition, sound } = draft;
+    const faults = [
+      ...(sound('/on') ? inputs.map((name) => unknown('input', name, Object.keys(definition.inputs))) : []),
+      ...(sound(`/steps/${index}/matrix`)
+        ? matrix.map((name) => unknown('matrix value', name, matrixNames(definition.steps[index]!)))
+        : []),
+    ];
+    for (const fault of faults) if (fault) draft.report(pointer, `\`${expression.slice(0, 80)}\`: ${fault}`);
     for (const name of steps) {
       const fault = stepFault(draft, name, index, false);
       if (fault) draft.report(pointer, `\`steps.${name}\`: ${fault}`);
