@@ -23,6 +23,10 @@ export const STEP_STATUSES = [
 ] as const;
 export type StepStatus = (typeof STEP_STATUSES)[number];
 
+/** What started a run. */
+export const RUN_TRIGGERS = ['manual', 'push', 'pull_request', 'tag', 'schedule', 'pipeline', 'api'] as const;
+export type RunTrigger = (typeof RUN_TRIGGERS)[number];
+
 /** Size limit of a definition, in characters: a hundred times what a person writes. */
 export const DEFINITION_MAX = 500_000;
 
@@ -60,6 +64,12 @@ export class StartRun {
 
   @AnyObject({ optional: true, description: 'values of {{.Inputs.x}}' })
   inputs?: Record<string, unknown>;
+
+  @OneOf(RUN_TRIGGERS, {
+    optional: true,
+    description: 'what conditions see as `event`; manual for a person, api for a key unless told',
+  })
+  event?: RunTrigger;
 }
 
 export interface StepView {
@@ -155,10 +165,17 @@ export interface RunSummary {
   steps_failed: number;
   /** The run that this one repeats, in whole or in part. */
   retry_of: string | null;
+  /** Why it was cancelled, or that it timed out. */
+  message?: string | null;
 }
 
 export interface RunView extends RunSummary {
   steps: StepView[];
+  /**
+   * The run is too large for one message: its steps lack outputs, artifacts and reports, messages are cut, and `needs`
+   * has names of steps. `GET /api/runs/{run_id}/steps/{step_id}` has it all.
+   */
+  in_short?: boolean;
 }
 
 export interface RunGraph {
@@ -196,14 +213,22 @@ export const pipelinesRequests = {
     Record<string, never>,
     { modules: { type: string; schema: Record<string, unknown> }[] }
   >('qry.pipelines.module.list'),
-  startRun: request<StartRun & { pipeline_id: string; run_id: string }, RunView>('cmd.pipelines.run.start'),
+  /** `wanted_by`: the person whose wish it is, where that is not the caller: who made the key. */
+  startRun: request<StartRun & { pipeline_id: string; run_id: string; wanted_by?: string }, RunView>(
+    'cmd.pipelines.run.start',
+  ),
   cancelRun: request<{ run_id: string; reason: string }, RunView>('cmd.pipelines.run.cancel'),
-  retryRun: request<RetryRun & { run_id: string; new_run_id: string }, RunView>('cmd.pipelines.run.retry'),
+  /** `wanted_by` as in `startRun`. */
+  retryRun: request<RetryRun & { run_id: string; new_run_id: string; wanted_by?: string }, RunView>(
+    'cmd.pipelines.run.retry',
+  ),
   /** `approvers` are compared with `user_id` and `email`. */
   approveGate: request<DecideGate & OfGate, RunView>('cmd.pipelines.run.approve-gate'),
   rejectGate: request<DecideGate & OfGate, RunView>('cmd.pipelines.run.reject-gate'),
   /** Tests that failed or were flaky lately, the most flaky first. */
   tests: request<ListQuery & { pipeline_id: string }, Page<TestView>>('qry.pipelines.pipeline.tests'),
+  /** By the step's id, or by its name where it has one instance. */
+  getStep: request<{ run_id: string; step_id: string }, StepView>('qry.pipelines.run.step'),
   getRun: request<{ run_id: string }, RunView>('qry.pipelines.run.get'),
   listRuns: request<ListRuns, Page<RunSummary>>('qry.pipelines.run.list'),
 };

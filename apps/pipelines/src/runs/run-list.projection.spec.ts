@@ -3,7 +3,7 @@ import { fold } from '@hybrid/decider';
 import { type RunEvent, runEvents } from '@hybrid/pipeline';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { evolve, nothing } from './run-list.projection.js';
+import { evolve, nextDeadline, nothing } from './run-list.projection.js';
 
 const golden = (type: RunEvent['type']) =>
   JSON.parse(
@@ -52,6 +52,34 @@ describe('a run in the list', () => {
     expect(listed('RunStarted', type)).toMatchObject({
       status,
       completed_at: expect.stringContaining('T') as unknown,
+    });
+  });
+
+  it('is due when the first of its gates is, until that is decided', () => {
+    const open = listed('RunStarted', 'GateOpened');
+    expect(nextDeadline(open)).toBe('2030-01-03T03:05:05.000Z');
+    for (const type of ['GatePassed', 'GateRejected', 'RunCancelled'] as const)
+      expect(nextDeadline(listed('RunStarted', 'GateOpened', type))).toBeNull();
+  });
+
+  it('is due when its time is up, counted from when it could begin, and again when it cleans up', () => {
+    const started = golden('RunStarted') as Extract<RunEvent, { type: 'RunStarted' }>;
+    const { data } = started;
+    const timed = { ...started, data: { ...data, definition: { ...data.definition, timeout_seconds: 60 } } };
+    const due = (...types: RunEvent['type'][]) =>
+      nextDeadline(fold({ initial: nothing, evolve }, [timed, ...types.map(golden)]));
+    expect(due()).toBe('2030-01-02T03:05:05.000Z');
+    expect(due('RunWaiting')).toBeNull();
+    expect(due('RunWaiting', 'RunReleased')).toBe('2030-01-02T03:06:05.000Z');
+    expect(due('RunCancelling')).toBe('2030-01-02T03:06:05.000Z');
+    expect(due('RunCancelling', 'RunFailed')).toBeNull();
+  });
+
+  it('grows with the steps that are appended, and counts results that were taken over', () => {
+    const before = listed('RunStarted');
+    expect(listed('RunStarted', 'StepsAppended', 'StepReused')).toMatchObject({
+      steps_total: before.steps_total + 1,
+      steps_succeeded: 1,
     });
   });
 });

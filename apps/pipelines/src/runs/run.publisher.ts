@@ -8,11 +8,13 @@ export const runPublisher: Publisher<RunEvent> = {
   prefixes: ['run-'],
   events: runEvents,
   publish: ({ event: stored, thingId: run_id }) => {
-    const status = runStatus(stored);
-    if (status)
-      return { noun: 'run', event: kebab(stored.type), type: 'RunChanged', data: { run_id, status } };
+    const runs = runStatus(stored);
+    if (runs)
+      return { noun: 'run', event: kebab(stored.type), type: 'RunChanged', data: { run_id, status: runs } };
+    const status = stepStatus(stored);
+    if (!status) return null;
     const { step_id, job_id = null, message = null } = stored.data as Partial<StepChanged>;
-    const data: StepChanged = { run_id, step_id: step_id!, status: stepStatus(stored)!, job_id, message };
+    const data: StepChanged = { run_id, step_id: step_id!, status, job_id, message };
     return { noun: 'run', event: kebab(stored.type), type: 'StepChanged', data };
   },
 };
@@ -20,19 +22,30 @@ export const runPublisher: Publisher<RunEvent> = {
 function runStatus(event: RunEvent): RunStatus | null {
   switch (event.type) {
     case 'RunStarted':
+    case 'RunReleased':
       return 'RUNNING';
+    case 'RunWaiting':
+      return 'WAITING';
+    case 'RunCancelling':
+      return 'CANCELLING';
     case 'RunSucceeded':
       return 'SUCCEEDED';
     case 'RunFailed':
       return 'FAILED';
     case 'RunCancelled':
       return 'CANCELLED';
+    case 'StepReused':
     case 'StepQueued':
     case 'StepStarted':
+    case 'StepAttemptFailed':
+    case 'StepsAppended':
     case 'StepSucceeded':
     case 'StepFailed':
     case 'StepSkipped':
     case 'StepCancelled':
+    case 'GateOpened':
+    case 'GateApproved':
+    case 'GateRefused':
     case 'GatePassed':
     case 'GateRejected':
       return null;
@@ -45,6 +58,12 @@ function stepStatus(event: RunEvent): StepStatus | null {
       return 'QUEUED';
     case 'StepStarted':
       return 'RUNNING';
+    case 'StepReused':
+      return event.data.status;
+    case 'GateOpened':
+    case 'GateApproved':
+    case 'GateRefused':
+      return 'WAITING';
     case 'StepSucceeded':
     case 'GatePassed':
       return 'SUCCEEDED';
@@ -55,7 +74,14 @@ function stepStatus(event: RunEvent): StepStatus | null {
       return 'SKIPPED';
     case 'StepCancelled':
       return 'CANCELLED';
+    // Its job's next attempt is told of when it begins.
+    case 'StepAttemptFailed':
+    // The steps themselves are told of as they come to run.
+    case 'StepsAppended':
     case 'RunStarted':
+    case 'RunWaiting':
+    case 'RunReleased':
+    case 'RunCancelling':
     case 'RunSucceeded':
     case 'RunFailed':
     case 'RunCancelled':

@@ -123,6 +123,10 @@ describe('cancelling', () => {
     given(runDecider, ...play(chain))
       .when(cancel)
       .then(
+        {
+          type: 'RunCancelling',
+          data: { reason: 'wrong branch', actor: 'user:ada', timed_out: false, at: NOW },
+        },
         { type: 'StepCancelled', data: { ...a!, message: 'the run was cancelled' } },
         { type: 'StepCancelled', data: { ...b!, job_id: null, message: 'the run was cancelled' } },
         { type: 'RunCancelled', data: { reason: 'wrong branch', actor: 'user:ada', at: NOW } },

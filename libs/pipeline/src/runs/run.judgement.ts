@@ -1,22 +1,36 @@
 /** What steps that have ended mean for those that need them: the rules of `needs`, `if` and `continue_on_error`. */
+import { SEVERITIES } from '@hybrid/contracts';
 import {
   evaluateCondition,
   parseCondition,
   type ConditionValues,
   type StatusValues,
 } from '../language/condition.js';
+import type { StepDefinition } from '../language/definition.js';
 import { ancestorsOf } from '../language/graph.js';
-import { isOver, type Run } from './run.state.js';
+import { isOver, type Run, type StepState } from './run.state.js';
 
-type Verdict = 'open' | 'succeeded' | 'failed' | 'skipped' | 'cancelled';
+/** forgiven: failed, in a way that it may. */
+type Verdict = 'open' | 'succeeded' | 'failed' | 'forgiven' | 'skipped' | 'cancelled';
 
 /** A step with all its instances, as others see it: failed if one is, skipped only if all are. */
 export function verdictOf(run: Run, step: number): Verdict {
   const instances = run.plan.instancesOf[step]!.map((index) => run.steps[index]!);
   if (!instances.every(isOver)) return 'open';
-  if (instances.some(({ status }) => status === 'FAILED')) return 'failed';
+  const failed = instances.filter(({ status }) => status === 'FAILED');
+  if (failed.some((state) => !forgives(run.definition.steps[step]!, state))) return 'failed';
   if (instances.some(({ status }) => status === 'CANCELLED')) return 'cancelled';
+  if (failed.length > 0) return 'forgiven';
   return instances.every(({ status }) => status === 'SKIPPED') ? 'skipped' : 'succeeded';
+}
+
+/** Whether a failure of the step may be. */
+export function forgives(
+  { continue_on_error, forgiven_exit_codes }: StepDefinition,
+  { exit_code }: StepState,
+): boolean {
+  if (!continue_on_error || !forgiven_exit_codes) return continue_on_error;
+  return exit_code !== null && forgiven_exit_codes.includes(exit_code);
 }
 
 /** Indices of the steps that a step needs directly. */
@@ -26,16 +40,17 @@ export function needsOf(run: Run, step: number): number[] {
 
 /** Why a need keeps its dependents from running; null if it went well, or may fail. */
 export function obstacle(run: Run, need: number): string | null {
-  const { name, continue_on_error } = run.definition.steps[need]!;
-  switch (verdictOf(run, need)) {
+  const { name } = run.definition.steps[need]!;
+  const verdict = verdictOf(run, need);
+  switch (verdict) {
     case 'failed':
-      return continue_on_error ? null : `needs ${name}, which failed`;
+      return `needs ${name}, which failed`;
     case 'skipped':
-      return `needs ${name}, which was skipped`;
     case 'cancelled':
-      return `needs ${name}, which was cancelled`;
+      return `needs ${name}, which was ${verdict}`;
     case 'open':
     case 'succeeded':
+    case 'forgiven':
       return null;
   }
 }
@@ -43,6 +58,7 @@ export function obstacle(run: Run, need: number): string | null {
 /** Whether a step whose needs are over runs: true, or why it is skipped. Throws ConditionError if its `if` has no result. */
 export function judge(run: Run, step: number, matrix: Record<string, string>): true | string {
   const obstacles = needsOf(run, step).flatMap((need) => obstacle(run, need) ?? []);
+  if (run.cancelling) obstacles.unshift('the run was cancelled');
   const { if: condition } = run.definition.steps[step]!;
   if (condition === null) return obstacles[0] ?? true;
   if (obstacles[0] !== undefined && !parseCondition(condition).asksForStatus) return obstacles[0];
@@ -53,37 +69,88 @@ export function judge(run: Run, step: number, matrix: Record<string, string>): t
   );
 }
 
+/** In a run that is cancelled, what was cancelled with it has not failed. */
 export function statusOf(run: Run, step: number, success: boolean): StatusValues {
+  const cancelled = run.cancelling !== null;
   const failure = ancestorsOf(run.plan.graph, step).some((index) => {
     const verdict = verdictOf(run, index);
-    return (
-      verdict === 'cancelled' || (verdict === 'failed' && !run.definition.steps[index]!.continue_on_error)
-    );
+    return verdict === 'failed' || (verdict === 'cancelled' && !cancelled);
   });
-  return { success, failure };
+  return { success, failure, cancelled };
 }
 
 /** What conditions of a step can look at: the run, and the steps that have ended by then for certain. */
 export function conditionValues(run: Run, step: number, matrix: Record<string, string>): ConditionValues {
   const steps: ConditionValues['steps'] = {};
-  for (const index of ancestorsOf(run.plan.graph, step)) {
+  const ancestors = ancestorsOf(run.plan.graph, step);
+  for (const index of ancestors) {
     const verdict = verdictOf(run, index);
     steps[run.definition.steps[index]!.name] = {
       status: verdict === 'succeeded' || verdict === 'skipped' ? verdict : 'failed',
       outputs: outputsOf(run, index),
     };
   }
+  const { event = 'manual', source } = run;
+  const ref = source?.ref ?? '';
   return {
-    branch: run.source?.ref ?? '',
-    tag: '',
-    commit: run.source?.commit ?? '',
-    event: 'manual',
+    branch: event === 'tag' ? '' : ref,
+    tag: event === 'tag' ? ref : '',
+    commit: source?.commit ?? '',
+    event,
     inputs: run.inputs,
     matrix,
     steps,
-    scan: { passed: true, critical: 0, high: 0, medium: 0, low: 0, info: 0 },
-    tests: { passed: true, total: 0, failed: 0, skipped: 0, flaky: 0 },
+    scan: scanOf(run, ancestors),
+    tests: testsOf(run, ancestors),
   };
+}
+
+/** Passed: there was a scan, and every scan told that it found nothing as severe as its threshold. */
+function scanOf(run: Run, steps: readonly number[]): ConditionValues['scan'] {
+  const counts = { critical: 0, high: 0, medium: 0, low: 0, info: 0 };
+  let passed = false;
+  let failed = false;
+  for (const step of steps) {
+    const scans = run.definition.steps[step]!.type.startsWith('step.scan_');
+    for (const { report } of statesOf(run, step)) {
+      if (!report?.scan) {
+        // It was skipped, or broke off: that it found nothing says nothing.
+        failed ||= scans;
+        continue;
+      }
+      passed ||= report.scan.passed;
+      failed ||= !report.scan.passed;
+      for (const severity of SEVERITIES) counts[severity] += report.scan.counts[severity];
+    }
+  }
+  return { passed: passed && !failed, ...counts };
+}
+
+/** Passed: no test failed, and no step that reports tests did. Where nobody reports any, the steps themselves are the tests. */
+function testsOf(run: Run, steps: readonly number[]): ConditionValues['tests'] {
+  const sum = { total: 0, failed: 0, skipped: 0, flaky: 0 };
+  const reporting = steps.filter(
+    (step) =>
+      run.definition.steps[step]!.test_reports?.length ||
+      statesOf(run, step).some(({ report }) => report?.tests),
+  );
+  for (const step of reporting) {
+    for (const { report } of statesOf(run, step)) {
+      if (!report?.tests) continue;
+      const { total, failed, skipped, flaky } = report.tests;
+      sum.total += total;
+      sum.failed += failed;
+      sum.skipped += skipped;
+      sum.flaky += flaky;
+    }
+  }
+  const tests = reporting.length > 0 ? reporting : steps;
+  const passed = sum.failed === 0 && tests.every((step) => verdictOf(run, step) === 'succeeded');
+  return { passed, ...sum };
+}
+
+function statesOf(run: Run, step: number): StepState[] {
+  return run.plan.instancesOf[step]!.map((index) => run.steps[index]!);
 }
 
 /** Outputs of a step without a matrix; none for one with. */

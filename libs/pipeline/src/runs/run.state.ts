@@ -1,6 +1,13 @@
 /** What the events of a run amount to. */
-import type { ArtifactRef, RunStatus, StepStatus } from '@hybrid/contracts';
-import type { Result, RunEvent, RunStarted } from './run.events.js';
+import type {
+  ArtifactRef,
+  FailedAttempt,
+  GateDecision,
+  RunStatus,
+  StepReport,
+  StepStatus,
+} from '@hybrid/contracts';
+import type { GateCondition, PulledArtifact, Result, RunEvent, RunStarted } from './run.events.js';
 import { planOf, type RunPlan } from './run.plan.js';
 
 export interface StepState {
@@ -16,15 +23,42 @@ export interface StepState {
   message: string | null;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  report: StepReport | null;
+  failed_attempts: readonly FailedAttempt[];
+  /** Names of tests that failed in attempts before. */
+  failed_tests: readonly string[];
+  /** Of a gate that people decide, from its opening on. */
+  gate: OpenGate | null;
+  /** The run in which it ran, where its result was taken over. */
+  reused_from: string | null;
   /** An artifact_pull's own artifact, for the steps behind it. */
-  pulled: { execution_id: string; key: string; dest: string } | null;
+  pulled: PulledArtifact | null;
+}
+
+export interface OpenGate {
+  approvers: string[];
+  required: number;
+  expires_at: string | null;
+  conditions: GateCondition[];
+  decisions: readonly GateDecision[];
 }
 
 /** A run that has begun. */
 export interface Run extends Omit<RunStarted['data'], 'at'> {
   status: RunStatus;
+  /** From when on its time-out counts; null while it waits for its group. */
+  released_at: string | null;
   started_at: string;
   completed_at: string | null;
+  /** Its concurrency group, where it has one. */
+  group: string | null;
+  cancelling: { reason: string; actor: string; timed_out: boolean; at: string } | null;
+  /** Why it was cancelled, or failed as a whole. */
+  message: string | null;
+  /** Which step appended a step. */
+  appended: Record<string, string>;
+  /** Instances that StepReused will still tell of. */
+  awaited: ReadonlySet<string>;
   plan: RunPlan;
   /** In the order of the plan's instances. */
   steps: readonly StepState[];
@@ -32,7 +66,7 @@ export interface Run extends Omit<RunStarted['data'], 'at'> {
 
 export type RunState = { status: 'NONE' } | Run;
 
-const WAITING: StepState = {
+const UNTOUCHED: StepState = {
   status: 'PENDING',
   job_id: null,
   agent_id: null,
@@ -44,27 +78,32 @@ const WAITING: StepState = {
   message: null,
   outputs: {},
   artifacts: [],
+  report: null,
+  failed_attempts: [],
+  failed_tests: [],
+  gate: null,
+  reused_from: null,
   pulled: null,
 };
 
 /** Of `evolve`, RunState and RunPlan; raise it when they change, so that snapshots of before are not used. */
-export const RUN_FOLD = 1;
+export const RUN_FOLD = 2;
 
 export function evolve(state: RunState, event: RunEvent): RunState {
-  if (event.type === 'RunStarted') {
-    const { at, ...data } = event.data;
-    const plan = planOf(data.definition);
-    return {
-      ...data,
-      status: 'RUNNING',
-      started_at: at,
-      completed_at: null,
-      plan,
-      steps: plan.instances.map(() => WAITING),
-    };
-  }
+  if (event.type === 'RunStarted') return begun(event.data);
   if (state.status === 'NONE') return state;
   switch (event.type) {
+    case 'RunWaiting':
+      return { ...state, status: 'WAITING', group: event.data.group, released_at: null };
+    case 'RunReleased':
+      return { ...state, status: 'RUNNING', released_at: event.data.at };
+    case 'StepReused': {
+      const { step_id, from, status, message, pulled, job_id } = event.data;
+      const awaited = new Set(state.awaited);
+      awaited.delete(step_id);
+      const change = { status, message, pulled, job_id, reused_from: from, ...resultOf(event.data) };
+      return { ...withStep(state, step_id, change), awaited };
+    }
     case 'StepQueued': {
       const { step_id, job_id, job, at } = event.data;
       const { type, config } = job.spec.step;
@@ -75,49 +114,126 @@ export function evolve(state: RunState, event: RunEvent): RunState {
       const { step_id, agent_id, attempt, at } = event.data;
       return withStep(state, step_id, { status: 'RUNNING', agent_id, attempt, started_at: at });
     }
+    case 'StepAttemptFailed': {
+      const { step_id, attempt, exit_code, message, failed_tests, at } = event.data;
+      const before = stepOf(state, step_id);
+      if (!before) return state;
+      return withStep(state, step_id, {
+        failed_attempts: [...before.failed_attempts, { attempt, exit_code, message, at }],
+        failed_tests: [...new Set([...before.failed_tests, ...failed_tests])],
+      });
+    }
+    case 'StepsAppended':
+      return withMore(state, event.data);
     case 'StepSucceeded':
       return withStep(state, event.data.step_id, { status: 'SUCCEEDED', ...resultOf(event.data) });
-    case 'StepFailed':
-      return withStep(state, event.data.step_id, {
-        status: 'FAILED',
-        message: event.data.message,
-        ...resultOf(event.data),
-      });
+    case 'StepFailed': {
+      const { step_id, message } = event.data;
+      return withStep(state, step_id, { status: 'FAILED', message, ...resultOf(event.data) });
+    }
     case 'StepSkipped':
-      return withStep(state, event.data.step_id, {
-        status: 'SKIPPED',
-        message: event.data.message,
-        completed_at: event.data.at,
-      });
+      return over(state, event.data, 'SKIPPED');
     case 'StepCancelled':
-      return withStep(state, event.data.step_id, {
-        status: 'CANCELLED',
-        message: event.data.message,
-        completed_at: event.data.at,
-      });
+      return over(state, event.data, 'CANCELLED');
+    case 'GateOpened': {
+      const { step_id, at, ...gate } = event.data;
+      const change = { status: 'WAITING', started_at: at, gate: { ...gate, decisions: [] } } as const;
+      return withStep(state, step_id, change);
+    }
+    case 'GateApproved':
+      return withDecision(state, event.data, 'approved');
+    case 'GateRefused':
+      return withDecision(state, event.data, 'rejected');
     case 'GatePassed':
-      return withStep(state, event.data.step_id, { status: 'SUCCEEDED', completed_at: event.data.at });
+      return over(state, { ...event.data, message: null }, 'SUCCEEDED');
     case 'GateRejected':
-      return withStep(state, event.data.step_id, {
-        status: 'FAILED',
-        message: event.data.message,
-        completed_at: event.data.at,
-      });
+      return over(state, event.data, 'FAILED');
+    case 'RunCancelling':
+      return { ...state, status: 'CANCELLING', cancelling: event.data, message: event.data.reason };
     case 'RunSucceeded':
       return { ...state, status: 'SUCCEEDED', completed_at: event.data.at };
-    case 'RunFailed':
-      return { ...state, status: 'FAILED', completed_at: event.data.at };
+    case 'RunFailed': {
+      const { at, message = null } = event.data;
+      return { ...state, status: 'FAILED', completed_at: at, message };
+    }
     case 'RunCancelled':
-      return { ...state, status: 'CANCELLED', completed_at: event.data.at };
+      return { ...state, status: 'CANCELLED', completed_at: event.data.at, message: event.data.reason };
   }
 }
 
-export function isOver({ status }: StepState): boolean {
-  return status !== 'PENDING' && status !== 'QUEUED' && status !== 'RUNNING';
+function begun({ at, ...data }: RunStarted['data']): Run {
+  const plan = planOf(data.definition);
+  return {
+    ...data,
+    appended: data.appended ?? {},
+    awaited: new Set(data.retry?.reuse),
+    status: 'RUNNING',
+    started_at: at,
+    released_at: at,
+    completed_at: null,
+    group: null,
+    cancelling: null,
+    message: null,
+    plan,
+    steps: plan.instances.map(() => UNTOUCHED),
+  };
 }
 
-function resultOf({ exit_code, outputs, artifacts, at }: Result): Partial<StepState> {
-  return { exit_code, outputs, artifacts, completed_at: at };
+export function isOver({ status }: StepState): boolean {
+  switch (status) {
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'SKIPPED':
+    case 'CANCELLED':
+      return true;
+    case 'PENDING':
+    case 'WAITING':
+    case 'QUEUED':
+    case 'RUNNING':
+      return false;
+  }
+}
+
+/** Whether the run itself has ended. */
+export function hasEnded({ status }: RunState): boolean {
+  return status === 'SUCCEEDED' || status === 'FAILED' || status === 'CANCELLED';
+}
+
+export function stepOf(run: Run, id: string): StepState | undefined {
+  return run.steps[run.plan.indexOf.get(id) ?? -1];
+}
+
+/** Steps that are there already keep their places. */
+function withMore(state: Run, { by, steps }: { by: string; steps: Run['definition']['steps'] }): Run {
+  const definition = { ...state.definition, steps: [...state.definition.steps, ...steps] };
+  const plan = planOf(definition);
+  const appended = { ...state.appended };
+  for (const { name } of steps) appended[name] = by;
+  const untouched = plan.instances.slice(state.steps.length).map(() => UNTOUCHED);
+  return { ...state, definition, plan, appended, steps: [...state.steps, ...untouched] };
+}
+
+function withDecision(
+  state: Run,
+  { step_id, by, reason, at }: { step_id: string; by: string; reason: string | null; at: string },
+  decision: GateDecision['decision'],
+): Run {
+  const gate = stepOf(state, step_id)?.gate;
+  if (!gate) return state;
+  const decisions = [...gate.decisions, { by, decision, reason, at }];
+  return withStep(state, step_id, { gate: { ...gate, decisions } });
+}
+
+function over(
+  state: Run,
+  { step_id, message, at }: { step_id: string; message: string | null; at: string },
+  status: StepStatus,
+): Run {
+  return withStep(state, step_id, { status, message, completed_at: at });
+}
+
+function resultOf({ exit_code, outputs, artifacts, report, at }: Result) {
+  return { exit_code, outputs, artifacts, report: report ?? null, completed_at: at };
 }
 
 /** Copies one array of pointers: a fold over 1,000 steps stays in the milliseconds. */
