@@ -42,6 +42,7 @@ describe('read models, operated', () => {
         'identity.people LIVE',
         'identity.trust_rules LIVE',
         'pipelines.pipelines LIVE',
+        'pipelines.run_tests LIVE',
         'pipelines.runs LIVE',
         'queue.jobs LIVE',
         'registry.artifacts LIVE',

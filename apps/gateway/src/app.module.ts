@@ -40,6 +40,7 @@ import { ConsumersController } from './operations/consumers.controller.js';
 import { DoctorController } from './operations/doctor.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
+import { RunsController } from './pipelines/runs.controller.js';
 import { AttemptsController } from './queue/attempts.controller.js';
 import { allowLargeBatches, BatchController } from './queue/batch.controller.js';
 import { LogsController } from './queue/logs.controller.js';
@@ -75,6 +76,7 @@ export class GatewayModule {
         PoolsController,
         AgentsController,
         PipelinesController,
+        RunsController,
         ArtifactsController,
         EventsController,
         ProjectionsController,

@@ -196,7 +196,8 @@ export class ListRuns extends ListQuery {
 export interface OfGate {
   run_id: string;
   gate: string;
-  person: { user_id: string; email: string | null };
+  /** Null: no person, but an API key. */
+  person: { user_id: string; email: string | null } | null;
 }
 
 export const pipelinesRequests = {

@@ -149,7 +149,7 @@ export class Identity {
       if (error instanceof ProblemError && error.problem.code === 'not_a_member') throw keyUnknown();
       throw error;
     });
-    return { kind: 'key', id, org, roles: roles.filter((grant) => covers(held, grant)) };
+    return { kind: 'key', id, org, roles: roles.filter((grant) => covers(held, grant)), maker };
   }
 
   private async joiner({ id, sha256 }: SecretToken): Promise<Principal> {

@@ -1,11 +1,4 @@
-import {
-  ListQuery,
-  ListRuns,
-  pipelinesRequests,
-  PutPipeline,
-  StartRun,
-  type RunGraph,
-} from '@hybrid/contracts';
+import { ListQuery, pipelinesRequests, PutPipeline } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
@@ -19,8 +12,8 @@ export class PipelinesController {
   constructor(private readonly connections: Connections) {}
 
   @Post('pipelines')
-  create(@Body() { definition }: PutPipeline, @Caller() caller: Caller) {
-    return this.send(pipelinesRequests.put, { definition, create: true }, caller);
+  create(@Body() pipeline: PutPipeline, @Caller() caller: Caller) {
+    return this.send(pipelinesRequests.put, { ...pipeline, create: true }, caller);
   }
 
   @Post('pipelines/validate')
@@ -51,12 +44,8 @@ export class PipelinesController {
 
   /** Version 1, the next version if the definition changed, or the current one. */
   @Put('pipelines/:pipeline_id')
-  put(
-    @Param('pipeline_id') pipeline_id: string,
-    @Body() { definition }: PutPipeline,
-    @Caller() caller: Caller,
-  ) {
-    return this.send(pipelinesRequests.put, { definition, pipeline_id }, caller);
+  put(@Param('pipeline_id') pipeline_id: string, @Body() pipeline: PutPipeline, @Caller() caller: Caller) {
+    return this.send(pipelinesRequests.put, { ...pipeline, pipeline_id }, caller);
   }
 
   @Delete('pipelines/:pipeline_id')
@@ -64,42 +53,14 @@ export class PipelinesController {
     return this.send(pipelinesRequests.delete, { pipeline_id }, caller);
   }
 
-  @Post('pipelines/:pipeline_id/runs')
-  startRun(@Param('pipeline_id') pipeline_id: string, @Body() run: StartRun, @Caller() caller: Caller) {
-    return this.send(
-      pipelinesRequests.startRun,
-      { ...run, pipeline_id, run_id: caller.newId('run') },
-      caller,
-    );
-  }
-
-  @Get('runs')
-  async listRuns(@Query() query: ListRuns, @Caller() caller: Caller) {
-    return listReply('runs', await this.send(pipelinesRequests.listRuns, query, caller));
-  }
-
-  @Get('runs/:run_id')
-  getRun(@Param('run_id') run_id: string, @Caller() caller: Caller) {
-    return this.send(pipelinesRequests.getRun, { run_id }, caller);
-  }
-
-  @Get('runs/:run_id/graph')
-  async graph(@Param('run_id') run_id: string, @Caller() caller: Caller): Promise<RunGraph> {
-    const { steps } = await this.send(pipelinesRequests.getRun, { run_id }, caller);
-    return {
-      nodes: steps.map(({ id, name, type, status }) => ({ id, name, type, status })),
-      edges: steps.flatMap(({ id, needs }) => needs.map((from) => ({ from, to: id }))),
-    };
-  }
-
-  @Post('runs/:run_id/cancel')
-  @HttpCode(200)
-  cancelRun(@Param('run_id') run_id: string, @Caller() caller: Caller) {
-    return this.send(
-      pipelinesRequests.cancelRun,
-      { run_id, reason: `cancelled by ${caller.actor.id}` },
-      caller,
-    );
+  /** Tests that failed or were flaky in the latest runs, the flaky ones first. */
+  @Get('pipelines/:pipeline_id/tests')
+  async tests(
+    @Param('pipeline_id') pipeline_id: string,
+    @Query() query: ListQuery,
+    @Caller() caller: Caller,
+  ) {
+    return listReply('tests', await this.send(pipelinesRequests.tests, { ...query, pipeline_id }, caller));
   }
 
   private readonly send: Connections['requests']['send'] = (request, input, call) =>

@@ -9,6 +9,7 @@ import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
 import { pipelineSchema, stepTypes } from '@hybrid/pipeline';
 import { Ctx, Payload } from '@nestjs/microservices';
+import { TestHistory } from '../tests/test-history.js';
 import { Pipelines } from './pipelines.js';
 
 type OfPipeline = { pipeline_id: string };
@@ -17,6 +18,7 @@ type OfPipeline = { pipeline_id: string };
 export class PipelineController {
   constructor(
     private readonly pipelines: Pipelines,
+    private readonly testHistory: TestHistory,
     private readonly connections: Connections,
   ) {}
 
@@ -43,9 +45,14 @@ export class PipelineController {
     return this.pipelines.list(query, call);
   }
 
+  @Handle(pipelinesRequests.tests)
+  tests(@Payload() { pipeline_id, ...query }: ListQuery & OfPipeline, @Ctx() call: CallContext) {
+    return this.testHistory.list(pipeline_id, query, call);
+  }
+
   @Handle(pipelinesRequests.validate)
-  validate(@Payload() { definition }: PutPipeline) {
-    return this.pipelines.validate(definition);
+  validate(@Payload() pipeline: PutPipeline) {
+    return this.pipelines.validate(pipeline);
   }
 
   @Handle(pipelinesRequests.schema)

@@ -1,4 +1,5 @@
 /** A pipeline's definition: versions from 1 on; deleted, it starts again with the next version. */
+import { isDeepStrictEqual } from 'node:util';
 import { reject, type Decider, type EventTypes, type Rejection } from '@hybrid/decider';
 
 export type PipelineEvent =
@@ -13,8 +14,13 @@ export interface PipelineVersion {
   version: number;
   /** The text as it was given. */
   definition: string;
+  /** Those that it names with `uses: ./path`, by that path. */
+  files?: Record<string, string>;
   at: string;
 }
+
+/** They go into one event, and an append holds 1 MiB. */
+const MAX_EVENT_BYTES = 900_000;
 
 export interface PipelineState {
   /** Null: there is no such pipeline. */
@@ -25,7 +31,14 @@ export interface PipelineState {
 }
 
 export type PipelineCommand =
-  | { type: 'DefinePipeline'; pipeline_id: string; definition: string; create: boolean; now: string }
+  | {
+      type: 'DefinePipeline';
+      pipeline_id: string;
+      definition: string;
+      files?: Record<string, string>;
+      create: boolean;
+      now: string;
+    }
   | { type: 'DeletePipeline'; now: string };
 
 export const pipelineDecider: Decider<PipelineState, PipelineCommand, PipelineEvent> = {
@@ -38,16 +51,31 @@ export const pipelineDecider: Decider<PipelineState, PipelineCommand, PipelineEv
 function decide(command: PipelineCommand, state: PipelineState): PipelineEvent[] | Rejection {
   switch (command.type) {
     case 'DefinePipeline': {
-      const { pipeline_id, definition, create, now } = command;
-      if (state.current?.definition === definition) return [];
+      const { pipeline_id, definition, files = {}, create, now } = command;
+      const { current } = state;
+      if (current?.definition === definition && isDeepStrictEqual(current.files ?? {}, files)) return [];
       if (state.current && create)
         return reject(
           'pipeline_exists',
           `the pipeline ${pipeline_id} exists: change it with PUT /api/pipelines/${pipeline_id}`,
         );
-      return [
-        { type: 'PipelineDefined', data: { pipeline_id, version: state.version + 1, definition, at: now } },
-      ];
+      const defined: PipelineEvent = {
+        type: 'PipelineDefined',
+        data: {
+          pipeline_id,
+          version: state.version + 1,
+          definition,
+          ...(Object.keys(files).length > 0 && { files }),
+          at: now,
+        },
+      };
+      if (Buffer.byteLength(JSON.stringify(defined)) > MAX_EVENT_BYTES)
+        return reject(
+          'pipeline_too_large',
+          `the definition and its files together have more than ${MAX_EVENT_BYTES} bytes`,
+          'invalid',
+        );
+      return [defined];
     }
     case 'DeletePipeline':
       if (!state.current) return reject('pipeline_not_found', 'there is no such pipeline', 'not_found');

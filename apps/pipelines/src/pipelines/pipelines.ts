@@ -5,6 +5,7 @@ import {
   type ListQuery,
   type Page,
   type PipelineView,
+  type PutPipeline,
   type ValidationReport,
 } from '@hybrid/contracts';
 import { listPage, Things } from '@hybrid/event-store';
@@ -31,17 +32,17 @@ export class Pipelines implements OnModuleInit {
     await this.connections.project(pipelineList);
   }
 
-  validate(definition: string): ValidationReport {
-    const read = readPipeline(definition);
+  validate({ definition, files }: PutPipeline): ValidationReport {
+    const read = readPipeline(definition, files);
     return 'errors' in read ? { valid: false, errors: read.errors } : { valid: true, errors: [] };
   }
 
   /** @throws ProblemError `invalid_pipeline` with every error's line and column, `pipeline_name`, `pipeline_exists`. */
   async put(
-    request: { definition: string; pipeline_id?: string; create?: boolean },
+    request: PutPipeline & { pipeline_id?: string; create?: boolean },
     call: CallContext,
   ): Promise<PipelineView> {
-    const { name } = checked(request.definition);
+    const { name } = checked(request);
     if (request.pipeline_id !== undefined && request.pipeline_id !== name)
       throw problem(
         'invalid',
@@ -49,11 +50,12 @@ export class Pipelines implements OnModuleInit {
         `the definition is named ${name}, not ${request.pipeline_id}`,
         [{ path: 'definition', message: `its name must be ${request.pipeline_id}` }],
       );
-    const { definition, create = false } = request;
+    const { definition, files, create = false } = request;
     const command: PipelineCommand = {
       type: 'DefinePipeline',
       pipeline_id: name,
       definition,
+      ...(files && { files }),
       create,
       now: now(),
     };
@@ -72,8 +74,9 @@ export class Pipelines implements OnModuleInit {
 
   /** The current version, read. @throws ProblemError `pipeline_not_found`. */
   async definition(pipelineId: string, org: string): Promise<{ version: number; definition: Definition }> {
-    const { version, definition } = await this.get(pipelineId, org);
-    return { version, definition: checked(definition) };
+    const { state } = await this.things.load(thingId(pipelineId, org), org);
+    const { version } = view(state);
+    return { version, definition: checked(state.current!) };
   }
 
   list(query: ListQuery, call: CallContext): Promise<Page<PipelineView>> {
@@ -99,8 +102,8 @@ function view({ current, created_at }: PipelineState): PipelineView {
   return { id, version, definition, created_at: created_at ?? at, updated_at: at };
 }
 
-function checked(text: string): Definition {
-  const read = readPipeline(text);
+function checked({ definition, files }: PutPipeline): Definition {
+  const read = readPipeline(definition, files);
   if ('errors' in read)
     throw problem(
       'invalid',

@@ -1,6 +1,6 @@
 /**
  * Ties runs and jobs together: a queued step becomes a job, a job's fate becomes the step's, a cancelled step cancels
- * its job. Stateless: what it knows of a run is folded from the run's stream, and what it asks for is idempotent by the
+ * its job; and runs and their concurrency groups: a run that waits enters its group, one that ended leaves it. Stateless: what it knows of a run is folded from the run's stream, and what it asks for is idempotent by the
  * ids in the events, which follow from run and step. So redelivery and reordering change nothing, and no wait is lost by
  * a restart: a step waits as its state in the stream, a retry as its job's JobRequeued with the time from which it may run.
  */
@@ -13,17 +13,21 @@ import {
   type CallContext,
   type JobChanged,
   type PublicEvent,
+  type RunChanged,
+  type RunStatus,
   type StepChanged,
 } from '@hybrid/contracts';
 import { MessageController, OnEvents } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
 import { Ctx, Payload } from '@nestjs/microservices';
+import { RunGroups } from '../groups/run-groups.js';
 import { Runs } from './runs.js';
 
 @MessageController()
 export class RunProcess {
   constructor(
     private readonly runs: Runs,
+    private readonly groups: RunGroups,
     private readonly connections: Connections,
   ) {}
 
@@ -41,14 +45,36 @@ export class RunProcess {
   }
 
   @OnEvents({ durable: 'pipelines-steps', filter: eventFilter('pipelines', 'run') })
-  async onStep(@Payload() event: PublicEvent<StepChanged>, @Ctx() call: CallContext): Promise<void> {
+  async onStep(
+    @Payload() event: PublicEvent<StepChanged | RunChanged>,
+    @Ctx() call: CallContext,
+  ): Promise<void> {
+    if (event.type === 'RunChanged')
+      return this.onRun(event.id, (event.data as RunChanged).status, own(event, call));
     if (event.type !== 'StepChanged') return;
-    const { status, job_id } = event.data;
+    const { status, job_id } = event.data as StepChanged;
     if (status === 'QUEUED') await this.enqueue(event, own(event, call));
     else if (status === 'CANCELLED' && job_id) await this.cancel(job_id, own(event, call));
   }
 
-  private async enqueue(event: PublicEvent<StepChanged>, call: CallContext): Promise<void> {
+  /** Where runs wait for each other, and where they begin with results of a run before. */
+  private async onRun(runId: string, status: RunStatus, call: CallContext): Promise<void> {
+    switch (status) {
+      case 'WAITING':
+        return this.groups.enter(runId, call);
+      case 'RUNNING':
+        return this.runs.goOn(runId, call);
+      case 'SUCCEEDED':
+      case 'FAILED':
+      case 'CANCELLED': {
+        const run = await this.runs.load(runId, call.org);
+        return run ? this.groups.leave(run, call) : undefined;
+      }
+      case 'CANCELLING':
+    }
+  }
+
+  private async enqueue(event: PublicEvent, call: CallContext): Promise<void> {
     const { job } = await this.runs.queuedStep(event.id, event.revision, call.org);
     await this.connections.requests.send(queueRequests.enqueue, job, call);
   }

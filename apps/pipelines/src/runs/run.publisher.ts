@@ -13,6 +13,8 @@ export const runPublisher: Publisher<RunEvent> = {
       return { noun: 'run', event: kebab(stored.type), type: 'RunChanged', data: { run_id, status: runs } };
     const status = stepStatus(stored);
     if (!status) return null;
+    // The job is another run's.
+    if (stored.type === 'StepReused') stored = { ...stored, data: { ...stored.data, job_id: null } };
     const { step_id, job_id = null, message = null } = stored.data as Partial<StepChanged>;
     const data: StepChanged = { run_id, step_id: step_id!, status, job_id, message };
     return { noun: 'run', event: kebab(stored.type), type: 'StepChanged', data };
@@ -74,9 +76,8 @@ function stepStatus(event: RunEvent): StepStatus | null {
       return 'SKIPPED';
     case 'StepCancelled':
       return 'CANCELLED';
-    // Its job's next attempt is told of when it begins.
+    // Told of when they lead to something: the next attempt, the steps themselves.
     case 'StepAttemptFailed':
-    // The steps themselves are told of as they come to run.
     case 'StepsAppended':
     case 'RunStarted':
     case 'RunWaiting':

@@ -1,28 +1,40 @@
 /** Commands and queries of runs. */
 import {
   problem,
+  ProblemError,
+  type Actor,
   type CallContext,
+  type DecideGate,
   type JobChanged,
   type ListRuns,
+  type OfGate,
   type Page,
+  type RetryRun,
   type RunSummary,
   type RunView,
   type StartRun,
+  type StepView,
 } from '@hybrid/contracts';
-import { listPage, Snapshots, Things } from '@hybrid/event-store';
+import { isRejection, type Rejection } from '@hybrid/decider';
+import { listPage, Snapshots, Things, type Handled } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import {
+  findStepView,
+  messageViewOf,
+  retryOf,
   RUN_FOLD,
+  type Run,
   type RunCommand,
   runDecider,
   type RunEvent,
   runEvents,
   type RunState,
   type StepQueued,
-  viewOf,
+  takenOver,
 } from '@hybrid/pipeline';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Pipelines } from '../pipelines/pipelines.js';
+import { commandFor } from './job-commands.js';
 import { runList, type ListedRun } from './run-list.projection.js';
 import { runPublisher } from './run.publisher.js';
 
@@ -46,10 +58,10 @@ export class Runs implements OnModuleInit {
 
   /** Starts the current version of the pipeline. @throws ProblemError `pipeline_not_found`, `inputs_invalid`, … */
   async start(
-    request: StartRun & { pipeline_id: string; run_id: string },
+    request: StartRun & { pipeline_id: string; run_id: string; wanted_by?: string },
     call: CallContext,
   ): Promise<RunView> {
-    const { pipeline_id, run_id, source = null, inputs = {} } = request;
+    const { pipeline_id, run_id, source = null, inputs = {}, event, wanted_by } = request;
     const { version, definition } = await this.pipelines.definition(pipeline_id, call.org);
     const command: RunCommand = {
       type: 'StartRun',
@@ -61,18 +73,62 @@ export class Runs implements OnModuleInit {
       inputs,
       previous_execution_id: await this.lastSuccess(pipeline_id, call.org),
       started_by: call.actor.id,
+      event: event ?? eventBy(call.actor),
+      ...(wanted_by !== undefined && { wanted_by: [wanted_by] }),
       now: now(),
     };
-    return shown((await this.things.handle(run_id, command, call)).state);
+    return shown((await this.handle(run_id, command, call)).state);
+  }
+
+  /**
+   * Starts a run of the same definition, source and inputs. Its results of before follow with RunProcess.
+   * @throws ProblemError `run_not_found`, `run_not_over`, `step_missing`, `step_not_found`.
+   */
+  async retry(
+    request: RetryRun & { run_id: string; new_run_id: string; wanted_by?: string },
+    call: CallContext,
+  ): Promise<RunView> {
+    const { run_id, new_run_id, wanted_by } = request;
+    const retry = accepted(retryOf(await this.existing(run_id, call.org), request));
+    const command: RunCommand = {
+      ...retry,
+      type: 'StartRun',
+      run_id: new_run_id,
+      started_by: call.actor.id,
+      wanted_by: [...(retry.wanted_by ?? []), ...(wanted_by === undefined ? [] : [wanted_by])],
+      now: now(),
+    };
+    return shown((await this.handle(new_run_id, command, call)).state);
   }
 
   async cancel(runId: string, reason: string, call: CallContext): Promise<RunView> {
     const command: RunCommand = { type: 'CancelRun', reason, actor: call.actor.id, now: now() };
-    return shown((await this.things.handle(runId, command, call)).state);
+    return shown((await this.handle(runId, command, call)).state);
+  }
+
+  /** @throws ProblemError `gate_not_found`, `gate_not_open`, `gate_decided`, `not_an_approver`, `own_run`. */
+  async decideGate(
+    { run_id, gate, person, reason }: DecideGate & OfGate,
+    decision: 'approved' | 'rejected',
+    call: CallContext,
+  ): Promise<RunView> {
+    const command: RunCommand = {
+      type: 'DecideGate',
+      ...{ gate, person, decision, reason: reason ?? null },
+      now: now(),
+    };
+    return shown((await this.handle(run_id, command, call)).state);
   }
 
   async get(runId: string, org: string): Promise<RunView> {
-    return shown((await this.things.load(runId, org)).state);
+    return messageViewOf(await this.existing(runId, org));
+  }
+
+  /** @throws ProblemError `step_not_found`. */
+  async getStep(runId: string, stepId: string, org: string): Promise<StepView> {
+    const view = findStepView(await this.existing(runId, org), stepId);
+    if (!view) throw problem('not_found', 'step_not_found', `the run has no step \`${stepId}\``);
+    return view;
   }
 
   list(query: ListRuns, call: CallContext): Promise<Page<RunSummary>> {
@@ -82,14 +138,17 @@ export class Runs implements OnModuleInit {
       call,
       query,
       where: { status: query.status, pipeline: query.pipeline },
-      view: ({ id, state: { started_at, ...run } }) => ({
-        ...run,
-        id,
-        status: run.status!,
-        retry_of: null,
-        created_at: started_at,
-      }),
+      view: ({ id, state }) => {
+        const { started_at, timeout_seconds: _, due: __, gates_due: ___, ...run } = state;
+        return { ...run, id, status: run.status!, created_at: started_at };
+      },
     });
+  }
+
+  /** Null where the organisation has no such run. */
+  async load(runId: string, org: string): Promise<Run | null> {
+    const { state } = await this.things.load(runId, org);
+    return state.status === 'NONE' ? null : state;
   }
 
   /** The StepQueued at this place of the run's stream. @throws Error where there is none. */
@@ -103,7 +162,55 @@ export class Runs implements OnModuleInit {
   /** What became of a job of the run; what is known already changes nothing. */
   async recordJob(runId: string, job: JobChanged, at: string, call: CallContext): Promise<void> {
     const command = commandFor(job, at);
-    if (command) await this.things.handle(runId, command, call);
+    if (command) await this.handle(runId, command, call);
+  }
+
+  /** Its concurrency group lets it begin. */
+  async release(runId: string, call: CallContext): Promise<void> {
+    await this.handle(runId, { type: 'ReleaseRun', now: now() }, call);
+  }
+
+  /** As `cancel`, but whoever cleans up already is left alone. @throws ProblemError `run_finished`. */
+  async cancelOnce(runId: string, reason: string, call: CallContext): Promise<void> {
+    const command = { type: 'CancelRun', reason, actor: call.actor.id, once: true, now: now() } as const;
+    await this.handle(runId, command, call);
+  }
+
+  /** `at`: the time that deadlines are compared with. */
+  async passDeadlines(runId: string, at: string, call: CallContext): Promise<void> {
+    await this.handle(runId, { type: 'PassDeadlines', now: at }, call);
+  }
+
+  /** Brings in what is taken over from the run that this one repeats, and whatever else was left over. */
+  async goOn(runId: string, call: CallContext): Promise<void> {
+    const run = await this.load(runId, call.org);
+    const before = run?.retry && run.awaited.size > 0 && (await this.load(run.retry.of, call.org));
+    if (before)
+      for (const steps of takenOver(run, before))
+        await this.handle(runId, { type: 'TakeOverSteps', steps, now: now() }, call);
+    await this.handle(runId, { type: 'GoOn', now: now() }, call);
+  }
+
+  /** Until all is decided that an append has no room for. Whoever asks again after a kill in between goes on with it. */
+  private async handle(
+    runId: string,
+    command: RunCommand,
+    call: CallContext,
+  ): Promise<Handled<RunState, RunEvent>> {
+    let handled = await this.things.handle(runId, command, call);
+    while (handled.events.length > 0) {
+      const goOn: RunCommand = { type: 'GoOn', now: now() };
+      const left = runDecider.decide(goOn, handled.state);
+      if (isRejection(left) || left.length === 0) break;
+      handled = await this.things.handle(runId, goOn, call);
+    }
+    return handled;
+  }
+
+  private async existing(runId: string, org: string): Promise<Run> {
+    const run = await this.load(runId, org);
+    if (!run) throw problem('not_found', 'run_not_found', 'there is no such run');
+    return run;
   }
 
   private async lastSuccess(pipelineId: string, org: string): Promise<string | null> {
@@ -115,29 +222,19 @@ export class Runs implements OnModuleInit {
   }
 }
 
-function commandFor(job: JobChanged, now: string): RunCommand | null {
-  const { job_id, agent_id, attempt, exit_code, outputs, artifacts, error_message: message } = job;
-  if (job.status === 'RUNNING')
-    return { type: 'RecordJobStarted', job_id, agent_id: agent_id ?? '', attempt, now };
-  if (!job.final) return null;
-  const result = { type: 'RecordJobFinished', job_id, exit_code, message, outputs, artifacts, now } as const;
-  switch (job.status) {
-    case 'COMPLETED':
-      return { ...result, outcome: 'succeeded' };
-    case 'FAILED':
-    case 'DEAD_LETTERED':
-      return { ...result, outcome: 'failed' };
-    case 'CANCELLED':
-      return { ...result, outcome: 'cancelled' };
-    case 'QUEUED':
-    case 'CLAIMED':
-      return null;
-  }
+function eventBy({ type }: Actor): 'manual' | 'api' {
+  return type === 'user' ? 'manual' : 'api';
+}
+
+function accepted<T extends object>(decision: T | Rejection): T {
+  if (!('rejected' in decision)) return decision;
+  const { kind, rejected: code, detail } = decision;
+  throw new ProblemError({ kind, code, detail });
 }
 
 function shown(state: RunState): RunView {
   if (state.status === 'NONE') throw problem('not_found', 'run_not_found', 'there is no such run');
-  return viewOf(state);
+  return messageViewOf(state);
 }
 
 function now(): string {

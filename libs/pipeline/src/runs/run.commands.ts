@@ -92,7 +92,8 @@ export interface DecideGate {
   type: 'DecideGate';
   /** Id of the gate's step, or its name. */
   gate: string;
-  person: { user_id: string; email: string | null };
+  /** Null: whoever asks is none. */
+  person: { user_id: string; email: string | null } | null;
   decision: 'approved' | 'rejected';
   reason: string | null;
   now: string;

@@ -36,7 +36,8 @@ export const runDecider: Decider<RunState, RunCommand, RunEvent> = {
 
 /**
  * Rejections: run_not_found, run_finished; of a start: idempotency_key_reused, run_too_large, inputs_invalid,
- * concurrency_group_invalid; of a gate: gate_not_found, gate_not_open, gate_decided, not_an_approver, own_run.
+ * concurrency_group_invalid; of a gate: gate_not_found, gate_needs_person, gate_not_open, gate_decided, not_an_approver,
+ * own_run.
  */
 function decide(command: RunCommand, state: RunState): RunEvent[] | Rejection {
   if (command.type === 'StartRun') return startRun(command, state);

@@ -13,6 +13,12 @@ export function decideGate(command: DecideGate, run: Run): RunEvent[] | Rejectio
   const index = gateIndex(run, name);
   const step = run.steps[index];
   if (!step) return reject('gate_not_found', `the run has no manual gate \`${name}\``, 'not_found');
+  if (!person)
+    return reject(
+      'gate_needs_person',
+      'a gate is decided by a person who is signed in, not by an API key: use `hybrid login`, or the dashboard',
+      'forbidden',
+    );
   const before = step.gate?.decisions.find(({ by }) => by === person.user_id);
   if (before?.decision === decision) return [];
   if (step.status === 'PENDING' && !hasEnded(run))
@@ -21,7 +27,7 @@ export function decideGate(command: DecideGate, run: Run): RunEvent[] | Rejectio
     return reject('gate_decided', `the gate \`${name}\` is decided already: ${step.status}`);
   if (before)
     return reject('gate_decided', `you have ${before.decision} it already; a decision cannot be changed`);
-  const refused = mayDecide(run, step.gate, command);
+  const refused = mayDecide(run, step.gate, person, decision);
   if (refused) return refused;
 
   const step_id = run.plan.instances[index]!.id;
@@ -40,7 +46,12 @@ export function decideGate(command: DecideGate, run: Run): RunEvent[] | Rejectio
   return [...events, ...advance(events.reduce(evolve, run) as Run, events, now)];
 }
 
-function mayDecide(run: Run, gate: OpenGate, { person, decision }: DecideGate): Rejection | null {
+function mayDecide(
+  run: Run,
+  gate: OpenGate,
+  person: NonNullable<DecideGate['person']>,
+  decision: DecideGate['decision'],
+): Rejection | null {
   const { user_id, email } = person;
   const names = [user_id, ...(email === null ? [] : [email])].map((name) => name.toLowerCase());
   const named = gate.approvers.some((approver) => names.includes(approver.trim().toLowerCase()));
