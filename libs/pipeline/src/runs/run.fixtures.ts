@@ -1,10 +1,14 @@
 /** Runs for specs: pipelines as text, commands with the boring fields filled in. */
+import type { StepReport } from '@hybrid/contracts';
 import type { Definition } from '../language/definition.js';
 import { readPipeline } from '../language/read-pipeline.js';
 import { fold, isRejection } from '@hybrid/decider';
 import {
   runDecider,
   type CancelRun,
+  type DecideGate,
+  type PassDeadlines,
+  type RecordAttemptFailed,
   type RecordJobFinished,
   type RecordJobStarted,
   type RunCommand,
@@ -76,6 +80,50 @@ export function ended(
     now: NOW,
     ...more,
   };
+}
+
+/** An attempt that failed, and is followed by another. */
+export function failedOnce(step: string, attempt: number, failed_tests: string[] = []): RecordAttemptFailed {
+  const message = `attempt ${attempt} failed`;
+  const job_id = jobIdOf(RUN_ID, step);
+  return { type: 'RecordAttemptFailed', job_id, attempt, exit_code: 1, message, failed_tests, now: NOW };
+}
+
+/** What a step tells of its tests, of ten in all. */
+export function tests(failed: string[], flaky: string[] = []): StepReport {
+  const cases = (names: string[]) => names.map((name) => ({ name }));
+  const counts = { total: 10, failed: failed.length, skipped: 0, flaky: flaky.length, seconds: 1 };
+  return { tests: { ...counts, failures: cases(failed), flaky_tests: cases(flaky) } };
+}
+
+/** What a scan tells that found so many high ones. */
+export function scan(high: number, passed = high === 0): StepReport {
+  const counts = { critical: 0, high, medium: 0, low: 0, info: 0 };
+  return { scan: { scanner: 'semgrep', passed, threshold: 'high', counts, findings: [] } };
+}
+
+export function gate(name: string, needs: string[], config = ''): string {
+  return `name: ${name}, needs: [${needs.join(', ')}], type: step.gate, config: {type: manual, ${config}}`;
+}
+
+/** A person decides. */
+export function decides(
+  name: string,
+  user_id: string,
+  more: Partial<DecideGate> & { email?: string } = {},
+): DecideGate {
+  const { email = null, ...rest } = more;
+  const person = { user_id, email };
+  return { type: 'DecideGate', gate: name, person, decision: 'approved', reason: null, now: NOW, ...rest };
+}
+
+/** Seconds after NOW. */
+export function after(seconds: number): string {
+  return new Date(Date.parse(NOW) + seconds * 1000).toISOString();
+}
+
+export function deadline(seconds: number): PassDeadlines {
+  return { type: 'PassDeadlines', now: after(seconds) };
 }
 
 export const cancel: CancelRun = { type: 'CancelRun', reason: 'wrong branch', actor: 'user:ada', now: NOW };
