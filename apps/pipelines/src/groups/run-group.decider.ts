@@ -75,12 +75,14 @@ function decide(command: RunGroupCommand, state: RunGroupState): RunGroupEvent[]
 function evolve(state: RunGroupState, event: RunGroupEvent): RunGroupState {
   const { at_work, waits, superseded } = state;
   const { run_id } = event.data;
+  // The beginning is missing: see Decider.
+  if (state.group === '' && event.type !== 'RunAdmitted') return state;
   switch (event.type) {
     case 'RunAdmitted':
       return { ...state, group: event.data.group, at_work: run_id };
     case 'RunHeldBack': {
-      const { group, started_at, cancel_in_progress } = event.data;
-      return { ...state, group, waits: { run_id, started_at, cancel_in_progress } };
+      const { started_at, cancel_in_progress } = event.data;
+      return { ...state, waits: { run_id, started_at, cancel_in_progress } };
     }
     case 'RunSuperseded':
       return {

@@ -27,6 +27,25 @@ describe('a pipeline', () => {
     given(pipelineDecider, defined(1, 'a')).when(define('a', true)).thenNothing();
   });
 
+  it('has a new version when one of its files changes', () => {
+    const files = { './a.yaml': 'steps: []' };
+    const withFiles = { ...define('a'), files } as PipelineCommand;
+    const both: PipelineEvent = {
+      type: 'PipelineDefined',
+      data: { pipeline_id: 'web', version: 2, definition: 'a', files, at: now },
+    };
+    given(pipelineDecider, defined(1, 'a')).when(withFiles).then(both);
+    given(pipelineDecider, defined(1, 'a'), both).when(withFiles).thenNothing();
+    given(pipelineDecider, defined(1, 'a'), both).when(define('a')).then(defined(3, 'a'));
+  });
+
+  it('is refused with files that are more than an event holds', () => {
+    const files = { './a.yaml': 'x'.repeat(900_000) };
+    given(pipelineDecider)
+      .when({ ...define('a'), files } as PipelineCommand)
+      .thenRejected('pipeline_too_large');
+  });
+
   it('is not replaced by whoever wanted to create it', () => {
     given(pipelineDecider, defined(1, 'a')).when(define('b', true)).thenRejected('pipeline_exists');
   });
