@@ -5,37 +5,59 @@ import { fold, isRejection } from '@hybrid/decider';
 import type { Definition } from '../language/definition.js';
 import { runDecider, type RecordJobFinished, type RecordJobStarted, type RunCommand } from './run.decider.js';
 import type { RunEvent } from './run.events.js';
-import { began, definitionOf, ended, shell, start } from './run.fixtures.js';
-import { isOver, type Run, type RunState } from './run.state.js';
+import {
+  began,
+  cancel,
+  deadline,
+  decides,
+  definitionOf,
+  ended,
+  failedOnce,
+  gate,
+  shell,
+  start,
+  stepOf,
+} from './run.fixtures.js';
+import { hasEnded, isOver, type Run, type RunState } from './run.state.js';
+
+const MORE = [
+  ...[
+    '',
+    '',
+    '',
+    'matrix: {m: [1, 2]},',
+    'max_parallel: 1, matrix: {m: [1, 2]},',
+    'continue_on_error: true,',
+  ],
+  ...['if: always(),', 'if: failure(),', 'if: cancelled(),', `if: "branch == 'x'",`],
+];
+const KINDS = ['shell', 'shell', 'shell', 'gate', 'shut'];
 
 /** A step needs only earlier ones; some have a matrix, a condition, or may fail; some are gates. */
-const definitions: fc.Arbitrary<Definition> = fc
-  .array(
-    fc.record({
-      needs: fc.uniqueArray(fc.nat(20), { maxLength: 3 }),
-      kind: fc.constantFrom('shell', 'shell', 'shell', 'gate', 'shut'),
-      more: fc.constantFrom(
-        '',
-        '',
-        '',
-        'matrix: {m: [1, 2]},',
-        'continue_on_error: true,',
-        'if: always(),',
-        'if: failure(),',
-        `if: "branch == 'x'",`,
-      ),
-    }),
-    { minLength: 1, maxLength: 8 },
-  )
-  .map((steps) =>
-    definitionOf(
-      ...steps.map(({ needs, kind, more }, index) => {
-        const names = needs.filter((need) => need < index).map((need) => `s${need}`);
-        if (kind === 'shell') return shell(`s${index}`, names, more);
-        return `name: s${index}, needs: [${names.join(', ')}], type: step.gate, config: {type: automatic, conditions: ["${kind === 'gate'}"]}`;
+const definitionsWith = (kinds: string[], mores: string[]): fc.Arbitrary<Definition> =>
+  fc
+    .array(
+      fc.record({
+        needs: fc.uniqueArray(fc.nat(20), { maxLength: 3 }),
+        kind: fc.constantFrom(...kinds),
+        more: fc.constantFrom(...mores),
       }),
-    ),
-  );
+      { minLength: 1, maxLength: 8 },
+    )
+    .map((steps) =>
+      definitionOf(
+        ...steps.map(({ needs, kind, more }, index) => {
+          const names = needs.filter((need) => need < index).map((need) => `s${need}`);
+          if (kind === 'shell') return shell(`s${index}`, names, more);
+          if (kind === 'ask') return gate(`s${index}`, names, 'required: 2, timeout: 1h');
+          return `name: s${index}, needs: [${names.join(', ')}], type: step.gate, config: {type: automatic, conditions: ["${kind === 'gate'}"]}`;
+        }),
+      ),
+    );
+
+/** People decide, and the first failure ends others: there it matters what comes first. */
+const racing = definitionsWith([...KINDS, 'ask'], [...MORE, 'fail_fast: true, matrix: {m: [1, 2, 3]},']);
+const definitions = definitionsWith(KINDS, MORE);
 
 /** What the world does next: which open job, how it ends, and how often one hears of it. */
 const choices = fc.array(
@@ -49,6 +71,13 @@ const choices = fc.array(
     ),
     starts: fc.nat(2),
     repeats: fc.nat(2),
+    /** Of the whole run, seldom. */
+    also: fc.constantFrom(
+      ...Array<undefined>(20).fill(undefined),
+      cancel,
+      { ...cancel, once: true },
+      deadline(60),
+    ),
   }),
   { minLength: 1, maxLength: 30 },
 );
@@ -73,14 +102,17 @@ const ENDINGS = ['RunSucceeded', 'RunFailed', 'RunCancelled'];
 describe('any run', () => {
   it('ends once, queues nothing early, and takes every result once', () => {
     fc.assert(
-      fc.property(definitions, choices, (definition, plan) => {
+      fc.property(racing, choices, (definition, plan) => {
         const events: RunEvent[] = [];
         let state: RunState = runDecider.initial;
-        const seen: (RecordJobStarted | RecordJobFinished)[] = [];
+        const seen: RunCommand[] = [];
         const send = (command: RunCommand): number => {
           const before = state;
           const decided = runDecider.decide(command, state);
-          if (isRejection(decided)) throw new Error(decided.detail);
+          if (isRejection(decided)) {
+            expect(decided.rejected).toBe('gate_decided');
+            return 0;
+          }
           for (const event of decided) {
             state = runDecider.evolve(state, event);
             if (event.type === 'StepQueued') expectNeedsOver(state as Run, event.data.step_id);
@@ -89,22 +121,34 @@ describe('any run', () => {
           events.push(...decided);
           return decided.length;
         };
+        const tell = (command: RunCommand) => {
+          seen.push(command);
+          send(command);
+        };
 
-        send(start(definition));
-        for (let turn = 0; state.status === 'RUNNING'; turn++) {
-          expect(turn).toBeLessThan(100);
-          const { pick, outcome, starts, repeats } = plan[turn % plan.length]!;
-          const run = state;
+        send(start({ ...definition, timeout_seconds: 60 }));
+        for (let turn = 0; !hasEnded(state); turn++) {
+          expect(turn).toBeLessThan(200);
+          const { pick, outcome, starts, repeats, also } = plan[turn % plan.length]!;
+          if (also) {
+            send(also);
+            if (hasEnded(state)) break;
+          }
+          const run = state as unknown as Run;
           const open = run.plan.instances.filter(
             (_, index) => run.steps[index]!.status !== 'PENDING' && !isOver(run.steps[index]!),
           );
           const { id } = open[pick % open.length]!;
-          for (let attempt = 1; attempt <= starts; attempt++) {
-            seen.push(began(id, attempt));
-            send(began(id, attempt));
+          if (stepOf(run, id).status === 'WAITING') {
+            const decision = outcome === 'succeeded' ? 'approved' : 'rejected';
+            for (const person of ['bob', 'cy']) tell(decides(id, person, { decision }));
+          } else {
+            for (let attempt = 1; attempt <= starts; attempt++) {
+              tell(began(id, attempt));
+              if (attempt < starts) tell(failedOnce(id, attempt));
+            }
+            tell(ended(id, outcome));
           }
-          seen.push(ended(id, outcome));
-          send(ended(id, outcome));
           for (let again = 0; again < repeats; again++)
             expect(send(seen[(pick + again) % seen.length]!)).toBe(0);
         }
