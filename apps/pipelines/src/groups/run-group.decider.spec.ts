@@ -74,7 +74,7 @@ describe('a concurrency group', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 8 }), fc.boolean(), steps, (count, cancels, plan) => {
         const runs = Array.from({ length: count }, (_, n) => String.fromCharCode(97 + n));
-        const world = new Map(runs.map((run) => [run, 'waiting' as 'waiting' | 'working' | 'over']));
+        const world = new Map(runs.map((run) => [run, 'waiting']));
         let group: RunGroupState = runGroupDecider.initial;
         const underWay: { command: RunGroupCommand; again: number }[] = [];
         const tell = (command: RunGroupCommand) =>
