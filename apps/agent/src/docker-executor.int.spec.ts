@@ -154,7 +154,8 @@ if ('reason' in found) {
       await eventually(() => expect(logText(job)).toContain('begun'));
       bench.agents[0]?.child.kill('SIGKILL');
       await bench.agents[0]?.ended;
-      expect(await leftovers(agentId)).toBe(2);
+      // A container and its two volumes.
+      expect(await leftovers(agentId)).toBe(3);
       await start();
       expect(await leftovers(agentId)).toBe(0);
     });

@@ -15,6 +15,7 @@ export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
 export { DockerProblem, findEngine } from './sandbox/docker-engine.js';
 export { DockerExecutor } from './sandbox/docker-executor.js';
 export { type Executor } from './sandbox/executor.js';
+export { type SandboxSettings } from './sandbox/limits.js';
 export { ProcessExecutor } from './sandbox/process-executor.js';
 export { identityOf, isAlive, signalReaches } from './sandbox/process-identity.js';
 export { SecretsFileError, Secrets, loadSecrets } from './secrets/secrets.js';

@@ -16,12 +16,25 @@ export class ArchiveProblem extends Error {
 export interface PackOptions {
   /** Links out of the tree: refused in an artifact, kept in a sandbox that has its own root. */
   outsideLinks: 'refuse' | 'keep';
+  /** Path in the archive of what is packed; its root unless told. */
+  under?: string;
+  /** The folders above `under` are packed too. */
+  parents?: boolean;
+  /** Root unless told. */
+  owner?: Owner;
 }
 
-/** The tree below `folder` as tar, sorted, owned by root, without times of change; only the executable bit of the modes is kept. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+const ROOT: Owner = { uid: 0, gid: 0 };
+
+/** The tree below `folder`, or one file, as tar: sorted, without times of change; only the executable bit of the modes is kept. */
 export async function* packTree(folder: string, options: PackOptions): AsyncGenerator<Buffer> {
   const archive = pack();
-  const filling = addFolder(archive, folder, '', options).then(
+  const filling = addTop(archive, folder, options).then(
     () => archive.finalize(),
     (error: Error) => archive.destroy(error),
   );
@@ -29,20 +42,40 @@ export async function* packTree(folder: string, options: PackOptions): AsyncGene
   await filling;
 }
 
-/** Files of the given names and texts as tar, in folders that are made. */
-export async function* packTexts(files: Record<string, string>): AsyncGenerator<Buffer> {
+/** Files of the given names and texts as tar, beside their folder `./`; a name that ends with `/` is a folder. */
+export async function* packTexts(files: Record<string, string>, owner: Owner = ROOT): AsyncGenerator<Buffer> {
   const archive = pack();
-  for (const [name, text] of Object.entries(files)) archive.entry(header(name, { mode: 0o644 }), text);
+  archive.entry(header('./', { type: 'directory', mode: 0o755, ...owner }));
+  for (const [name, text] of Object.entries(files)) {
+    if (name.endsWith('/')) archive.entry(header(name, { type: 'directory', mode: 0o755, ...owner }));
+    else archive.entry(header(name, { mode: 0o644, ...owner }), text);
+  }
   archive.finalize();
   yield* archive as AsyncIterable<Buffer>;
 }
 
+async function addTop(archive: Pack, top: string, options: PackOptions): Promise<void> {
+  const { under = '', parents = false, owner = ROOT } = options;
+  const stats = await lstat(top);
+  const parts = under.split('/').filter((part) => part !== '');
+  const folders = parts.slice(0, stats.isDirectory() ? undefined : -1);
+  for (let depth = parents ? 1 : Math.max(folders.length, 1); depth <= folders.length; depth++)
+    archive.entry(header(folders.slice(0, depth).join('/'), { type: 'directory', mode: 0o755, ...owner }));
+  if (stats.isFile()) return addFile(archive, top, parts.join('/'), stats, owner);
+  // The folder that it is unpacked into is root's already.
+  if (parts.length === 0 && owner !== ROOT)
+    archive.entry(header('./', { type: 'directory', mode: 0o755, ...owner }));
+  await addFolder(archive, top, '', { ...options, under: parts.join('/') });
+}
+
 async function addFolder(archive: Pack, root: string, relative: string, options: PackOptions): Promise<void> {
+  const { under, owner = ROOT } = options;
   for (const name of (await readdir(join(root, relative))).sort()) {
     const path = relative ? `${relative}/${name}` : name;
     const stats = await lstat(join(root, path));
+    const packed = under ? `${under}/${path}` : path;
     if (stats.isDirectory()) {
-      archive.entry(header(path, { type: 'directory', mode: 0o755 }));
+      archive.entry(header(packed, { type: 'directory', mode: 0o755, ...owner }));
       await addFolder(archive, root, path, options);
     } else if (stats.isSymbolicLink()) {
       const linkname = await readlink(join(root, path));
@@ -51,16 +84,16 @@ async function addFolder(archive: Pack, root: string, relative: string, options:
           `${path} is a link out of the folder, to ${linkname}: an artifact must hold what it needs`,
         );
       }
-      archive.entry(header(path, { type: 'symlink', linkname, mode: 0o777 }));
-    } else if (stats.isFile()) await addFile(archive, join(root, path), path, stats);
+      archive.entry(header(packed, { type: 'symlink', linkname, mode: 0o777, ...owner }));
+    } else if (stats.isFile()) await addFile(archive, join(root, path), packed, stats, owner);
     // Sockets, pipes and devices have no content to keep.
   }
 }
 
-async function addFile(archive: Pack, file: string, path: string, stats: Stats): Promise<void> {
+async function addFile(archive: Pack, file: string, path: string, stats: Stats, owner: Owner): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const entry = archive.entry(
-      header(path, { size: stats.size, mode: stats.mode & 0o100 ? 0o755 : 0o644 }),
+      header(path, { size: stats.size, mode: stats.mode & 0o100 ? 0o755 : 0o644, ...owner }),
       (error?: Error | null) => (error ? reject(error) : resolve()),
     );
     fill(entry, file, stats.size).catch(reject);
@@ -82,5 +115,5 @@ async function fill(entry: ReturnType<Pack['entry']>, file: string, size: number
 }
 
 function header(name: string, rest: Partial<Header>): Partial<Header> & { name: string } {
-  return { name, mtime: new Date(0), uid: 0, gid: 0, uname: '', gname: '', ...rest };
+  return { name, mtime: new Date(0), ...ROOT, uname: '', gname: '', ...rest };
 }

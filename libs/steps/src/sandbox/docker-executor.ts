@@ -1,31 +1,24 @@
-/** Runs each script in a container of its own: no capabilities, no new privileges, bounded memory and processes. */
+/** Runs each script in a container of its own, with the services it asks for beside it. */
 import type Docker from 'dockerode';
-import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join, posix } from 'node:path';
-import { Readable } from 'node:stream';
-import { endContainer, removeContainer, statusOf, DockerProblem } from './docker-engine.js';
+import { StepProblem } from '../step.js';
+import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docker-container.js';
+import { DockerProblem, endContainer, removeContainer } from './docker-engine.js';
+import { ContainerFiles, userIn } from './docker-files.js';
 import { ensureImage } from './docker-image.js';
+import { labelsOf, sweepEngine } from './docker-labels.js';
 import { pumpOutput } from './docker-output.js';
+import { JobServices } from './docker-services.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
-import { packTexts, packTree } from '../files/tree-archive.js';
-import { unpackTree } from '../files/tree-unpack.js';
-
-/** Bytes. A build of a middle-sized web application peaks at about 1.5 GiB. */
-const MEMORY = 2 * 1024 ** 3;
-const PIDS = 512;
-/** Bytes that the files for outputs and progress may have. */
-const OWN_FILE_MAX = 2 * 1024 * 1024;
-/** Folder in the container for what must not lie in the workspace. */
-const OWN = '/hybrid';
+import { showBytes, type SandboxSettings } from './limits.js';
 
 export class DockerExecutor implements Executor {
   readonly name = 'docker';
 
   constructor(
-    private readonly engine: Docker,
+    readonly engine: Docker,
     private readonly agentId: () => string,
     private readonly defaultImage: string,
+    readonly settings: SandboxSettings = {},
   ) {}
 
   async run(
@@ -35,147 +28,135 @@ export class DockerExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<FinishedScript> {
     const image = script.image ?? this.defaultImage;
-    await ensureImage(this.engine, image, log, signal);
-    const labels = {
-      'hybrid.agent': this.agentId(),
-      'hybrid.job': script.jobId,
-      'hybrid.attempt': String(script.attempt),
+    const { engine, settings } = this;
+    const { Config } = await ensureImage(engine, image, log, signal);
+    const labels = await labelsOf(this.agentId(), script);
+    const internal = script.network === 'none';
+    const services = script.services?.length
+      ? await JobServices.start(engine, script.services, { settings, labels, internal, log, signal })
+      : undefined;
+    let container: Docker.Container | undefined;
+    const dispose = async (): Promise<void> => {
+      try {
+        if (container) await removeContainer(engine, container.id);
+      } finally {
+        await services?.dispose();
+      }
     };
-    const volume = `hybrid-${randomUUID()}`;
-    await this.engine.createVolume({ Name: volume, Labels: labels });
-    const container = await this.#create(script, image, labels, volume).catch(async (error: Error) => {
-      await this.engine.getVolume(volume).remove({ force: true });
-      throw error;
-    });
-    const dispose = (): Promise<void> => removeContainer(this.engine, container.id, volume);
-    const over = new AbortController();
-    const end = (): void => void endContainer(container, over.signal);
-    signal.addEventListener('abort', end, { once: true });
     try {
-      const tree = packTree(script.workspace, { outsideLinks: 'keep' });
-      await container.putArchive(Readable.from(tree, { objectMode: false }), { path: script.workDir });
-      const own = packTexts({
-        [`${OWN.slice(1)}/script.sh`]: script.text,
-        [`${OWN.slice(1)}/output`]: '',
-        [`${OWN.slice(1)}/progress`]: '',
-      });
-      await container.putArchive(Readable.from(own, { objectMode: false }), { path: '/' });
-      const output = await container.attach({ stream: true, stdout: true, stderr: true });
-      signal.throwIfAborted();
-      await container.start();
-      // An abort between the check and the start found nothing to kill.
-      if (signal.aborted) end();
-      script.progressFrom(() => this.#ownFile(container, script, 'progress'));
-      await pumpOutput(output as unknown as AsyncIterable<Buffer>, sink);
-      // The output can end early when the connection breaks; the container itself says when it is over.
-      const { StatusCode: exitCode } = (await container.wait()) as { StatusCode: number };
-      signal.throwIfAborted();
-      const { State } = await container.inspect();
+      const network = services?.network ?? script.network;
+      const { socketPath } = engine.modem as { socketPath?: string };
+      const plan = await planContainer(
+        script,
+        { name: image, config: Config },
+        { settings, labels, network, socketPath },
+      );
+      container = await this.#create(plan);
+      const files = await filled(container, script, plan);
+      const exitCode = await runToEnd(container, script, files, sink, signal);
+      if (exitCode !== 0) await services?.tell();
       return {
         exitCode,
-        note:
-          exitCode === 137 && State.OOMKilled
-            ? `it was killed for using more than ${MEMORY / 1024 ** 3} GiB of memory`
-            : undefined,
-        collect: (relative) => collect(container, script, relative),
-        outputs: () => this.#ownFile(container, script, 'output'),
+        note: exitCode === 0 ? undefined : await whyKilled(container, plan),
+        collect: (path) => files.collect(path),
+        outputs: () => files.ownFile('HYBRID_OUTPUT'),
+        ownFile: (variable) => files.ownFile(variable),
         dispose,
       };
     } catch (error) {
       await dispose();
       signal.throwIfAborted();
       throw error;
-    } finally {
-      over.abort();
-      signal.removeEventListener('abort', end);
     }
   }
 
   async sweep(): Promise<number> {
-    const filters = { label: [`hybrid.agent=${this.agentId()}`] };
-    const containers = await this.engine.listContainers({ all: true, filters });
-    for (const { Id } of containers) await removeContainer(this.engine, Id);
-    const { Volumes } = await this.engine.listVolumes({ filters });
-    for (const { Name } of Volumes ?? []) await this.engine.getVolume(Name).remove({ force: true });
-    return containers.length + (Volumes?.length ?? 0);
+    return sweepEngine(this.engine, this.agentId());
   }
 
-  async #create(
-    script: Script,
-    image: string,
-    labels: Record<string, string>,
-    volume: string,
-  ): Promise<Docker.Container> {
-    const env = {
-      ...script.env,
-      HYBRID_OUTPUT: `${OWN}/output`,
-      HYBRID_PROGRESS: `${OWN}/progress`,
-      HYBRID_WORKSPACE: script.workDir,
-    };
+  async #create({ options }: ContainerPlan): Promise<Docker.Container> {
     try {
-      return await this.engine.createContainer({
-        Image: image,
-        Entrypoint: ['sh'],
-        Cmd: ['-e', `${OWN}/script.sh`],
-        WorkingDir: script.workDir,
-        Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
-        // The files that are copied in are root's; without capabilities root is an ordinary user of the container.
-        User: '0:0',
-        Labels: labels,
-        AttachStdin: false,
-        HostConfig: {
-          Memory: MEMORY,
-          MemorySwap: MEMORY,
-          PidsLimit: PIDS,
-          CapDrop: ['ALL'],
-          SecurityOpt: ['no-new-privileges'],
-          NetworkMode: script.network,
-          Mounts: [
-            {
-              Type: 'volume',
-              Source: volume,
-              Target: script.workDir,
-              VolumeOptions: { NoCopy: true } as Docker.MountSettings['VolumeOptions'],
-            },
-          ],
-        },
-      });
+      return await this.engine.createContainer(options);
     } catch (cause) {
-      throw new DockerProblem(`no container can be made of the image ${image}: ${(cause as Error).message}`, {
-        cause,
-      });
+      throw new DockerProblem(
+        `no container can be made of the image ${options.Image}: ${(cause as Error).message}`,
+        { cause },
+      );
     }
-  }
-
-  async #ownFile(container: Docker.Container, script: Script, name: 'output' | 'progress'): Promise<string> {
-    const folder = join(script.scratch, name);
-    await mkdir(folder, { recursive: true });
-    const archive = await container.getArchive({ path: `${OWN}/${name}` });
-    await unpackTree(archive as AsyncIterable<Buffer>, folder, { entries: 1, bytes: OWN_FILE_MAX });
-    return readFile(join(folder, name), 'utf8');
   }
 }
 
-/** Copies a file or folder of the workspace out of the stopped container. */
-async function collect(
+/** Copies in what the script finds when it begins. */
+async function filled(
   container: Docker.Container,
   script: Script,
-  relative: string,
-): Promise<string | undefined> {
-  const path = posix.join(script.workDir, relative);
-  const folder = join(
-    script.scratch,
-    'collected',
-    relative === '.' ? 'whole' : relative.replaceAll('/', '+'),
-  );
-  let archive: NodeJS.ReadableStream;
+  { user, home }: ContainerPlan,
+): Promise<ContainerFiles> {
+  const inImage = await userIn(container, user, script.scratch);
+  const files = new ContainerFiles(container, script.scratch, script.workDir, {
+    ...inImage,
+    home: home ?? inImage.home,
+  });
+  await files.putOwn({
+    'script.sh': script.text ?? '',
+    ...(home === OWN_HOME && { 'home/': '' }),
+    ...Object.fromEntries(ownFilesOf(script).map((variable) => [variable, ''])),
+  });
+  await files.put(script.workspace, '.');
+  for (const { from, to } of script.preload ?? []) await files.put(from, to);
+  return files;
+}
+
+/** Answers the exit code; on abort everything in the container is ended and the reason is thrown. */
+async function runToEnd(
+  container: Docker.Container,
+  script: Script,
+  files: ContainerFiles,
+  sink: OutputSink,
+  signal: AbortSignal,
+): Promise<number> {
+  const over = new AbortController();
+  const end = (): void => void endContainer(container, over.signal);
+  signal.addEventListener('abort', end, { once: true });
   try {
-    archive = await container.getArchive({ path });
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
+    const output = await container.attach({ stream: true, stdout: true, stderr: true });
+    signal.throwIfAborted();
+    await start(container, script);
+    // An abort between the check and the start found nothing to kill.
+    if (signal.aborted) end();
+    script.progressFrom(() => files.ownFile('HYBRID_PROGRESS'));
+    await pumpOutput(output as unknown as AsyncIterable<Buffer>, sink);
+    // The output can end early when the connection breaks; the container itself says when it is over.
+    const { StatusCode } = (await container.wait()) as { StatusCode: number };
+    signal.throwIfAborted();
+    return StatusCode;
+  } finally {
+    over.abort();
+    signal.removeEventListener('abort', end);
   }
-  await mkdir(folder, { recursive: true });
-  await unpackTree(archive as AsyncIterable<Buffer>, folder);
-  return join(folder, posix.basename(path));
+}
+
+async function start(container: Docker.Container, { image, shell, program }: Script): Promise<void> {
+  try {
+    await container.start();
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (!program && message.includes('executable file not found'))
+      throw new StepProblem(
+        `the image${image ? ` ${image}` : ''} has no ${shell ?? 'sh'}, by which the commands are run: ` +
+          'name an image that has, or run its own program with step.docker_run',
+        { cause },
+      );
+    throw new DockerProblem(`the container cannot be started: ${message}`, { cause });
+  }
+}
+
+async function whyKilled(
+  container: Docker.Container,
+  { bounds }: ContainerPlan,
+): Promise<string | undefined> {
+  const { State } = await container.inspect();
+  return State.OOMKilled
+    ? `it was killed for using more than ${showBytes(bounds.memory)} of memory (config.memory)`
+    : undefined;
 }

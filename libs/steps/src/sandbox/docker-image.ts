@@ -1,16 +1,15 @@
 import type Docker from 'dockerode';
 import { DockerProblem, statusOf } from './docker-engine.js';
 
-/** Pulls the image where it is missing. Throws DockerProblem when it cannot be had, or the signal's reason. */
+/** Pulls the image where it is missing; answers what it says of itself. Throws DockerProblem when it cannot be had, or the signal's reason. */
 export async function ensureImage(
   engine: Docker,
   image: string,
   log: (text: string) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Docker.ImageInspectInfo> {
   try {
-    await engine.getImage(image).inspect();
-    return;
+    return await engine.getImage(image).inspect();
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
   }
@@ -21,6 +20,7 @@ export async function ensureImage(
       abortSignal: signal,
     });
     await pulled(engine, stream);
+    return await engine.getImage(image).inspect();
   } catch (cause) {
     signal.throwIfAborted();
     throw new DockerProblem(

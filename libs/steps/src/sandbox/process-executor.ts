@@ -1,17 +1,19 @@
 /** Runs scripts on the host itself, as the agent's own user: only for hosts whose owner trusts the pipelines. */
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, mkdir, open, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, posix } from 'node:path';
 import { endGroup, startGroup } from './child-command.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
 import { drainOutput } from './output-drain.js';
 import { identityOf, isAlive, signalReaches } from './process-identity.js';
-import { existingInside } from '../files/workspace-path.js';
+import { existingInside, ifMissing, insideWorkspace, makeFolderInside } from '../files/workspace-path.js';
+import { StepProblem } from '../step.js';
 
 /** Of the agent's environment, what a program needs to find its way; nothing that could hold a token. */
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|TEMP|TMP|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|SSL_CERT_DIR)$/;
-/** Bytes of the output file that are looked at. */
-const OUTPUTS_MAX = 2 * 1024 * 1024;
+/** Bytes of a file of ours that are looked at. */
+const OWN_FILE_MAX = 2 * 1024 * 1024;
 
 /** Bytes of the progress file that are looked at. */
 const PROGRESS_MAX = 4 * 1024;
@@ -31,23 +33,23 @@ export class ProcessExecutor implements Executor {
     signal: AbortSignal,
   ): Promise<FinishedScript> {
     log('running on the host, without a sandbox (process executor)');
+    refuseWhatNeedsContainers(script);
     const folder = join(script.scratch, 'script');
-    const outputs = join(folder, 'output');
     await mkdir(folder, { recursive: true });
-    await writeFile(join(folder, 'script.sh'), script.text, { mode: 0o600 });
-    const progress = join(folder, 'progress');
-    await writeFile(outputs, '');
-    await writeFile(progress, '');
+    await writeFile(join(folder, 'script.sh'), script.text ?? '', { mode: 0o600 });
+    const ownFile = (variable: string): string => join(folder, variable);
+    const ownFiles = ['HYBRID_OUTPUT', 'HYBRID_PROGRESS', ...(script.ownFiles ?? [])];
+    for (const variable of ownFiles) await writeFile(ownFile(variable), '');
+    await copyIn(script, log);
     signal.throwIfAborted();
 
     const env = {
       ...passedOn(),
       ...script.env,
-      HYBRID_OUTPUT: outputs,
-      HYBRID_PROGRESS: progress,
+      ...Object.fromEntries(ownFiles.map((variable) => [variable, ownFile(variable)])),
       HYBRID_WORKSPACE: script.workspace,
     };
-    const { child, ended } = startGroup('sh', ['-e', join(folder, 'script.sh')], {
+    const { child, ended } = startGroup(script.shell ?? 'sh', ['-e', join(folder, 'script.sh')], {
       cwd: script.workspace,
       env,
     });
@@ -56,7 +58,7 @@ export class ProcessExecutor implements Executor {
       if (pid !== undefined) void endGroup(pid);
     };
     signal.addEventListener('abort', abort, { once: true });
-    script.progressFrom(() => endOf(progress));
+    script.progressFrom(() => endOf(ownFile('HYBRID_PROGRESS')));
     try {
       const drained = drainOutput({ stdout: child.stdout!, stderr: child.stderr! }, sink);
       if (pid !== undefined) await writeFile(join(script.scratch, 'group'), await identityOf(pid));
@@ -65,10 +67,13 @@ export class ProcessExecutor implements Executor {
       if (pid !== undefined) await endGroup(pid, signal.aborted ? undefined : 0);
       await drained.finish();
       signal.throwIfAborted();
+      const textOf = async (variable: string): Promise<string> =>
+        (await readFile(ownFile(variable))).subarray(0, OWN_FILE_MAX).toString('utf8');
       return {
         exitCode,
-        collect: (relative) => existingInside(script.workspace, relative),
-        outputs: async () => (await readFile(outputs)).subarray(0, OUTPUTS_MAX).toString('utf8'),
+        collect: (path) => collect(script, path),
+        outputs: () => textOf('HYBRID_OUTPUT'),
+        ownFile: textOf,
         dispose: async () => {},
       };
     } finally {
@@ -87,6 +92,51 @@ export class ProcessExecutor implements Executor {
     }
     return jobs.length;
   }
+}
+
+function refuseWhatNeedsContainers({ services, program, limits }: Script): void {
+  const needs =
+    (services?.length && `the services ${services.map(({ name }) => name).join(', ')}`) ||
+    (program && 'a step that runs an image') ||
+    (limits?.mounts?.length && 'mounts') ||
+    (limits?.docker_socket && 'docker_socket') ||
+    (limits?.read_only && 'read_only') ||
+    (limits?.user !== undefined && 'user');
+  if (!needs) return;
+  throw new StepProblem(
+    `this agent runs steps on its machine without containers, and ${needs} cannot be had without: ` +
+      'let the step run on an agent with --executor docker (labels or pool choose one)',
+  );
+}
+
+/** Outside the workspace this machine's own files are used as they are. */
+async function copyIn(
+  { workspace, workDir, preload = [] }: Script,
+  log: (text: string) => void,
+): Promise<void> {
+  for (const { from, to } of preload) {
+    const target = inWorkspace(to, workDir);
+    if (target === undefined) {
+      log(`${to} lies outside the workspace: this machine's own is used as it is`);
+      continue;
+    }
+    const folder = await makeFolderInside(workspace, posix.dirname(target));
+    await existingInside(workspace, target);
+    await cp(from, join(folder, posix.basename(target)), { recursive: true, verbatimSymlinks: true });
+  }
+}
+
+async function collect({ workspace, workDir }: Script, path: string): Promise<string | undefined> {
+  const relative = inWorkspace(path, workDir);
+  if (relative !== undefined) return existingInside(workspace, relative);
+  return realpath(path.startsWith('~') ? join(homedir(), path.slice(1)) : path).catch(ifMissing);
+}
+
+/** Relative to the workspace; nothing for what lies outside. Throws StepProblem for `..` out of it. */
+function inWorkspace(path: string, workDir: string): string | undefined {
+  const absolute = isAbsolute(path) ? posix.resolve(path) : undefined;
+  const outside = absolute !== undefined && absolute !== workDir && !absolute.startsWith(`${workDir}/`);
+  return outside || path === '~' || path.startsWith('~/') ? undefined : insideWorkspace(path, workDir);
 }
 
 /** Its last bytes: a step may write for hours. */

@@ -7,6 +7,7 @@ import { parseOutputs } from '../output/output-file.js';
 import { followProgress } from '../output/progress-file.js';
 import { markerLine, OutputLines } from '../output/output-lines.js';
 import { executionId, StepProblem, StepStopped, type StepContext, type StepResult } from '../step.js';
+import { environmentOf, sandboxOf } from './sandbox-config.js';
 import { StepConfig } from './step-config.js';
 import { DEFAULT_WORK_DIR, insideWorkspace } from '../files/workspace-path.js';
 
@@ -49,10 +50,7 @@ async function runCommands(
   const { job, executor, secrets, masker } = context;
   const nonce = randomBytes(8).toString('hex');
   const resolved = commands.map((command) => secrets.resolveInCommand(command));
-  const given = { ...job.spec.env, ...config.textMap('env') };
-  const env = Object.fromEntries(
-    Object.entries(given).map(([name, value]) => [name, secrets.resolve(value)]),
-  );
+  const env = environmentOf(context, config);
   const secretVariables = Object.fromEntries(resolved.flatMap(({ env: needed }) => Object.entries(needed)));
   const over = new AbortController();
   const script: Script = {
@@ -64,7 +62,8 @@ async function runCommands(
     scratch: context.scratch,
     workDir,
     image: config.optionalText('image'),
-    network: config.oneOf('network', ['bridge', 'none'], 'bridge'),
+    shell: config.oneOf<'sh' | 'bash'>('shell', ['sh', 'bash'], 'sh'),
+    ...sandboxOf(context, config),
     progressFrom: (read) => void followProgress(read, context.tellProgress, over.signal),
   };
 

@@ -20,6 +20,21 @@ export class StepConfig {
     return this.values[name] === true;
   }
 
+  /** A number above 0. */
+  positive(name: string): number | undefined {
+    const value = this.values[name] ?? undefined;
+    if (value === undefined || (typeof value === 'number' && value > 0)) return value;
+    throw new StepProblem(`config.${name} must be a number above 0`);
+  }
+
+  /** A list of objects; empty where it is left out. */
+  objects(name: string): Record<string, unknown>[] {
+    const list = this.values[name] ?? [];
+    if (Array.isArray(list) && list.every((item) => typeof item === 'object' && item !== null))
+      return list as Record<string, unknown>[];
+    throw new StepProblem(`config.${name} must be a list of objects`);
+  }
+
   texts(name: string): string[] {
     const value = this.values[name];
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;

@@ -1,0 +1,176 @@
+/** Containers beside a script, in a network of the job's own, where each is found by its name. */
+import type { ServiceSpec } from '@hybrid/contracts';
+import type Docker from 'dockerode';
+import { randomUUID } from 'node:crypto';
+import { pause } from './backoff.js';
+import { hardened } from './docker-container.js';
+import { DockerProblem, removeContainer, statusOf } from './docker-engine.js';
+import { ensureImage } from './docker-image.js';
+import { pumpOutput } from './docker-output.js';
+import { boundsOf, type SandboxSettings } from './limits.js';
+import { StepProblem } from '../step.js';
+
+/**
+ * What the entrypoints of common images (PostgreSQL, MySQL, Redis) need to give their data to a user of their own and
+ * become that user. They reach nothing outside the container.
+ */
+const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'];
+const READY_SECONDS = 60;
+const POLL_MS = 250;
+/** Lines of a service that are shown when something went wrong. */
+const TAIL = 20;
+
+interface Service {
+  spec: ServiceSpec;
+  container: Docker.Container;
+}
+
+export interface ServicesOptions {
+  settings: SandboxSettings;
+  labels: Record<string, string>;
+  /** Nothing outside can be reached. */
+  internal: boolean;
+  log: (text: string) => void;
+  signal: AbortSignal;
+}
+
+export class JobServices {
+  readonly network = `hybrid-${randomUUID()}`;
+  readonly #running: Service[] = [];
+
+  private constructor(
+    private readonly engine: Docker,
+    private readonly options: ServicesOptions,
+  ) {}
+
+  /** Resolves when all are ready. Throws StepProblem where one does not become so; nothing is left then. */
+  static async start(
+    engine: Docker,
+    services: ServiceSpec[],
+    options: ServicesOptions,
+  ): Promise<JobServices> {
+    const started = new JobServices(engine, options);
+    try {
+      await started.#start(services);
+      return started;
+    } catch (error) {
+      await started.dispose();
+      throw error;
+    }
+  }
+
+  /** The last lines of each, for a step that failed. */
+  async tell(): Promise<void> {
+    for (const { spec, container } of this.#running) {
+      for (const line of await lastLines(container)) this.options.log(`[${spec.name}] ${line}`);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#running.map(({ container }) => removeContainer(this.engine, container.id)));
+    try {
+      await this.engine.getNetwork(this.network).remove();
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
+  }
+
+  async #start(services: ServiceSpec[]): Promise<void> {
+    const { labels, internal, log, signal } = this.options;
+    for (const { image } of services) await ensureImage(this.engine, image, log, signal);
+    await this.engine.createNetwork({ Name: this.network, Internal: internal, Labels: labels });
+    for (const spec of services) {
+      signal.throwIfAborted();
+      const container = await this.#create(spec);
+      this.#running.push({ spec, container });
+      await container.start().catch((cause: Error) => {
+        throw new DockerProblem(`the service ${spec.name} cannot be started: ${cause.message}`, { cause });
+      });
+    }
+    // One that fails must not leave the others waiting.
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const waits = this.#running.map((service) => this.#ready(service, either));
+    await Promise.all(waits).finally(async () => {
+      failed.abort();
+      await Promise.allSettled(waits);
+    });
+    log(`services are ready: ${services.map(({ name }) => name).join(', ')}`);
+  }
+
+  async #create({ name, image, env = {}, command }: ServiceSpec): Promise<Docker.Container> {
+    try {
+      return await this.engine.createContainer({
+        Image: image,
+        ...(command && { Cmd: command }),
+        Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+        Labels: this.options.labels,
+        HostConfig: {
+          ...hardened(boundsOf({}, this.options.settings)),
+          CapAdd: CAPABILITIES,
+          NetworkMode: this.network,
+          LogConfig: { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '1' } },
+        },
+        NetworkingConfig: { EndpointsConfig: { [this.network]: { Aliases: [name] } } },
+      });
+    } catch (cause) {
+      throw new DockerProblem(`the service ${name} cannot be made: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  async #ready({ spec, container }: Service, signal: AbortSignal): Promise<void> {
+    const seconds = spec.ready_timeout_seconds ?? READY_SECONDS;
+    const deadline = performance.now() + seconds * 1000;
+    for (let last = ''; ; await pause(POLL_MS, signal)) {
+      const { State } = await container.inspect();
+      if (!State.Running) {
+        await this.#fail(spec, container, `ended with ${State.ExitCode} before it was ready`);
+      }
+      if (!spec.ready) return;
+      const { exitCode, output } = await execute(container, spec.ready);
+      if (exitCode === 0) return;
+      last = output.trim().split('\n').at(-1) ?? '';
+      if (performance.now() > deadline) {
+        const why = last ? `: ${last}` : '';
+        await this.#fail(
+          spec,
+          container,
+          `was not ready within ${seconds} s (its ready command ends with ${exitCode}${why})`,
+        );
+      }
+    }
+  }
+
+  async #fail({ name }: ServiceSpec, container: Docker.Container, what: string): Promise<never> {
+    for (const line of await lastLines(container)) this.options.log(`[${name}] ${line}`);
+    throw new StepProblem(`the service ${name} ${what}`);
+  }
+}
+
+async function lastLines(container: Docker.Container): Promise<string[]> {
+  const bytes = await container.logs({ stdout: true, stderr: true, tail: TAIL, follow: false });
+  return (await textOf([bytes])).trimEnd().split('\n').filter(Boolean);
+}
+
+/** Runs a command in the container to its end. */
+async function execute(
+  container: Docker.Container,
+  command: string[],
+): Promise<{ exitCode: number; output: string }> {
+  try {
+    const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+    const stream = await exec.start({});
+    const output = await textOf(stream as unknown as AsyncIterable<Buffer>);
+    return { exitCode: (await exec.inspect()).ExitCode ?? -1, output };
+  } catch (error) {
+    // 409: it does not run any more, which the next look says better.
+    if (statusOf(error) === 409) return { exitCode: -1, output: '' };
+    throw error;
+  }
+}
+
+async function textOf(output: AsyncIterable<Buffer> | Buffer[]): Promise<string> {
+  const pieces: Buffer[] = [];
+  await pumpOutput(output as AsyncIterable<Buffer>, async (_, piece) => void pieces.push(piece));
+  return Buffer.concat(pieces).toString('utf8');
+}
