@@ -121,7 +121,7 @@ export class JobServices {
   async #ready({ spec, container }: Service, signal: AbortSignal): Promise<void> {
     const seconds = spec.ready_timeout_seconds ?? READY_SECONDS;
     const deadline = performance.now() + seconds * 1000;
-    for (let last = ''; ; await pause(POLL_MS, signal)) {
+    for (;;) {
       const { State } = await container.inspect();
       if (!State.Running) {
         await this.#fail(spec, container, `ended with ${State.ExitCode} before it was ready`);
@@ -129,8 +129,8 @@ export class JobServices {
       if (!spec.ready) return;
       const { exitCode, output } = await execute(container, spec.ready);
       if (exitCode === 0) return;
-      last = output.trim().split('\n').at(-1) ?? '';
       if (performance.now() > deadline) {
+        const last = output.trim().split('\n').at(-1) ?? '';
         const why = last ? `: ${last}` : '';
         await this.#fail(
           spec,
@@ -138,6 +138,7 @@ export class JobServices {
           `was not ready within ${seconds} s (its ready command ends with ${exitCode}${why})`,
         );
       }
+      await pause(POLL_MS, signal);
     }
   }
 
@@ -160,7 +161,7 @@ async function execute(
   try {
     const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
     const stream = await exec.start({});
-    const output = await textOf(stream as unknown as AsyncIterable<Buffer>);
+    const output = await textOf(stream);
     return { exitCode: (await exec.inspect()).ExitCode ?? -1, output };
   } catch (error) {
     // 409: it does not run any more, which the next look says better.

@@ -35,6 +35,17 @@ export class StepConfig {
     throw new StepProblem(`config.${name} must be a list of objects`);
   }
 
+  /** Empty where it is left out. */
+  object(name: string): Record<string, unknown> {
+    const value = this.values[name] ?? {};
+    if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
+    throw new StepProblem(`config.${name} must be an object`);
+  }
+
+  optionalTexts(name: string): string[] | undefined {
+    return (this.values[name] ?? undefined) === undefined ? undefined : this.texts(name);
+  }
+
   texts(name: string): string[] {
     const value = this.values[name];
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
@@ -43,10 +54,7 @@ export class StepConfig {
 
   /** `{name: value}`; numbers and booleans become texts, as YAML writes them. */
   textMap(name: string): Record<string, string> {
-    const map = this.values[name] ?? {};
-    if (typeof map !== 'object' || Array.isArray(map))
-      throw new StepProblem(`config.${name} must be an object`);
-    return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, String(value)]));
+    return Object.fromEntries(Object.entries(this.object(name)).map(([key, value]) => [key, String(value)]));
   }
 
   oneOf<T extends string>(name: string, allowed: readonly T[], otherwise: T): T {
