@@ -1,4 +1,11 @@
-import { DockerExecutor, DockerProblem, type Executor, findEngine, ProcessExecutor } from '@hybrid/steps';
+import {
+  DockerExecutor,
+  DockerProblem,
+  DummyExecutor,
+  type Executor,
+  findEngine,
+  ProcessExecutor,
+} from '@hybrid/steps';
 import { SettingsError, type Settings } from './settings.js';
 
 /** The executor that the settings ask for. Throws SettingsError when it cannot be had. `agentId` is asked only when a job runs. */
@@ -7,7 +14,9 @@ export async function chooseExecutor(
   workspaces: string,
   agentId: () => string,
 ): Promise<Executor> {
-  const { executor, allowHost, defaultImage } = settings;
+  const { executor, allowHost, defaultImage, stepMemory, stepCpu, stepPids } = settings;
+  const { allowMounts, allowDockerSocket } = settings;
+  if (executor === 'dummy') return new DummyExecutor();
   if (executor === 'process') {
     if (allowHost) return new ProcessExecutor(workspaces);
     throw new SettingsError(
@@ -15,7 +24,13 @@ export async function chooseExecutor(
     );
   }
   try {
-    return new DockerExecutor(await findEngine(), agentId, defaultImage);
+    return new DockerExecutor(await findEngine(), agentId, defaultImage, {
+      memory: stepMemory,
+      cpu: stepCpu,
+      pids: stepPids,
+      allowMounts,
+      allowDockerSocket,
+    });
   } catch (cause) {
     if (!(cause instanceof DockerProblem)) throw cause;
     if (executor === 'auto' && allowHost) return new ProcessExecutor(workspaces);

@@ -1,8 +1,11 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
 import { homedir, hostname } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { HealthAddress } from './settings.js';
 import { SettingsError } from './settings-error.js';
+
+/** Bytes: Docker refuses less. */
+const SMALLEST_MEMORY = 6 * 1024 ** 2;
 
 export type Setting = {
   flag: string;
@@ -127,9 +130,9 @@ export const SETTINGS = {
     flag: 'executor',
     takes: 'kind',
     env: 'HYBRID_EXECUTOR',
-    about: 'docker, process, or auto: docker where an engine answers',
+    about: 'docker, process, auto (docker where an engine answers), or dummy (runs nothing: for tests)',
     initial: () => 'auto',
-    parse: oneOf('auto', 'docker', 'process'),
+    parse: oneOf('auto', 'docker', 'process', 'dummy'),
   },
   allowHost: {
     flag: 'allow-host',
@@ -145,6 +148,43 @@ export const SETTINGS = {
     about: 'image of steps that name none',
     initial: () => 'node:20-slim',
     parse: text,
+  },
+  stepMemory: {
+    flag: 'step-memory',
+    takes: 'size',
+    env: 'HYBRID_STEP_MEMORY',
+    about: 'memory that a step gets, and the most that it may ask for, such as 4GiB',
+    parse: size,
+  },
+  stepCpu: {
+    flag: 'step-cpu',
+    takes: 'cores',
+    env: 'HYBRID_STEP_CPU',
+    about: 'cores that a step gets, and the most that it may ask for, such as 1.5',
+    parse: cores,
+  },
+  stepPids: {
+    flag: 'step-pids',
+    takes: 'n',
+    env: 'HYBRID_STEP_PIDS',
+    about: 'processes and threads that a step gets, and the most that it may ask for',
+    parse: whole(1, 4_194_304),
+  },
+  allowMounts: {
+    flag: 'allow-mounts',
+    takes: 'folder,…',
+    env: 'HYBRID_ALLOW_MOUNTS',
+    about: 'folders of this machine that steps may mount, with what lies in them',
+    initial: () => [],
+    list: true,
+    parse: folders,
+  },
+  allowDockerSocket: {
+    flag: 'allow-docker-socket',
+    env: 'HYBRID_ALLOW_DOCKER_SOCKET',
+    about: 'allow steps to have the socket of the Docker engine, which makes them root of its machine',
+    initial: () => false,
+    parse: yesOrNo,
   },
   onStop: {
     flag: 'on-stop',
@@ -239,6 +279,29 @@ function whole(min: number, max: number): (given: string) => number {
     if (/^\d+$/.test(given) && Number(given) >= min && Number(given) <= max) return Number(given);
     throw new SettingsError(`it must be a whole number from ${min} to ${max}`);
   };
+}
+
+/** Bytes: `2GiB`, `512m`, `1073741824`; all units are powers of 1024, as Docker has them. */
+function size(given: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])(?:i?b)?|b)?$/i.exec(given) ?? [];
+  const bytes = Math.round(Number(number) * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(unit.toLowerCase()));
+  if (number !== '' && bytes >= SMALLEST_MEMORY && Number.isSafeInteger(bytes)) return bytes;
+  throw new SettingsError('it must be a size of at least 6 MiB, such as 512MiB or 4GiB');
+}
+
+function cores(given: string): number {
+  if (/^\d+(\.\d+)?$/.test(given) && Number(given) >= 0.01 && Number(given) <= 10_000) return Number(given);
+  throw new SettingsError('it must be a number of cores, such as 0.5 or 4');
+}
+
+function folders(texts: string[]): string[] {
+  const found = texts.map((one) => one.trim()).filter((one) => one !== '');
+  for (const folder of found) {
+    if (!isAbsolute(folder)) throw new SettingsError(`${folder} must be an absolute path`);
+    if (resolve(folder) === '/')
+      throw new SettingsError('/ would let steps change the whole machine: name the folders that they need');
+  }
+  return found;
 }
 
 function oneOf(...allowed: string[]): (given: string) => string {

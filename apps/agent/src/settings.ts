@@ -27,9 +27,16 @@ export interface Settings {
   workloadTokenCommand?: string;
   organisation?: string;
   secretsFile?: string;
-  executor: 'auto' | 'docker' | 'process';
+  executor: 'auto' | 'docker' | 'process' | 'dummy';
   allowHost: boolean;
   defaultImage: string;
+  /** Bytes. */
+  stepMemory?: number;
+  /** Cores. */
+  stepCpu?: number;
+  stepPids?: number;
+  allowMounts: string[];
+  allowDockerSocket: boolean;
   onStop: 'finish' | 'hand-back';
   /** Seconds. */
   drainTimeout: number;

@@ -14,6 +14,7 @@ export { Backoff, pause } from './sandbox/backoff.js';
 export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
 export { DockerProblem, findEngine } from './sandbox/docker-engine.js';
 export { DockerExecutor } from './sandbox/docker-executor.js';
+export { DummyExecutor } from './sandbox/dummy-executor.js';
 export { type Executor } from './sandbox/executor.js';
 export { type SandboxSettings } from './sandbox/limits.js';
 export { ProcessExecutor } from './sandbox/process-executor.js';

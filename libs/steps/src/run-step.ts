@@ -1,11 +1,19 @@
 /** Runs one step from its checkout to its result, whoever asks: an agent for the control plane, or `hybrid exec`. */
 import { placeArtifacts, pullArtifact, pushArtifact } from './steps/artifact-steps.js';
+import { buildDockerImage } from './steps/docker-build.js';
+import { pushDockerImage } from './steps/docker-push.js';
+import { runDockerImage } from './steps/docker-run.js';
+import { runPlugin } from './steps/plugin.js';
 import { runShellStep } from './steps/shell-step.js';
 import { checkOut, publicName } from './source/git-checkout.js';
 import { StepProblem, type StepContext, type StepResult } from './step.js';
 
 const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> = {
   'step.shell_exec': runShellStep,
+  'step.plugin': runPlugin,
+  'step.docker_build': buildDockerImage,
+  'step.docker_push': pushDockerImage,
+  'step.docker_run': runDockerImage,
   'step.artifact_push': pushArtifact,
   'step.artifact_pull': pullArtifact,
 };

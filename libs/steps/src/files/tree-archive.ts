@@ -22,6 +22,8 @@ export interface PackOptions {
   parents?: boolean;
   /** Root unless told. */
   owner?: Owner;
+  /** By the path in the tree; everything unless told. A folder that is left out is still entered where `enters` says so. */
+  only?: { keeps(path: string): boolean; enters(folder: string): boolean };
 }
 
 export interface Owner {
@@ -69,15 +71,16 @@ async function addTop(archive: Pack, top: string, options: PackOptions): Promise
 }
 
 async function addFolder(archive: Pack, root: string, relative: string, options: PackOptions): Promise<void> {
-  const { under, owner = ROOT } = options;
+  const { under, owner = ROOT, only } = options;
   for (const name of (await readdir(join(root, relative))).sort()) {
     const path = relative ? `${relative}/${name}` : name;
     const stats = await lstat(join(root, path));
     const packed = under ? `${under}/${path}` : path;
+    const kept = only?.keeps(path) ?? true;
     if (stats.isDirectory()) {
-      archive.entry(header(packed, { type: 'directory', mode: 0o755, ...owner }));
-      await addFolder(archive, root, path, options);
-    } else if (stats.isSymbolicLink()) {
+      if (kept) archive.entry(header(packed, { type: 'directory', mode: 0o755, ...owner }));
+      if (kept || only?.enters(path)) await addFolder(archive, root, path, options);
+    } else if (kept && stats.isSymbolicLink()) {
       const linkname = await readlink(join(root, path));
       if (options.outsideLinks === 'refuse' && !linkStaysInside(path, linkname)) {
         throw new ArchiveProblem(
@@ -85,7 +88,7 @@ async function addFolder(archive: Pack, root: string, relative: string, options:
         );
       }
       archive.entry(header(packed, { type: 'symlink', linkname, mode: 0o777, ...owner }));
-    } else if (stats.isFile()) await addFile(archive, join(root, path), packed, stats, owner);
+    } else if (kept && stats.isFile()) await addFile(archive, join(root, path), packed, stats, owner);
     // Sockets, pipes and devices have no content to keep.
   }
 }

@@ -21,11 +21,11 @@ export class Backoff {
   }
 }
 
-/** Waits `ms`; throws the signal's reason when it aborts. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+/** Waits `ms`; throws the signal's reason when it aborts. With `ref: false` the process may end meanwhile. */
+export async function pause(ms: number, signal?: AbortSignal, { ref = true } = {}): Promise<void> {
   signal?.throwIfAborted();
   try {
-    await delay(ms, undefined, { signal });
+    await delay(ms, undefined, { signal, ref });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;

@@ -32,6 +32,14 @@ export async function findEngine(): Promise<Docker> {
   return engine;
 }
 
+/** The library would write all options, secrets too, into the address of the request as well as into its body. */
+export function createContainer(
+  engine: Docker,
+  options: Docker.ContainerCreateOptions,
+): Promise<Docker.Container> {
+  return engine.createContainer({ _query: {}, _body: options } as Docker.ContainerCreateOptions);
+}
+
 /** HTTP status of an engine's refusal. */
 export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number }).statusCode;

@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { StepProblem } from '../step.js';
 import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docker-container.js';
-import { DockerProblem, endContainer, removeContainer } from './docker-engine.js';
+import { createContainer, DockerProblem, endContainer, removeContainer } from './docker-engine.js';
 import { ContainerFiles, userIn } from './docker-files.js';
 import { ensureImage } from './docker-image.js';
 import { labelsOf, sweepEngine } from './docker-labels.js';
@@ -27,9 +27,7 @@ export class DockerExecutor implements Executor {
     log: (text: string) => void,
     signal: AbortSignal,
   ): Promise<FinishedScript> {
-    const image = script.image ?? this.defaultImage;
     const { engine, settings } = this;
-    const { Config } = await ensureImage(engine, image, log, signal);
     const labels = await labelsOf(this.agentId(), script);
     const internal = script.network === 'none';
     const services = script.services?.length
@@ -44,15 +42,9 @@ export class DockerExecutor implements Executor {
       }
     };
     try {
-      const network = services?.network ?? script.network;
-      const { socketPath } = engine.modem as { socketPath?: string };
-      const plan = await planContainer(
-        script,
-        { name: image, config: Config },
-        { settings, labels, network, socketPath },
-      );
-      container = await this.#create(plan);
-      const files = await filled(container, script, plan);
+      const prepared = await this.prepare(script, log, signal, services?.network);
+      const { files, plan } = prepared;
+      container = prepared.container;
       const exitCode = await runToEnd(container, script, files, sink, signal);
       if (exitCode !== 0) await services?.tell();
       return {
@@ -70,13 +62,35 @@ export class DockerExecutor implements Executor {
     }
   }
 
+  /** Makes the container and copies in what it finds when it begins. */
+  async prepare(
+    script: Script,
+    log: (text: string) => void,
+    signal: AbortSignal,
+    network: string = script.network,
+  ): Promise<{ container: Docker.Container; files: ContainerFiles; plan: ContainerPlan }> {
+    const { engine, settings } = this;
+    const name = script.image ?? this.defaultImage;
+    const { Config: config } = await ensureImage(engine, name, log, signal);
+    const labels = await labelsOf(this.agentId(), script);
+    const { socketPath } = engine.modem as { socketPath?: string };
+    const plan = await planContainer(script, { name, config }, { settings, labels, network, socketPath });
+    const container = await this.#create(plan);
+    try {
+      return { container, plan, files: await filled(container, script, plan) };
+    } catch (error) {
+      await removeContainer(engine, container.id);
+      throw error;
+    }
+  }
+
   async sweep(): Promise<number> {
     return sweepEngine(this.engine, this.agentId());
   }
 
   async #create({ options }: ContainerPlan): Promise<Docker.Container> {
     try {
-      return await this.engine.createContainer(options);
+      return await createContainer(this.engine, options);
     } catch (cause) {
       throw new DockerProblem(
         `no container can be made of the image ${options.Image}: ${(cause as Error).message}`,
@@ -121,7 +135,7 @@ async function runToEnd(
   try {
     const output = await container.attach({ stream: true, stdout: true, stderr: true });
     signal.throwIfAborted();
-    await start(container, script);
+    await startContainer(container, script);
     // An abort between the check and the start found nothing to kill.
     if (signal.aborted) end();
     script.progressFrom(() => files.ownFile('HYBRID_PROGRESS'));
@@ -136,7 +150,11 @@ async function runToEnd(
   }
 }
 
-async function start(container: Docker.Container, { image, shell, program }: Script): Promise<void> {
+/** Throws StepProblem or DockerProblem that says why it does not start. */
+export async function startContainer(
+  container: Docker.Container,
+  { image, shell, program }: Script,
+): Promise<void> {
   try {
     await container.start();
   } catch (cause) {

@@ -1,7 +1,12 @@
 import type Docker from 'dockerode';
 import { DockerProblem, statusOf } from './docker-engine.js';
+import { followEngine } from './docker-progress.js';
+import { credentialsFor, registryOf } from './registry-credentials.js';
 
-/** Pulls the image where it is missing; answers what it says of itself. Throws DockerProblem when it cannot be had, or the signal's reason. */
+/**
+ * Pulls the image where it is missing, with the credentials that the agent's user has for its registry; answers what it
+ * says of itself. Throws DockerProblem when it cannot be had, or the signal's reason.
+ */
 export async function ensureImage(
   engine: Docker,
   image: string,
@@ -15,11 +20,13 @@ export async function ensureImage(
   }
   log(`pulling image ${image}`);
   try {
+    const authconfig = await credentialsFor(registryOf(image));
     // Without a tag the engine would pull every one.
     const stream = await engine.pull(/[:@][^/]+$/.test(image) ? image : `${image}:latest`, {
       abortSignal: signal,
+      ...(authconfig && { authconfig }),
     });
-    await pulled(engine, stream);
+    await followEngine(stream, async () => undefined);
     return await engine.getImage(image).inspect();
   } catch (cause) {
     signal.throwIfAborted();
@@ -29,15 +36,4 @@ export async function ensureImage(
       { cause },
     );
   }
-}
-
-/** A failed pull ends like a good one; the failure stands in the stream. */
-async function pulled(engine: Docker, stream: NodeJS.ReadableStream): Promise<void> {
-  const events = await new Promise<{ error?: string }[]>((resolve, reject) => {
-    engine.modem.followProgress(stream, (error, output) =>
-      error ? reject(error) : resolve(output as { error?: string }[]),
-    );
-  });
-  const failed = events.find((event) => event.error !== undefined);
-  if (failed) throw new Error(failed.error);
 }

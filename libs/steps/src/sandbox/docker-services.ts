@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import { randomUUID } from 'node:crypto';
 import { pause } from './backoff.js';
 import { hardened } from './docker-container.js';
-import { DockerProblem, removeContainer, statusOf } from './docker-engine.js';
+import { createContainer, DockerProblem, removeContainer, statusOf } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
 import { pumpOutput } from './docker-output.js';
 import { boundsOf, type SandboxSettings } from './limits.js';
@@ -100,7 +100,7 @@ export class JobServices {
 
   async #create({ name, image, env = {}, command }: ServiceSpec): Promise<Docker.Container> {
     try {
-      return await this.engine.createContainer({
+      return await createContainer(this.engine, {
         Image: image,
         ...(command && { Cmd: command }),
         Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
