@@ -152,10 +152,10 @@ if ('reason' in found) {
       const agentId = await start();
       const job = bench.shell(['echo begun', 'sleep 1000']);
       await eventually(() => expect(logText(job)).toContain('begun'));
-      bench.agents[0]?.child.kill('SIGKILL');
-      await bench.agents[0]?.ended;
       // A container and its two volumes.
       expect(await leftovers(agentId)).toBe(3);
+      bench.agents[0]?.child.kill('SIGKILL');
+      await bench.agents[0]?.ended;
       await start();
       expect(await leftovers(agentId)).toBe(0);
     });

@@ -44,10 +44,9 @@ export async function* packTree(folder: string, options: PackOptions): AsyncGene
   await filling;
 }
 
-/** Files of the given names and texts as tar, beside their folder `./`; a name that ends with `/` is a folder. */
+/** Files of the given names and texts as tar; a name that ends with `/` is a folder. */
 export async function* packTexts(files: Record<string, string>, owner: Owner = ROOT): AsyncGenerator<Buffer> {
   const archive = pack();
-  archive.entry(header('./', { type: 'directory', mode: 0o755, ...owner }));
   for (const [name, text] of Object.entries(files)) {
     if (name.endsWith('/')) archive.entry(header(name, { type: 'directory', mode: 0o755, ...owner }));
     else archive.entry(header(name, { mode: 0o644, ...owner }), text);
@@ -64,9 +63,6 @@ async function addTop(archive: Pack, top: string, options: PackOptions): Promise
   for (let depth = parents ? 1 : Math.max(folders.length, 1); depth <= folders.length; depth++)
     archive.entry(header(folders.slice(0, depth).join('/'), { type: 'directory', mode: 0o755, ...owner }));
   if (stats.isFile()) return addFile(archive, top, parts.join('/'), stats, owner);
-  // The folder that it is unpacked into is root's already.
-  if (parts.length === 0 && owner !== ROOT)
-    archive.entry(header('./', { type: 'directory', mode: 0o755, ...owner }));
   await addFolder(archive, top, '', { ...options, under: parts.join('/') });
 }
 

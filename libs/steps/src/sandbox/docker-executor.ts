@@ -73,11 +73,12 @@ export class DockerExecutor implements Executor {
     const name = script.image ?? this.defaultImage;
     const { Config: config } = await ensureImage(engine, name, log, signal);
     const labels = await labelsOf(this.agentId(), script);
-    const { socketPath } = engine.modem as { socketPath?: string };
+    const modem = engine.modem as { getSocketPath?(): Promise<string> | undefined };
+    const socketPath = await modem.getSocketPath?.();
     const plan = await planContainer(script, { name, config }, { settings, labels, network, socketPath });
     const container = await this.#create(plan);
     try {
-      return { container, plan, files: await filled(container, script, plan) };
+      return { container, plan, files: await filled(engine, container, script, plan) };
     } catch (error) {
       await removeContainer(engine, container.id);
       throw error;
@@ -102,6 +103,7 @@ export class DockerExecutor implements Executor {
 
 /** Copies in what the script finds when it begins. */
 async function filled(
+  engine: Docker,
   container: Docker.Container,
   script: Script,
   { user, home }: ContainerPlan,
@@ -116,6 +118,7 @@ async function filled(
     ...(home === OWN_HOME && { 'home/': '' }),
     ...Object.fromEntries(ownFilesOf(script).map((variable) => [variable, ''])),
   });
+  await files.ownWorkspace(engine);
   await files.put(script.workspace, '.');
   for (const { from, to } of script.preload ?? []) await files.put(from, to);
   return files;

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { packTexts, packTree, type Owner } from '../files/tree-archive.js';
 import { unpackTree, type UnpackLimits } from '../files/tree-unpack.js';
 import { StepProblem } from '../step.js';
-import { DockerProblem, statusOf } from './docker-engine.js';
+import { createContainer, DockerProblem, statusOf } from './docker-engine.js';
 
 /** Folder in the container for what must not lie in the workspace. */
 export const OWN = '/hybrid';
@@ -30,6 +30,26 @@ export class ContainerFiles {
     private readonly workDir: string,
     private readonly user: SandboxUser,
   ) {}
+
+  /** Makes the workspace the user's own: the engine makes folders for volumes root's. */
+  async ownWorkspace(engine: Docker): Promise<void> {
+    if (this.#owner === undefined) return;
+    // In a tar for the folder itself the engine leaves its owner alone, and it takes none for the folder above where the
+    // root can only be read: a second container, never started, lends its root.
+    const { Image, Config } = await this.container.inspect();
+    const lender = await createContainer(engine, {
+      Image,
+      Labels: Config.Labels,
+      Cmd: ['-'],
+      HostConfig: { VolumesFrom: [this.container.id] },
+    });
+    try {
+      const folder = packTexts({ [`${this.workDir.slice(1)}/`]: '' }, this.#owner);
+      await lender.putArchive(Readable.from(folder, { objectMode: false }), { path: '/' });
+    } finally {
+      await lender.remove({ v: true });
+    }
+  }
 
   /** Copies the file or folder `from` of this machine to `to`, relative to the workspace, absolute, or `~/…`. */
   async put(from: string, to: string): Promise<void> {

@@ -78,7 +78,13 @@ export class JobServices {
   async #start(services: ServiceSpec[]): Promise<void> {
     const { labels, internal, log, signal } = this.options;
     for (const { image } of services) await ensureImage(this.engine, image, log, signal);
-    await this.engine.createNetwork({ Name: this.network, Internal: internal, Labels: labels });
+    await this.engine.createNetwork({
+      Name: this.network,
+      Internal: internal,
+      // An internal network still reaches its engine's machine, unless that has no address in it.
+      ...(internal && { Options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }),
+      Labels: labels,
+    });
     for (const spec of services) {
       signal.throwIfAborted();
       const container = await this.#create(spec);
