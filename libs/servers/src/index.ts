@@ -1,3 +1,9 @@
+export {
+  findDockerRegistry,
+  startDockerRegistry,
+  type DockerRegistry,
+  type DockerRegistryOptions,
+} from './docker-registry.js';
 export { MissingProgramError, ProcessFailedError } from './errors.js';
 export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
 export { findNatsServer } from './find-nats-server.js';

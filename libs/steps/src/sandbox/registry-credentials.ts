@@ -74,7 +74,11 @@ async function dockerConfig(): Promise<DockerConfig> {
 async function askHelper(name: string, registry: string): Promise<RegistryCredentials | undefined> {
   const program = `docker-credential-${name}`;
   const { code, output } = await new Promise<{ code: number | null; output: string }>((resolve, reject) => {
-    const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], timeout: HELPER_MS });
+    const child = spawn(program, ['get'], {
+      env: process.env,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      timeout: HELPER_MS,
+    });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));
     child.once('error', reject);
