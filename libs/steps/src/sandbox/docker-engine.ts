@@ -57,6 +57,7 @@ export async function endContainer(container: Docker.Container, over: AbortSigna
   await container
     .exec({ Cmd: ['sh', '-c', 'kill -TERM -1'] })
     .then((exec) => exec.start({ Detach: true }))
+    .then((stream) => stream.resume())
     .catch(ignore);
   await pause(GRACE_MS, over)
     .then(() => container.kill({ signal: 'SIGKILL' }), ignore)

@@ -1,5 +1,6 @@
 /** Runs each script in a container of its own, with the services it asks for beside it. */
 import type Docker from 'dockerode';
+import type { Readable } from 'node:stream';
 import { StepProblem } from '../step.js';
 import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docker-container.js';
 import { createContainer, DockerProblem, endContainer, removeContainer } from './docker-engine.js';
@@ -134,9 +135,9 @@ async function runToEnd(
 ): Promise<number> {
   const over = new AbortController();
   const end = (): void => void endContainer(container, over.signal);
+  const output = await container.attach({ stream: true, stdout: true, stderr: true });
   signal.addEventListener('abort', end, { once: true });
   try {
-    const output = await container.attach({ stream: true, stdout: true, stderr: true });
     signal.throwIfAborted();
     await startContainer(container, script);
     // An abort between the check and the start found nothing to kill.
@@ -150,6 +151,8 @@ async function runToEnd(
   } finally {
     over.abort();
     signal.removeEventListener('abort', end);
+    // Of a container that did not start it would stay open.
+    (output as unknown as Readable).destroy();
   }
 }
 

@@ -233,7 +233,7 @@ await describeWithEngine(
         /no credentials for .*config.username/,
       );
       process.env['PATH'] = home;
-    await expect(push(image, { auth_provider: 'gcp' })).rejects.toThrow(
+      await expect(push(image, { auth_provider: 'gcp' })).rejects.toThrow(
         /docker-credential-gcloud, which cannot be started/,
       );
       await expect(push(image, { auth_provider: 'none' })).rejects.toThrow(/cannot be pushed/);
@@ -256,7 +256,9 @@ await describeWithEngine(
       await expect(run({ command: ['no-such-program'] })).rejects.toThrow(
         /cannot be started: .*no-such-program/,
       );
-      await expect(run({ command: ['sleep', '1000'], timeout: '1s' })).rejects.toThrow('timed out after 1 s');
+      await expect(
+        run({ command: ['sh', '-c', 'trap exit TERM; while :; do sleep 0.1; done'], timeout: '1s' }),
+      ).rejects.toThrow('timed out after 1 s');
       expect(await bench.leftovers()).toEqual([]);
     });
 
