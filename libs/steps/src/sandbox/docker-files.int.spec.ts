@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepProblem } from '../step.js';
-import { DockerExecutor } from './docker-executor.js';
+import { type DockerExecutor } from './docker-executor.js';
 import type { OutputSink, Script } from './executor.js';
 import { ProcessExecutor } from './process-executor.js';
 import { describeWithEngine, type StepBench } from '../../test/step-bench.js';
