@@ -94,6 +94,19 @@ if ('reason' in found) {
       });
     });
 
+    it('gives a step what its own settings say, and no more', async () => {
+      await start(['--step-memory', '64MiB', '--step-cpu', '1']);
+      const job = bench.shell(['exec tail -c 3000000000 /dev/zero']);
+      expect(await completed(job)).toMatchObject({
+        error_message: expect.stringContaining('64 MiB of memory'),
+      });
+      const more = bench.shell(['true'], { memory: 128 * 1024 ** 2 });
+      expect(await completed(more)).toMatchObject({
+        exit_code: -1,
+        error_message: expect.stringContaining('--step-memory'),
+      });
+    });
+
     it('bounds the number of processes', async () => {
       await start();
       const job = bench.shell([

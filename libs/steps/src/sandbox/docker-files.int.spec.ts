@@ -88,6 +88,13 @@ await describeWithEngine('files of a container', (bench) => {
     expect(await bench.leftovers()).toEqual([]);
   });
 
+  it('may come with an environment larger than an address of HTTP', async () => {
+    const env = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`LARGE_${i}`, 'x'.repeat(100_000)]));
+    const finished = await run(bench, await scriptOf(bench, 'echo ${#LARGE_11}', { env }));
+    await finished.dispose();
+    expect(finished.text).toBe('100000\n');
+  });
+
   it('need the shell that is asked for', async () => {
     await expect(run(bench, await scriptOf(bench, 'true', { shell: 'bash' }))).rejects.toThrow(/has no bash/);
     expect(await bench.leftovers()).toEqual([]);
