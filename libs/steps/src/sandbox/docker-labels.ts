@@ -51,13 +51,13 @@ export async function sweepEngine(engine: Docker, agentId: string): Promise<numb
   return removed;
 }
 
-/** Another agent's sweep may have been faster. */
+/** Another agent's sweep may have been faster, or be about it still. */
 async function gone(removal: Promise<unknown>): Promise<number> {
   try {
     await removal;
     return 1;
   } catch (error) {
-    if ([404, 409].includes(statusOf(error) ?? 0)) return 0;
+    if ([403, 404, 409].includes(statusOf(error) ?? 0)) return 0;
     throw error;
   }
 }

@@ -67,11 +67,15 @@ export class JobServices {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#running.map(({ container }) => removeContainer(this.engine, container.id)));
     try {
-      await this.engine.getNetwork(this.network).remove();
-    } catch (error) {
-      if (statusOf(error) !== 404) throw error;
+      await Promise.all(this.#running.map(({ container }) => removeContainer(this.engine, container.id)));
+    } finally {
+      await this.engine
+        .getNetwork(this.network)
+        .remove()
+        .catch((error: Error) => {
+          if (statusOf(error) !== 404) throw error;
+        });
     }
   }
 

@@ -157,6 +157,15 @@ await describeWithEngine(
       await expect(build([name()])).rejects.toThrow(/cannot be built: .*unknown instruction: NONSENSE/i);
     });
 
+    it('end a build that is out of time, with what it runs', async () => {
+      await bench.write({ Dockerfile: `FROM ${bench.image}\nRUN echo begun; sleep 1000\n` });
+      await expect(build([name()], { timeout: '2s' })).rejects.toThrow('timed out after 2 s');
+      const filters = { ancestor: [bench.image] };
+      await eventually(async () =>
+        expect(await bench.engine.listContainers({ all: true, filters })).toEqual([]),
+      );
+    });
+
     withRegistry('build, push, pull by digest, run', async () => {
       bench.secrets = { REGISTRY: PASSWORD };
       const image = await built();
