@@ -9,4 +9,6 @@ export type { BundledProgram } from './bundled-program.js';
 export { selfSignedCertificate } from './self-signed-certificate.js';
 export type { CertificateFiles } from './self-signed-certificate.js';
 export { TokenIssuer } from './token-issuer.js';
+export { startS3 } from './s3-server.js';
+export type { S3Server } from './s3-server.js';
 export { seededRandom, specSeed } from './seed.js';
