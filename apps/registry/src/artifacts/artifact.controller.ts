@@ -4,6 +4,7 @@ import {
   type ArtifactAddress,
   type CallContext,
   type ListQuery,
+  type RegisterArtifact,
 } from '@hybrid/contracts';
 import { Handle, MessageController } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
@@ -33,6 +34,16 @@ export class ArtifactController {
   @Handle(registryRequests.abort)
   abort(@Payload() { upload_id }: { upload_id: string }, @Ctx() call: CallContext) {
     return this.artifacts.abort(upload_id, call);
+  }
+
+  @Handle(registryRequests.register)
+  register(@Payload() request: ArtifactAddress & RegisterArtifact, @Ctx() call: CallContext) {
+    return this.artifacts.register(request, call);
+  }
+
+  @Handle(registryRequests.upload)
+  upload(@Payload() { upload_id }: { upload_id: string }, @Ctx() call: CallContext) {
+    return this.artifacts.upload(upload_id, call);
   }
 
   @Handle(registryRequests.get)

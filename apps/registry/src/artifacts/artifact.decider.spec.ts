@@ -34,6 +34,22 @@ describe('an artifact', () => {
       .thenRejected('artifact_exists');
   });
 
+  it('expires at its time, and not before', () => {
+    const expiring: ArtifactEvent = {
+      type: 'ArtifactStored',
+      data: { ...artifact, expires_at: '2026-01-08T00:00:00.000Z' },
+    };
+    const expire = (at: string): ArtifactCommand => ({ type: 'ExpireArtifact', now: at });
+    const after = '2026-01-08T00:00:00.000Z';
+    given(artifactDecider, expiring).when(expire('2026-01-07T23:59:59.999Z')).thenNothing();
+    given(artifactDecider, expiring)
+      .when(expire(after))
+      .then({ type: 'ArtifactDeleted', data: { at: after, reason: 'expired' } });
+    given(artifactDecider, stored).when(expire('2099-01-01T00:00:00.000Z')).thenNothing();
+    given(artifactDecider).when(expire(after)).thenNothing();
+    given(artifactDecider, expiring, deleted).when(expire(after)).thenNothing();
+  });
+
   it('is deleted once, and its address is free again', () => {
     given(artifactDecider).when(remove).thenRejected('artifact_not_found');
     given(artifactDecider, stored).when(remove).then(deleted);

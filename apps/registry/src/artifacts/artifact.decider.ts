@@ -3,7 +3,9 @@ import type { ArtifactView } from '@hybrid/contracts';
 import { reject, type Decider, type EventTypes, type Rejection } from '@hybrid/decider';
 
 export type ArtifactEvent =
-  { type: 'ArtifactStored'; data: ArtifactView } | { type: 'ArtifactDeleted'; data: { at: string } };
+  | { type: 'ArtifactStored'; data: ArtifactView }
+  /** The reason is left out where somebody asked for it. */
+  | { type: 'ArtifactDeleted'; data: { at: string; reason?: 'expired' } };
 
 export const artifactEvents: EventTypes<ArtifactEvent> = {
   today: { ArtifactStored: true, ArtifactDeleted: true },
@@ -15,7 +17,9 @@ export interface ArtifactState {
 }
 
 export type ArtifactCommand =
-  { type: 'StoreArtifact'; artifact: ArtifactView } | { type: 'DeleteArtifact'; now: string };
+  | { type: 'StoreArtifact'; artifact: ArtifactView }
+  | { type: 'DeleteArtifact'; now: string }
+  | { type: 'ExpireArtifact'; now: string };
 
 export const artifactDecider: Decider<ArtifactState, ArtifactCommand, ArtifactEvent> = {
   initial: { artifact: null },
@@ -37,6 +41,10 @@ function decide(command: ArtifactCommand, { artifact }: ArtifactState): Artifact
     case 'DeleteArtifact':
       if (!artifact) return reject('artifact_not_found', 'there is no such artifact', 'not_found');
       return [{ type: 'ArtifactDeleted', data: { at: command.now } }];
+    case 'ExpireArtifact':
+      // It may have been deleted meanwhile, and stored anew.
+      if (!artifact?.expires_at || artifact.expires_at > command.now) return [];
+      return [{ type: 'ArtifactDeleted', data: { at: command.now, reason: 'expired' } }];
   }
 }
 

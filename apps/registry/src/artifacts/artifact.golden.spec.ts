@@ -6,7 +6,7 @@ import { artifactDecider } from './artifact.decider.js';
 
 describe('stored events', () => {
   const golden = goldenEvents(join(import.meta.dirname, 'golden'), artifactDecider, {
-    version: 1,
+    version: 2,
     digest: '5d1de7bcbee1b1ec',
   });
 

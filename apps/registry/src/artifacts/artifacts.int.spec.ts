@@ -6,14 +6,26 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegistryModule } from '../app.module.js';
+import { Artifacts } from './artifacts.js';
 import { BlobDirectory } from './blob-directory.js';
 
-const { writeChunk, commit, abort, get, readChunk, list, delete: remove } = registryRequests;
+const {
+  writeChunk,
+  commit,
+  abort,
+  get,
+  readChunk,
+  list,
+  delete: remove,
+  register,
+  upload,
+} = registryRequests;
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe('the registry, over NATS', () => {
   let platform: Platform;
   let directory: string;
+  let artifacts: Artifacts;
   const user = callBy('agent', 'a');
   const stranger = callBy('agent', 'b', 'other');
   const before = process.env['HYBRID_ARTIFACTS'];
@@ -24,6 +36,8 @@ describe('the registry, over NATS', () => {
     process.env['HYBRID_ARTIFACTS'] = directory;
     await platform.serve(RegistryModule);
     await platform.serve(RegistryModule);
+    artifacts = new Artifacts(platform.connections);
+    await artifacts.onModuleInit();
   });
   afterAll(async () => {
     await platform.stop();
@@ -181,5 +195,84 @@ describe('the registry, over NATS', () => {
     const invalid = { problem: { kind: 'invalid', code: 'invalid_name' } };
     await expect(chunk('../../up', 0, Buffer.from('x'))).rejects.toMatchObject(invalid);
     await expect(store({ execution_id: '..', key: 'k' }, 'x')).rejects.toMatchObject(invalid);
+  });
+
+  it('deletes what has expired, bytes and all, and at either replica', async () => {
+    const address = addressOf();
+    const upload_id = randomUUID();
+    const bytes = Buffer.from(`expires ${address.execution_id}`);
+    await chunk(upload_id, 0, bytes);
+    const stored = await send(commit, { ...described(address, bytes), upload_id, retention_days: 7 });
+    const days = (Date.parse(stored.expires_at!) - Date.parse(stored.created_at)) / 86_400_000;
+    expect(days).toBe(7);
+    await eventually(async () =>
+      expect((await send(list, address)).items).toMatchObject([{ expires_at: stored.expires_at }]),
+    );
+    expect(await artifacts.expire(new Date(Date.parse(stored.expires_at!) - 1))).toBe(0);
+    expect((await read(address)).equals(bytes)).toBe(true);
+    expect(await artifacts.expire(new Date(stored.expires_at!))).toBe(1);
+    expect(await artifacts.expire(new Date(stored.expires_at!))).toBe(0);
+    await expect(send(get, address)).rejects.toMatchObject({ problem: { code: 'artifact_not_found' } });
+    expect((await files()).some((name) => name.endsWith(stored.sha256))).toBe(false);
+  });
+
+  it('removes bytes of which no event speaks any more, and no others', async () => {
+    const [kept, orphaned] = [addressOf(), addressOf()];
+    await store(kept, 'kept');
+    const text = `orphan ${orphaned.execution_id}`;
+    const { sha256 } = await store(orphaned, text);
+    const name = (await files()).find((one) => one.endsWith(sha256))!;
+    await send(remove, orphaned);
+    // As a delete leaves it that was killed after its event.
+    const blobs = new BlobDirectory(directory);
+    const address = {
+      org: 'default',
+      executionId: orphaned.execution_id,
+      artifactId: name.slice(0, -sha256.length - 1),
+      sha256,
+    };
+    await blobs.write('default', 'again', 0, Buffer.from(text));
+    await blobs.commit('again', address, text.length);
+    // And what another installation has, which was given the same directory.
+    const strange = { ...address, executionId: 'strange', artifactId: randomUUID() };
+    await blobs.write('default', 'strange', 0, Buffer.from(text));
+    await blobs.commit('strange', strange, text.length);
+    const [past, future] = [new Date(Date.now() - 600_000), new Date(Date.now() + 600_000)];
+    expect(await artifacts.removeOrphans(past, past)).toBe(0);
+    expect(await artifacts.removeOrphans(future, past)).toBe(1);
+    expect((await read(kept)).toString()).toBe('kept');
+    const left = await files();
+    expect(left).not.toContain(name);
+    expect(left).toContain(`${strange.artifactId}-${sha256}`);
+  });
+
+  it('says how far an upload has come', async () => {
+    const upload_id = randomUUID();
+    expect(await send(upload, { upload_id })).toEqual({ written: 0 });
+    await chunk(upload_id, 0, Buffer.from('hello'));
+    expect(await send(upload, { upload_id })).toEqual({ written: 5 });
+    expect(await send(upload, { upload_id }, stranger)).toEqual({ written: 0 });
+  });
+
+  it('knows of bytes that lie elsewhere, and says where', async () => {
+    const address = addressOf();
+    const { execution_id, key, ...rest } = described(address, Buffer.from('elsewhere'));
+    const location = `s3://ci-data/${execution_id}/${key}`;
+    const view = await send(register, { ...address, ...rest, location });
+    expect(view).toMatchObject({ ...address, ...rest, location });
+    expect(await send(register, { ...address, ...rest, location })).toEqual(view);
+    expect(await send(get, address)).toEqual(view);
+    await expect(read(address)).rejects.toMatchObject({
+      problem: {
+        kind: 'conflict',
+        code: 'artifact_elsewhere',
+        detail: expect.stringContaining(location) as unknown,
+      },
+    });
+    await expect(store(address, 'other')).rejects.toMatchObject({ problem: { code: 'artifact_exists' } });
+    await eventually(async () => expect((await send(list, address)).items).toEqual([view]));
+    await send(remove, address);
+    await store(address, 'now here');
+    expect((await read(address)).toString()).toBe('now here');
   });
 });

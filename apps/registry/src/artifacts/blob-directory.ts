@@ -1,35 +1,31 @@
 /**
- * Blobs in a local directory: `<root>/<org>/<execution>/<artifact id>-<sha256>`, uploads in `<root>/<org>/uploads`,
- * which no execution may be called: an upload could reach what is stored.
+ * Blobs in a local directory: `<root>/<org>/<execution>/<artifact id>-<sha256>`, uploads in `<root>/<org>/uploads`.
  * Replicas may share it: chunks are written at their offset, whoever gets them.
  */
-import { problem } from '@hybrid/contracts';
-import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { fileSha256 } from '@hybrid/stores';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import {
+  addressOf,
+  blobPath,
+  bytesMissing,
+  digestMismatch,
+  safe,
+  uploadNotFound,
+  UPLOADS,
+  type BlobAddress,
+  type Blobs,
+  type FoundBlob,
+} from './blobs.js';
 
-/** Names that become parts of paths. */
-const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,199}$/;
-
-const UPLOADS = 'uploads';
-
-export interface BlobAddress {
-  org: string;
-  executionId: string;
-  artifactId: string;
-  sha256: string;
-}
-
-export class BlobDirectory {
+export class BlobDirectory implements Blobs {
   private readonly root: string;
 
   constructor(directory: string) {
     this.root = resolve(directory);
   }
 
-  /** Writes a chunk of an upload; again at the same offset is harmless. */
   async write(org: string, uploadId: string, offset: number, bytes: Uint8Array): Promise<void> {
     const path = this.upload(org, uploadId);
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -41,31 +37,30 @@ export class BlobDirectory {
     }
   }
 
-  /**
-   * Checks the upload against what was announced and puts it in place, durably.
-   * @throws ProblemError `upload_not_found`, `digest_mismatch` (the upload is forgotten then).
-   */
+  async written(org: string, uploadId: string): Promise<number> {
+    return (await stat(this.upload(org, uploadId)).catch(() => null))?.size ?? 0;
+  }
+
   async commit(uploadId: string, address: BlobAddress, size: number): Promise<void> {
     const path = this.upload(address.org, uploadId);
-    const target = this.blob(address);
+    const target = join(this.root, ...blobPath(address));
     if (size === 0) await this.write(address.org, uploadId, 0, new Uint8Array());
     const found = await stat(path).catch(() => null);
     if (!found) {
       // The commit came twice and the first one put it in place.
       if (await stat(target).catch(() => null)) return;
-      throw problem('not_found', 'upload_not_found', `there is no upload ${uploadId}: send it again`);
+      throw uploadNotFound(uploadId);
     }
-    const sha256 = await sha256Of(path);
+    const sha256 = await fileSha256(path);
     if (found.size !== size || sha256 !== address.sha256) {
       await rm(path, { force: true });
-      throw problem(
-        'invalid',
-        'digest_mismatch',
-        `the bytes that arrived are not the ones announced: ${found.size} of ${size} bytes, SHA-256 ${sha256}; send them again`,
-      );
+      throw digestMismatch(`${found.size} of ${size} bytes, SHA-256 ${sha256}`);
     }
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     await sync(path);
+    // It is as old as its place, whenever its last byte came: the sweep looks at that.
+    const now = new Date();
+    await utimes(path, now, now);
     await rename(path, target);
     await sync(dirname(target));
   }
@@ -74,17 +69,12 @@ export class BlobDirectory {
     await rm(this.upload(org, uploadId), { force: true });
   }
 
-  /** Up to `length` bytes from `offset`; none past the end. @throws ProblemError `artifact_bytes_missing`. */
   async read(address: BlobAddress, offset: number, length: number): Promise<Uint8Array> {
     let file;
     try {
-      file = await open(this.blob(address), 'r');
+      file = await open(join(this.root, ...blobPath(address)), 'r');
     } catch {
-      throw problem(
-        'internal',
-        'artifact_bytes_missing',
-        'the artifact is registered but its bytes are gone from the store',
-      );
+      throw bytesMissing();
     }
     try {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset);
@@ -95,37 +85,35 @@ export class BlobDirectory {
   }
 
   async remove(address: BlobAddress): Promise<void> {
-    await rm(this.blob(address), { force: true });
+    await rm(join(this.root, ...blobPath(address)), { force: true });
+  }
+
+  async *all(): AsyncGenerator<FoundBlob> {
+    for (const org of await namesIn(this.root))
+      for (const execution of await namesIn(join(this.root, org)))
+        for (const name of await namesIn(join(this.root, org, execution))) {
+          const address = addressOf([org, execution, name]);
+          const found = address && (await stat(join(this.root, org, execution, name)).catch(() => null));
+          if (found) yield { address, modified: found.mtime };
+        }
+  }
+
+  async forgetUploads(before: Date): Promise<void> {
+    for (const org of await namesIn(this.root))
+      for (const name of await namesIn(join(this.root, org, UPLOADS))) {
+        const path = join(this.root, org, UPLOADS, name);
+        const found = await stat(path).catch(() => null);
+        if (found && found.mtime < before) await rm(path, { force: true });
+      }
   }
 
   private upload(org: string, uploadId: string): string {
     return join(this.root, safe(org), UPLOADS, safe(uploadId));
   }
-
-  private blob({ org, executionId, artifactId, sha256 }: BlobAddress): string {
-    if (executionId === UPLOADS) throw invalidName();
-    return join(this.root, safe(org), safe(executionId), safe(`${artifactId}-${sha256}`));
-  }
 }
 
-function safe(name: string): string {
-  if (SAFE_NAME.test(name)) return name;
-  throw invalidName();
-}
-
-function invalidName(): Error {
-  return problem(
-    'invalid',
-    'invalid_name',
-    'names may hold letters, digits, - and _ only, and not be `uploads`',
-    [{ path: 'execution_id', message: 'letters, digits, - and _; not `uploads`' }],
-  );
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
 }
 
 async function sync(path: string): Promise<void> {
