@@ -14,6 +14,7 @@ import {
   runStep,
   StepProblem,
 } from '@hybrid/steps';
+import type { ObjectStore } from '@hybrid/stores';
 import { withSpan } from '@hybrid/telemetry';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -37,6 +38,8 @@ export interface JobTools {
   masker: Masker;
   notify: Notify;
   spool: Spool;
+  /** The customer's own store of artifacts, if there is one. */
+  artifacts?: ObjectStore;
   /** Folder of the jobs' folders. */
   workspaces: string;
 }
@@ -196,7 +199,13 @@ export class JobRun {
       workspace,
       scratch,
       traceparent,
-      store: new GatewayArtifacts(tools.gateway, scratch, { ...attempt, ...trace(traceparent) }, signal),
+      store: new GatewayArtifacts(
+        tools.gateway,
+        scratch,
+        { ...attempt, ...trace(traceparent) },
+        signal,
+        tools.artifacts,
+      ),
       log: (stream, text) => this.#say(log, text, stream),
       tellProgress: (progress) => this.#tellProgress(progress, traceparent),
       logRoom: (until) => log.room(until),

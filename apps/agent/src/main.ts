@@ -1,4 +1,5 @@
 import { killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
+import { openStore } from '@hybrid/stores';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
     masker,
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
+    artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
     workspaces: data.workspaces,
     data,
     joinToken,

@@ -1,4 +1,5 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
+import { readStoreUrl } from '@hybrid/stores';
 import { homedir, hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { HealthAddress } from './settings.js';
@@ -232,6 +233,14 @@ export const SETTINGS = {
     initial: () => 500,
     parse: whole(0, 1_000_000_000),
   },
+  artifactStore: {
+    flag: 'artifact-store',
+    takes: 'url',
+    env: 'HYBRID_ARTIFACT_STORE',
+    about:
+      "where artifacts' bytes stay: file:///… or s3://bucket/prefix?region=…; the gateway gets them unless told",
+    parse: storeUrl,
+  },
   healthAddress: {
     flag: 'health-address',
     takes: 'host:port',
@@ -262,6 +271,15 @@ function gatewayUrl(given: string): string {
   if (url.username || url.search || url.hash)
     throw new SettingsError('it must hold no user, query or fragment');
   return url.href.replace(/\/+$/, '');
+}
+
+function storeUrl(given: string): string {
+  try {
+    readStoreUrl(given);
+    return given;
+  } catch (cause) {
+    throw new SettingsError((cause as Error).message, { cause });
+  }
 }
 
 function labels(texts: string[]): Record<string, string> {

@@ -45,6 +45,8 @@ export interface Settings {
   disconnectAfterIdle?: number;
   spoolLimitMb: number;
   minFreeDiskMb: number;
+  /** URL. */
+  artifactStore?: string;
   healthAddress?: HealthAddress;
 }
 

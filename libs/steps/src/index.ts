@@ -1,10 +1,11 @@
 export {
+  artifactObject,
   FILE_TYPE,
   packArtifact,
-  sha256Of,
   TREE_TYPE,
   type ArtifactStore,
   type Downloaded,
+  type Kept,
 } from './files/artifact-store.js';
 export { visibleControls } from './output/control-characters.js';
 export { Masker } from './output/masking.js';

@@ -111,6 +111,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   'PUT /api/artifacts/{execution_id}/{key}': orAgent(work),
   'GET /api/artifacts/{execution_id}/{key}': orAgent(read),
+  'GET /api/artifacts/{execution_id}/{key}/upload': orAgent(work),
+  'POST /api/artifacts/{execution_id}/{key}/metadata': orAgent(work),
   'GET /api/artifacts/{execution_id}': read,
   'DELETE /api/artifacts/{execution_id}/{key}': work,
 

@@ -2,17 +2,35 @@ import {
   ARTIFACT_CHUNK_BYTES,
   ListQuery,
   problem,
+  ProblemError,
+  PutArtifact,
   queueRequests,
+  RegisterArtifact,
   registryRequests,
   ArtifactAddress,
   ArtifactExecution,
+  UploadQuery,
   type ArtifactView,
+  type ProblemKind,
 } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
-import { Controller, Delete, Get, Headers, Param, Put, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { ARTIFACT_TYPE_HEADER } from '../edge/artifact-body.js';
 import { Caller } from '../edge/caller.js';
@@ -20,6 +38,8 @@ import { listReply } from '../edge/list-reply.js';
 import { readAttempt } from '../queue/attempt-headers.js';
 
 const SHA256 = /^[0-9a-f]{64}$/;
+/** Another try with the same bytes would end alike. */
+const REFUSED: ProblemKind[] = ['invalid', 'forbidden', 'conflict', 'too_large'];
 
 @ApiTags('artifacts')
 @ApiBearerAuth()
@@ -29,7 +49,8 @@ export class ArtifactsController {
 
   /**
    * Streams the body into the store; it is kept only if its SHA-256 is the one announced. An agent stores into the
-   * execution of a job that it is at, which the headers X-Job-Id, X-Attempt and X-Lease-Token name.
+   * execution of a job that it is at, which the headers X-Job-Id, X-Attempt and X-Lease-Token name. What arrived before the
+   * line broke stays for a day: ask how much that is (`upload`), and send the rest with `offset` and the whole's `sha256`.
    */
   @Put(':execution_id/:key')
   @ApiHeader({ name: 'x-content-sha256', required: true, description: 'SHA-256 of the body, hex' })
@@ -37,34 +58,67 @@ export class ArtifactsController {
   @ApiBody({ description: 'of any type', schema: { type: 'string', format: 'binary' } })
   async put(
     @Param() { execution_id, key }: ArtifactAddress,
-    @Headers('x-content-sha256') sha256: string | undefined,
+    @Query() query: PutArtifact,
+    @Headers('x-content-sha256') bodySha256: string | undefined,
     @Req() request: FastifyRequest,
     @Caller() caller: Caller,
   ): Promise<ArtifactView> {
     await this.checkHeld('store', execution_id, request, caller);
-    if (!sha256 || !SHA256.test(sha256))
+    if (!bodySha256 || !SHA256.test(bodySha256))
       throw problem(
         'invalid',
         'digest_required',
         'send the SHA-256 of the body as 64 hex digits in the header X-Content-SHA256',
       );
-    const upload_id = randomUUID();
+    const { sha256 = bodySha256, offset = 0, retention_days } = query;
+    const upload_id = uploadId(execution_id, key, sha256);
     const { requests } = this.connections;
+    if (offset > 0) await this.checkOffset(upload_id, offset, caller);
     try {
       const content_type = request.headers[ARTIFACT_TYPE_HEADER] as string;
-      const size = await this.upload(request.body as Readable, upload_id, sha256, caller);
+      const size = await this.upload(request.body as Readable, upload_id, offset, bodySha256, caller);
       return await requests.send(
         registryRequests.commit,
-        { execution_id, key, upload_id, size, sha256, content_type },
+        { execution_id, key, upload_id, size, sha256, content_type, retention_days },
         caller,
       );
     } catch (error) {
-      await requests.send(registryRequests.abort, { upload_id }, caller).catch(() => undefined);
+      // What was refused is wrong; where the line or a server failed the agent goes on.
+      if (error instanceof ProblemError && REFUSED.includes(error.problem.kind))
+        await requests.send(registryRequests.abort, { upload_id }, caller).catch(() => undefined);
       throw error;
     }
   }
 
-  /** An agent fetches from the execution of a job that it is at (see PUT), and from those that the job's spec names. */
+  /** How many bytes of an upload are there: where it goes on. */
+  @Get(':execution_id/:key/upload')
+  async uploaded(
+    @Param() { execution_id, key }: ArtifactAddress,
+    @Query() { sha256 }: UploadQuery,
+    @Req() request: FastifyRequest,
+    @Caller() caller: Caller,
+  ): Promise<{ offset: number }> {
+    await this.checkHeld('store', execution_id, request, caller);
+    return { offset: await this.written(uploadId(execution_id, key, sha256), caller) };
+  }
+
+  /** For an artifact that lies in the customer's own store: its bytes never come here. Headers as for PUT. */
+  @Post(':execution_id/:key/metadata')
+  @HttpCode(200)
+  async register(
+    @Param() address: ArtifactAddress,
+    @Body() metadata: RegisterArtifact,
+    @Req() request: FastifyRequest,
+    @Caller() caller: Caller,
+  ): Promise<ArtifactView> {
+    await this.checkHeld('store', address.execution_id, request, caller);
+    return this.connections.requests.send(registryRequests.register, { ...metadata, ...address }, caller);
+  }
+
+  /**
+   * An agent fetches from the execution of a job that it is at (see PUT), and from those that the job's spec names.
+   * `Range: bytes=<n>-` goes on with a download. What lies elsewhere has a HEAD, which says where, and no GET.
+   */
   @Get(':execution_id/:key')
   async get(
     @Param() address: ArtifactAddress,
@@ -75,16 +129,29 @@ export class ArtifactsController {
     const { method } = request;
     await this.checkHeld('fetch', address.execution_id, request, caller);
     const artifact = await this.connections.requests.send(registryRequests.get, address, caller);
+    if (artifact.location !== undefined) void reply.header('x-artifact-location', artifact.location);
+    if (artifact.location !== undefined && method !== 'HEAD')
+      throw problem(
+        'conflict',
+        'artifact_elsewhere',
+        `the control plane has no byte of it: it lies at ${artifact.location}, on the customer's side`,
+      );
+    const from = method === 'HEAD' ? 0 : readRange(request.headers.range, artifact.size);
+    if (from > 0)
+      void reply.code(206).header('content-range', `bytes ${from}-${artifact.size - 1}/${artifact.size}`);
     void reply
       .header('x-content-sha256', artifact.sha256)
       .header('etag', `"${artifact.sha256}"`)
-      .header('content-length', artifact.size)
+      .header('accept-ranges', artifact.location === undefined ? 'bytes' : 'none')
+      .header('content-length', artifact.size - from)
       // It is whatever somebody's build made of it: no page of ours.
       .header('x-content-type-options', 'nosniff')
       .header('content-disposition', 'attachment')
       .type(artifact.content_type)
       // A HEAD needs no bytes: Fastify would read them all to throw them away.
-      .send(Readable.from(method === 'HEAD' ? [] : this.chunks(artifact, caller), { objectMode: false }));
+      .send(
+        Readable.from(method === 'HEAD' ? [] : this.chunks(artifact, from, caller), { objectMode: false }),
+      );
   }
 
   @Get(':execution_id')
@@ -126,10 +193,30 @@ export class ArtifactsController {
     throw problem('forbidden', 'not_your_job', `the job ${job_id} has nothing to do with this execution`);
   }
 
-  /** Passes the body on in chunks, one at a time: memory stays flat whatever the size. Answers the size in bytes. */
-  private async upload(body: Readable, uploadId: string, sha256: string, caller: Caller): Promise<number> {
+  private async checkOffset(uploadId: string, offset: number, caller: Caller): Promise<void> {
+    const written = await this.written(uploadId, caller);
+    if (offset > written)
+      throw problem(
+        'conflict',
+        'upload_offset',
+        `${written} bytes of this upload are there: send it from there on`,
+      );
+  }
+
+  private async written(upload_id: string, caller: Caller): Promise<number> {
+    return (await this.connections.requests.send(registryRequests.upload, { upload_id }, caller)).written;
+  }
+
+  /** Passes the body on in chunks, one at a time: memory stays flat whatever the size. Answers where it ends, in bytes. */
+  private async upload(
+    body: Readable,
+    uploadId: string,
+    from: number,
+    sha256: string,
+    caller: Caller,
+  ): Promise<number> {
     const hash = createHash('sha256');
-    let offset = 0;
+    let offset = from;
     for await (const chunk of rechunk(body)) {
       hash.update(chunk);
       await this.connections.requests.sendBytes(
@@ -149,10 +236,10 @@ export class ArtifactsController {
     return offset;
   }
 
-  /** Bytes as stored; breaks the download off where they are not the ones that were stored. */
-  private async *chunks(artifact: ArtifactView, caller: Caller): AsyncGenerator<Uint8Array> {
+  /** Bytes as stored; breaks the download off where they are not the ones that were stored. Of a part that is not known. */
+  private async *chunks(artifact: ArtifactView, from: number, caller: Caller): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256');
-    for (let offset = 0; offset < artifact.size;) {
+    for (let offset = from; offset < artifact.size;) {
       const { execution_id, key } = artifact;
       const chunk = await this.connections.requests.send(
         registryRequests.readChunk,
@@ -162,7 +249,7 @@ export class ArtifactsController {
       if (!chunk.length) break;
       hash.update(chunk);
       offset += chunk.length;
-      const last = offset >= artifact.size;
+      const last = from === 0 && offset >= artifact.size;
       if (last && hash.digest('hex') !== artifact.sha256)
         throw new Error(
           `artifact ${execution_id}/${key}: the stored bytes have changed; their SHA-256 is wrong`,
@@ -170,6 +257,19 @@ export class ArtifactsController {
       yield chunk;
     }
   }
+}
+
+/** The same for whoever sends the same bytes to the same address: it need not be remembered to go on. */
+function uploadId(executionId: string, key: string, sha256: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([executionId, key, sha256]))
+    .digest('hex');
+}
+
+/** Where a download goes on; 0 where the header says nothing that is understood, as RFC 9110 wants it. */
+function readRange(range: string | undefined, size: number): number {
+  const from = Number(/^bytes=(\d{1,15})-$/.exec(range ?? '')?.[1] ?? 0);
+  return from < size ? from : 0;
 }
 
 async function* rechunk(body: Readable): AsyncGenerator<Buffer> {

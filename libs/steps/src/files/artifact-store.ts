@@ -18,14 +18,28 @@ export interface Downloaded extends ArtifactRef {
   isTree: boolean;
 }
 
+/** How long an artifact is kept; as long as is usual where nothing is said. */
+export interface Kept {
+  retentionDays?: number;
+}
+
 /** Streams both ways, holds nothing in memory, checks SHA-256 at both ends. */
 export interface ArtifactStore {
   /** Stores a file, or a folder as gzipped tar. Throws StepProblem when it is refused. */
-  upload(execution: string, key: string, path: string): Promise<ArtifactRef>;
+  upload(execution: string, key: string, path: string, kept?: Kept): Promise<ArtifactRef>;
   /** Fetches the bytes into a file and checks them. Throws StepProblem when they are missing or altered. */
   download(execution: string, key: string): Promise<Downloaded>;
   /** What is stored, without fetching it. Throws StepProblem when it is missing. */
   look(execution: string, key: string): Promise<ArtifactRef>;
+}
+
+/** Where a customer's own store has an artifact: for people to find, and another place for other bytes. */
+export function artifactObject(execution: string, key: string, sha256: string): string {
+  const name = (text: string): string =>
+    /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(text)
+      ? text
+      : `_${createHash('sha256').update(text).digest('hex').slice(0, 40)}`;
+  return `artifacts/${name(execution)}/${name(key)}/${sha256}`;
 }
 
 /** Packs a folder into `file`. Throws StepProblem. */
@@ -56,11 +70,4 @@ export async function unpackArtifact(artifact: Downloaded, folder: string): Prom
   } finally {
     bytes.destroy();
   }
-}
-
-/** Of a file's bytes, hex. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) hash.update(chunk);
-  return hash.digest('hex');
 }

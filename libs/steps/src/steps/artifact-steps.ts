@@ -30,7 +30,9 @@ export async function pushArtifact(context: StepContext): Promise<StepResult> {
   const artifact =
     found === undefined
       ? await context.store.look(execution, key)
-      : await context.store.upload(execution, key, found);
+      : await context.store.upload(execution, key, found, {
+          retentionDays: config.optionalCount('retention_days'),
+        });
   context.log(
     'system',
     `${found === undefined ? 'found' : 'stored'} artifact ${key} (${artifact.size} bytes, sha256 ${artifact.sha256})`,

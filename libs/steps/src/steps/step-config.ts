@@ -75,13 +75,22 @@ export class StepConfig {
     return Number(match[1]) * { ms: 0.001, s: 1, m: 60, h: 3600 }[match[2] ?? 's']!;
   }
 
-  /** Artifacts to store: `[{key, path}]`. */
-  artifacts(name: string): { key: string; path: string }[] {
+  /** A whole number of at least 1. */
+  optionalCount(name: string): number | undefined {
+    const value = this.values[name] ?? undefined;
+    if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 1))
+      return value as number | undefined;
+    throw new StepProblem(`config.${name} must be a whole number from 1`);
+  }
+
+  /** Artifacts to store: `[{key, path, retention_days?}]`. */
+  artifacts(name: string): { key: string; path: string; retention_days?: number }[] {
     const list = this.values[name] ?? [];
     if (!Array.isArray(list)) throw new StepProblem(`config.${name} must be a list of {key, path}`);
     return list.map((item: unknown, index) => {
-      const { key, path } = (item ?? {}) as Record<string, unknown>;
-      if (typeof key === 'string' && typeof path === 'string') return { key, path };
+      const { key, path, retention_days } = (item ?? {}) as Record<string, unknown>;
+      if (typeof key === 'string' && typeof path === 'string')
+        return { key, path, ...(typeof retention_days === 'number' && { retention_days }) };
       throw new StepProblem(`config.${name}[${index}] must be {key, path}`);
     });
   }
