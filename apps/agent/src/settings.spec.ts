@@ -88,6 +88,7 @@ describe('settings', () => {
       disconnectAfterIdle: ['60', 60],
       spoolLimitMb: ['10', 10],
       minFreeDiskMb: ['0', 0],
+      artifactStore: ['s3://ci-data/artifacts?region=x', 's3://ci-data/artifacts?region=x'],
       healthAddress: ['[::1]:8085', { host: '::1', port: 8085 }],
     };
     writeFileSync(join(home, 'other.yaml'), '');

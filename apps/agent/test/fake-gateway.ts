@@ -9,6 +9,7 @@ import type {
   JobSpec,
   LogLine,
   RegisterAgent,
+  RegisterArtifact,
   ReleaseJob,
   ReportProgress,
 } from '@hybrid/contracts';
@@ -62,6 +63,15 @@ export class FakeGateway {
   readonly counts: number[] = [];
   readonly jobs = new Map<string, RecordedJob>();
   readonly artifacts = new Map<string, StoredArtifact>();
+  /** What was told of artifacts that lie elsewhere. */
+  readonly elsewhere = new Map<string, RegisterArtifact>();
+  /** What of an upload is there. */
+  readonly uploads = new Map<string, Buffer>();
+  readonly puts: { address: string; offset: number; length: number; query: string }[] = [];
+  /** Where each download began. */
+  readonly gets: number[] = [];
+  /** After how many bytes the next downloads break off. */
+  readonly cutDownloads: number[] = [];
   readonly lost = new Set<string>();
   readonly requests: string[] = [];
   /** Artifacts are sent with a byte changed. */
@@ -178,14 +188,17 @@ export class FakeGateway {
       const open = ['/api/agents/register', '/api/agents/token'].includes(path);
       const refusal = open ? null : this.#refuse(request, bytes);
       if (refusal) return send(response, problem(401, refusal));
-      const artifact = /^\/api\/artifacts\/([^/]+)\/([^/]+)$/.exec(path);
-      if (artifact)
-        return this.#artifact(
-          request,
-          response,
-          `${decodeURIComponent(artifact[1]!)} ${decodeURIComponent(artifact[2]!)}`,
-          bytes,
-        );
+      const [, execution, key, rest] = /^\/api\/artifacts\/([^/]+)\/([^/]+)(\/\w+)?$/.exec(path) ?? [];
+      if (execution && key) {
+        const address = `${decodeURIComponent(execution)} ${decodeURIComponent(key)}`;
+        if (rest === '/metadata') {
+          this.elsewhere.set(address, JSON.parse(bytes.toString()) as RegisterArtifact);
+          return send(response, { status: 200, json: {} });
+        }
+        if (rest === '/upload')
+          return send(response, { status: 200, json: { offset: this.uploads.get(address)?.length ?? 0 } });
+        return this.#artifact(request, response, address, bytes);
+      }
       const answer = await this.#answer(request, path, bytes.toString('utf8'));
       if (how === 'hang up after') request.socket.destroy();
       else send(response, answer);
@@ -336,25 +349,53 @@ export class FakeGateway {
     return { status: 202, json: { accepted: lines.length } };
   }
 
-  #artifact(request: IncomingMessage, response: ServerResponse, address: string, bytes: Buffer): void {
+  #artifact(request: IncomingMessage, response: ServerResponse, address: string, body: Buffer): void {
+    const query = new URL(request.url ?? '', 'http://gateway').searchParams;
     if (request.method === 'PUT') {
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      if (request.headers['x-content-sha256'] !== sha256)
+      if (request.headers['x-content-sha256'] !== sha256Of(body))
         return send(response, problem(422, 'digest_mismatch'));
+      const offset = Number(query.get('offset') ?? 0);
+      const before = this.uploads.get(address) ?? Buffer.alloc(0);
+      if (offset > before.length) return send(response, problem(409, 'upload_offset'));
+      const bytes = Buffer.concat([before.subarray(0, offset), body]);
+      if (sha256Of(bytes) !== (query.get('sha256') ?? sha256Of(body)))
+        return send(response, problem(422, 'digest_mismatch'));
+      this.puts.push({ address, offset, length: body.length, query: request.url ?? '' });
       this.artifacts.set(address, { bytes, type: String(request.headers['content-type']) });
-      return send(response, { status: 201, json: { size: bytes.length, sha256 } });
+      return send(response, { status: 201, json: { size: bytes.length } });
     }
+    const elsewhere = this.elsewhere.get(address);
+    if (elsewhere && request.method !== 'HEAD') return send(response, problem(409, 'artifact_elsewhere'));
     const stored = this.artifacts.get(address);
-    if (!stored) return send(response, problem(404, 'not_found'));
-    response.writeHead(200, {
-      'content-type': stored.type,
-      'content-length': stored.bytes.length,
-      'x-content-sha256': createHash('sha256').update(stored.bytes).digest('hex'),
-    });
-    const bytesSent = Buffer.from(stored.bytes);
-    if (this.altered) bytesSent[0] = (bytesSent[0] ?? 0) ^ 1;
-    response.end(request.method === 'HEAD' ? undefined : bytesSent);
+    if (elsewhere)
+      response.writeHead(200, {
+        'content-type': elsewhere.content_type,
+        'content-length': elsewhere.size,
+        'x-content-sha256': elsewhere.sha256,
+        'x-artifact-location': elsewhere.location,
+      });
+    else if (!stored) return send(response, problem(404, 'not_found'));
+    else {
+      const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      response.writeHead(from > 0 ? 206 : 200, {
+        'content-type': stored.type,
+        'content-length': stored.bytes.length - from,
+        'x-content-sha256': sha256Of(stored.bytes),
+      });
+      const bytesSent = Buffer.from(stored.bytes.subarray(from));
+      if (this.altered) bytesSent[0] = (bytesSent[0] ?? 0) ^ 1;
+      if (request.method === 'HEAD') return void response.end();
+      this.gets.push(from);
+      const cut = this.cutDownloads.shift();
+      if (cut === undefined) return void response.end(bytesSent);
+      return void response.write(bytesSent.subarray(0, cut), () => setImmediate(() => response.destroy()));
+    }
+    response.end();
   }
+}
+
+function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function newKey(agentId: string, version: number): AgentCredential {

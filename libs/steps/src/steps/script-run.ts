@@ -1,5 +1,6 @@
 /** Runs a script for a step: its output into the log, its end into a result. */
 import type { ArtifactRef } from '@hybrid/contracts';
+import type { Kept } from '../files/artifact-store.js';
 import { insideWorkspace } from '../files/workspace-path.js';
 import { OutputLines, type Markers } from '../output/output-lines.js';
 import { followProgress } from '../output/progress-file.js';
@@ -88,26 +89,33 @@ function ownVariables({ job, commit, traceparent }: StepContext): Record<string,
   };
 }
 
-/** Paths in the workspace by the keys of the artifacts that are to be stored. */
-function wantedArtifacts({ job }: StepContext, config: StepConfig, workDir: string): Map<string, string> {
+/** What is to be stored, by its key: a path in the workspace, and how long it is kept. */
+type Wanted = Map<string, Kept & { path: string }>;
+
+function wantedArtifacts({ job }: StepContext, config: StepConfig, workDir: string): Wanted {
   const artifacts = [...config.artifacts('artifacts_out'), ...(job.spec.artifacts_out ?? [])];
-  return new Map(artifacts.map(({ key, path }) => [key, insideWorkspace(path, workDir)]));
+  return new Map(
+    artifacts.map(({ key, path, retention_days: retentionDays }) => [
+      key,
+      { path: insideWorkspace(path, workDir), retentionDays },
+    ]),
+  );
 }
 
 async function storeAll(
   context: StepContext,
-  wanted: Map<string, string>,
+  wanted: Wanted,
   finished: FinishedScript,
 ): Promise<ArtifactRef[]> {
   const stored: ArtifactRef[] = [];
-  for (const [key, path] of wanted) {
+  for (const [key, { path, ...kept }] of wanted) {
     const found = await finished.collect(path);
     if (found === undefined) {
       throw new StepProblem(
         `the artifact ${key} cannot be stored: the step left nothing at ${path} in the workspace`,
       );
     }
-    const artifact = await context.store.upload(executionId(context.job), key, found);
+    const artifact = await context.store.upload(executionId(context.job), key, found, kept);
     context.log(
       'system',
       `stored artifact ${key} (${artifact.size} bytes, sha256 ${artifact.sha256.slice(0, 12)})`,
