@@ -1,6 +1,7 @@
 /** One claimed job from its start to its outcome on disk: prepares, runs the step, ends the log. The delivery tells the gateway. */
 import type { ClaimedJob } from '@hybrid/contracts';
 import {
+  type CachePlace,
   type Executor,
   type Masker,
   pause,
@@ -40,6 +41,7 @@ export interface JobTools {
   spool: Spool;
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
+  caches?: CachePlace;
   /** Folder of the jobs' folders. */
   workspaces: string;
 }
@@ -241,6 +243,7 @@ export class JobRun {
     errorMessage,
     outputs,
     artifacts,
+    report,
   }: StepResult): (Outcome & { what: 'complete' })['body'] {
     const masked = Object.entries(outputs).map(([name, value]) => [name, this.tools.masker.mask(value)]);
     return {
@@ -250,6 +253,7 @@ export class JobRun {
       }),
       outputs: Object.fromEntries(masked) as Record<string, string>,
       artifacts,
+      ...(report && { report }),
     };
   }
 

@@ -1,8 +1,9 @@
-import { killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
+import { type CachePlace, killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
 import { openStore } from '@hybrid/stores';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Agent } from './agent.js';
 import { chooseExecutor } from './choose-executor.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
@@ -10,7 +11,13 @@ import { GatewayClient } from './gateway-client.js';
 import { serveHealth } from './health-server.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
-import { readJoinToken, readSettings, SettingsError, workloadTokenSource } from './settings.js';
+import {
+  readJoinToken,
+  readSettings,
+  SettingsError,
+  workloadTokenSource,
+  type Settings,
+} from './settings.js';
 import { Spool } from './spool.js';
 import { SpoolRoom } from './spool-room.js';
 import { WorkloadIdentity } from './workload-identity.js';
@@ -20,6 +27,15 @@ declare const HYBRID_VERSION: string;
 /** Milliseconds for the last spans to be delivered. */
 const SPANS_MS = 5_000;
 const MB = 1024 ** 2;
+
+async function cachePlace(settings: Settings, data: string): Promise<CachePlace | undefined> {
+  if (settings.cacheSizeMb === 0) return undefined;
+  return {
+    store: await openStore(settings.cacheStore ?? pathToFileURL(join(data, 'cache')).href),
+    sharedBranches: settings.cacheBranch,
+    sizeLimit: settings.cacheSizeMb * MB,
+  };
+}
 
 async function main(): Promise<void> {
   const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
@@ -45,6 +61,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
+    caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,
     data,
     joinToken,

@@ -47,6 +47,10 @@ export interface Settings {
   minFreeDiskMb: number;
   /** URL. */
   artifactStore?: string;
+  /** URL. */
+  cacheStore?: string;
+  cacheSizeMb: number;
+  cacheBranch: string[];
   healthAddress?: HealthAddress;
 }
 

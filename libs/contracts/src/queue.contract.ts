@@ -72,6 +72,8 @@ export interface ClaimedJob {
   claimed_lease_expires_at: string;
   name: string;
   run_id: string | null;
+  /** The pipeline's name; a queue of an older version leaves it out. */
+  pipeline_id?: string | null;
   timeout_seconds: number;
   spec: JobSpec;
   /** W3C trace context of the event that queued the job: the parent of the agent's span. */

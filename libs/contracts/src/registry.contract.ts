@@ -21,7 +21,7 @@ export interface ArtifactView {
 }
 
 /** Days. */
-const RETENTION_MAX = 36_500;
+const RETENTION_MAX = 3_650;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 export class ArtifactExecution {

@@ -1,3 +1,4 @@
+export { type CachePlace } from './caches/cache-place.js';
 export {
   artifactObject,
   FILE_TYPE,

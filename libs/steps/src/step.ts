@@ -1,5 +1,6 @@
 /** A step as the agent sees it: what it is given, and what it hands back. */
-import type { ArtifactRef, ClaimedJob } from '@hybrid/contracts';
+import type { ArtifactRef, ClaimedJob, StepReport } from '@hybrid/contracts';
+import type { CachePlace } from './caches/cache-place.js';
 import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';
@@ -12,6 +13,8 @@ export interface StepResult {
   errorMessage?: string;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
+  /** Masked and within the contract's limits. */
+  report?: StepReport;
 }
 
 export interface StepContext {
@@ -25,6 +28,8 @@ export interface StepContext {
   traceparent: string;
   executor: Executor;
   store: ArtifactStore;
+  /** Without it nothing is kept between runs. */
+  caches?: CachePlace;
   secrets: Secrets;
   masker: Masker;
   /** Adds a line to the job's log, masked. */

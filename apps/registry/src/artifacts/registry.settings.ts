@@ -2,7 +2,7 @@ import { Type } from 'class-transformer';
 import { IsInt, IsNotEmpty, Max, Min } from 'class-validator';
 
 const days = {
-  message: 'HYBRID_ARTIFACT_RETENTION_DAYS must be a whole number of days, 1 to 36500, or 0 for no end',
+  message: 'HYBRID_ARTIFACT_RETENTION_DAYS must be a whole number of days, 1 to 3650, or 0 for no end',
 };
 const sweep = { message: 'HYBRID_ARTIFACT_SWEEP_SECONDS must be a whole number of seconds, 1 to 86400' };
 
@@ -17,7 +17,7 @@ export class RegistrySettings {
   @Type(() => Number)
   @IsInt(days)
   @Min(0, days)
-  @Max(36_500, days)
+  @Max(3_650, days)
   HYBRID_ARTIFACT_RETENTION_DAYS: number = 0;
 
   /** How often what has expired is deleted. */

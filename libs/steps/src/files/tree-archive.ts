@@ -44,7 +44,24 @@ export async function* packTree(folder: string, options: PackOptions): AsyncGene
   await filling;
 }
 
-/** Files of the given names and texts as tar; a name that ends with `/` is a folder. */
+/** Several trees as one tar, each `under` a path of its own. */
+export async function* packTrees(
+  trees: { from: string; under: string }[],
+  options: Pick<PackOptions, 'outsideLinks'>,
+): AsyncGenerator<Buffer> {
+  const archive = pack();
+  const fill = async (): Promise<void> => {
+    for (const { from, under } of trees) await addTop(archive, from, { ...options, under });
+  };
+  const filling = fill().then(
+    () => archive.finalize(),
+    (error: Error) => archive.destroy(error),
+  );
+  yield* archive as AsyncIterable<Buffer>;
+  await filling;
+}
+
+/** Files of the given names and texts as tar, beside their folder `./`; a name that ends with `/` is a folder. */
 export async function* packTexts(files: Record<string, string>, owner: Owner = ROOT): AsyncGenerator<Buffer> {
   const archive = pack();
   for (const [name, text] of Object.entries(files)) {

@@ -1,5 +1,6 @@
 /** Runs a script for a step: its output into the log, its end into a result. */
 import type { ArtifactRef } from '@hybrid/contracts';
+import { restoreCaches } from '../caches/step-caches.js';
 import type { Kept } from '../files/artifact-store.js';
 import { insideWorkspace } from '../files/workspace-path.js';
 import { OutputLines, type Markers } from '../output/output-lines.js';
@@ -21,17 +22,22 @@ export async function runScript(
   how: { markers?: Markers; failure: (exitCode: number) => string },
 ): Promise<StepResult> {
   const wanted = wantedArtifacts(context, config, script.workDir);
+  const caches = await restoreCaches(context, script.workDir);
+  const preload = [...(script.preload ?? []), ...caches.preload];
+  const report = caches.hits.length > 0 ? { report: { cache_hits: caches.hits } } : {};
   const finished = await withTimeout(config.seconds('timeout'), context.signal, (signal) =>
-    execute(context, script, signal, how.markers),
+    execute(context, { ...script, preload }, signal, how.markers),
   );
   try {
     const { exitCode, note } = finished;
     if (exitCode !== 0) {
       const errorMessage = `${how.failure(exitCode)}${note ? `: ${note}` : ''}`;
-      return { exitCode, errorMessage, outputs: {}, artifacts: [] };
+      return { exitCode, errorMessage, outputs: {}, artifacts: [], ...report };
     }
     const outputs = parseOutputs(await finished.outputs());
-    return { exitCode, outputs, artifacts: await storeAll(context, wanted, finished) };
+    const artifacts = await storeAll(context, wanted, finished);
+    await caches.save(finished);
+    return { exitCode, outputs, artifacts, ...report };
   } finally {
     await finished.dispose();
   }
