@@ -41,7 +41,7 @@ describe.each(['directory', 's3'])('caches of steps, in a %s', (kind) => {
   async function run(
     commands: string[],
     caches: CacheSpec[],
-    { files = {} as Record<string, string>, from = place as CachePlace | null } = {},
+    { files = {}, from = place }: { files?: Record<string, string>; from?: CachePlace | null } = {},
   ): Promise<Ran> {
     const folder = await mkdtemp(join(home, 'job-'));
     const [workspace, scratch] = [join(folder, 'workspace'), join(folder, 'scratch')];

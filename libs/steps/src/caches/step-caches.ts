@@ -1,7 +1,7 @@
 /** The caches of one step: restored before its script, saved after it. Nothing that goes wrong here fails the step. */
 import type { CacheSpec } from '@hybrid/contracts';
 import { DirectoryStore, fileSource, type StoredObject } from '@hybrid/stores';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { lstat, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
