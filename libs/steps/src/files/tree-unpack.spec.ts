@@ -136,6 +136,59 @@ describe('folders as tar', () => {
     ).rejects.toThrow(/more than 99 bytes/);
   });
 
+  it('counts folders that are only named in a path', async () => {
+    const deep = { name: `${'d/'.repeat(20)}f`, text: 'x' };
+    await expect(unpackTree(archive(deep), root, { entries: 20 })).rejects.toThrow(/more than 20 entries/);
+    await unpackTree(archive(deep, { ...deep, name: `${'d/'.repeat(20)}g` }), root, { entries: 22 });
+  });
+
+  it('refuses a name that no file system takes', async () => {
+    await expect(unpackTree(archive({ name: 'd/'.repeat(3000), text: '' }), root)).rejects.toThrow(
+      /a name of \d+ characters/,
+    );
+    expect(await readdir(root)).toEqual([]);
+  });
+
+  /** A chunk again and again; counts how often it was asked for. */
+  function endless(first: Buffer, chunk: Buffer) {
+    const asked = { chunks: 0 };
+    async function* chunks(): AsyncGenerator<Buffer> {
+      yield first;
+      while (asked.chunks < 1000) {
+        asked.chunks++;
+        yield chunk;
+        // As a stream does: others get their turn.
+        await new Promise((turn) => setImmediate(turn));
+      }
+    }
+    return { archive: chunks(), asked };
+  }
+
+  it('refuses a header that would fill the memory', async () => {
+    const tar = pack();
+    tar.entry({ name: 'f', type: 'pax-header' as 'file', size: 4 * 1024 ** 3 });
+    const { value: header } = await (tar as AsyncIterable<Buffer>)[Symbol.asyncIterator]().next();
+    const { archive: bomb, asked } = endless(header as Buffer, Buffer.alloc(1024 ** 2, 'x'));
+    await expect(unpackTree(bomb, root)).rejects.toThrow(/max size|more than its entries/);
+    expect(asked.chunks).toBeLessThan(10);
+    tar.destroy();
+  });
+
+  it('refuses zeros without end', async () => {
+    const { archive: bomb, asked } = endless(Buffer.alloc(512), Buffer.alloc(1024 ** 2));
+    await expect(unpackTree(bomb, root)).rejects.toThrow(/holds more than its entries/);
+    expect(asked.chunks).toBeLessThan(10);
+  });
+
+  it('takes many entries with long names', async () => {
+    const entries = Array.from({ length: 3000 }, (_, index) => ({
+      name: `${'n'.repeat(200)}/${'m'.repeat(200)}${index}`,
+      text: 'x'.repeat(10),
+    }));
+    await unpackTree(archive(...entries), root);
+    expect(await readdir(join(root, 'n'.repeat(200)))).toHaveLength(3000);
+  });
+
   it('refuses a damaged archive', async () => {
     async function* damaged(): AsyncGenerator<Buffer> {
       yield Buffer.alloc(1024, 'x');

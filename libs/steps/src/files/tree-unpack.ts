@@ -12,7 +12,14 @@ const ENTRIES_MAX = 500_000;
 /** Bytes, unpacked: a hundred times a large build. A gzip bomb ends here. */
 const BYTES_MAX = 16 * 1024 ** 3;
 
+/** Bytes of names and other headers that one entry may have, and of the whole archive before its first and after its last. */
+const HEADERS_MAX = 16 * 1024;
+const SLACK_BYTES = 4 * 1024 ** 2;
+/** Characters: what Linux takes. */
+const PATH_MAX = 4_096;
+
 export interface UnpackLimits {
+  /** Files, folders and links, folders that are only named in a path too. */
   entries?: number;
   bytes?: number;
 }
@@ -28,12 +35,26 @@ export async function unpackTree(
 ): Promise<void> {
   const { entries: entriesMax = ENTRIES_MAX, bytes: bytesMax = BYTES_MAX } = limits;
   const links: { path: string; target: string }[] = [];
+  const folders = new Set<string>(['.']);
   let entries = 0;
   let bytes = 0;
+  /** Bytes of the archive that the entries so far explain. */
+  let explained = SLACK_BYTES;
+
+  const count = (path: string): void => {
+    for (let folder = posix.dirname(path); !folders.has(folder); folder = posix.dirname(folder)) {
+      folders.add(folder);
+      entries++;
+    }
+    if (!folders.has(path)) entries++;
+    if (entries > entriesMax) throw new ArchiveProblem(`the archive has more than ${entriesMax} entries`);
+  };
 
   const take = async (header: Header, content: AsyncIterable<Buffer>): Promise<void> => {
-    if (++entries > entriesMax) throw new ArchiveProblem(`the archive has more than ${entriesMax} entries`);
+    explained += HEADERS_MAX + (header.size ?? 0);
     const path = safeName(header.name);
+    count(path);
+    if (header.type === 'directory') folders.add(path);
     switch (header.type) {
       case 'directory':
         await makeFolderInside(root, path);
@@ -72,7 +93,7 @@ export async function unpackTree(
     });
   });
   try {
-    await Promise.all([feed(reader, archive, done), done]);
+    await Promise.all([feed(reader, archive, done, () => explained), done]);
   } finally {
     reader.destroy();
   }
@@ -80,15 +101,28 @@ export async function unpackTree(
   for (const { path, target } of links) await symlinkInside(root, path, target);
 }
 
-/** Writes no faster than entries are taken; stops when `done` says that the archive is refused. */
-async function feed(reader: Extract, archive: AsyncIterable<Buffer>, done: Promise<void>): Promise<void> {
+/**
+ * Writes no faster than entries are taken; stops when `done` says that the archive is refused, or when it holds what no
+ * entry explains: zeros without end, or headers without an entry.
+ */
+async function feed(
+  reader: Extract,
+  archive: AsyncIterable<Buffer>,
+  done: Promise<void>,
+  explained: () => number,
+): Promise<void> {
+  let fed = 0;
   for await (const chunk of archive) {
+    if (fed > explained()) throw new ArchiveProblem('the archive holds more than its entries');
+    fed += chunk.length;
     if (!reader.write(chunk)) await Promise.race([once(reader, 'drain'), done]);
   }
   reader.end(null);
 }
 
 function safeName(name: string): string {
+  if (name.length > PATH_MAX)
+    throw new ArchiveProblem(`the archive holds a name of ${name.length} characters`);
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (name.startsWith('/') || name.includes('\\') || name.includes('\0') || parts.includes('..')) {
     throw new ArchiveProblem(`the archive holds the name ${JSON.stringify(name)}, which leads out of it`);
