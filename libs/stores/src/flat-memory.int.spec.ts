@@ -14,7 +14,7 @@ let program: BundledProgram;
 let s3: S3Server;
 let folder: string;
 beforeAll(async () => {
-  program = await bundleProgram('libs/stores/test/transfer-program.ts');
+  program = await bundleProgram('libs/stores/src/transfer-program.fixtures.ts');
   s3 = await startS3();
 });
 afterAll(async () => {

@@ -167,8 +167,8 @@ describe('folders as tar', () => {
   it('refuses a header that would fill the memory', async () => {
     const tar = pack();
     tar.entry({ name: 'f', type: 'pax-header' as 'file', size: 4 * 1024 ** 3 });
-    const { value: header } = await (tar as AsyncIterable<Buffer>)[Symbol.asyncIterator]().next();
-    const { archive: bomb, asked } = endless(header as Buffer, Buffer.alloc(1024 ** 2, 'x'));
+    const first = await (tar as AsyncIterable<Buffer>)[Symbol.asyncIterator]().next();
+    const { archive: bomb, asked } = endless(first.value as Buffer, Buffer.alloc(1024 ** 2, 'x'));
     await expect(unpackTree(bomb, root)).rejects.toThrow(/max size|more than its entries/);
     expect(asked.chunks).toBeLessThan(10);
     tar.destroy();
@@ -181,12 +181,12 @@ describe('folders as tar', () => {
   });
 
   it('takes many entries with long names', async () => {
-    const entries = Array.from({ length: 3000 }, (_, index) => ({
+    const entries = Array.from({ length: 2200 }, (_, index) => ({
       name: `${'n'.repeat(200)}/${'m'.repeat(200)}${index}`,
       text: 'x'.repeat(10),
     }));
     await unpackTree(archive(...entries), root);
-    expect(await readdir(join(root, 'n'.repeat(200)))).toHaveLength(3000);
+    expect(await readdir(join(root, 'n'.repeat(200)))).toHaveLength(2200);
   });
 
   it('refuses a damaged archive', async () => {

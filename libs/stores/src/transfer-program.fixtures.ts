@@ -1,6 +1,6 @@
 /** Stores a file and fetches it back, and says how much memory that took at most, in bytes: run as `<url> <from> <to>`. */
-import { fetchFile, fileSource } from '../src/transfer.js';
-import { openStore } from '../src/open-store.js';
+import { fetchFile, fileSource } from './transfer.js';
+import { openStore } from './open-store.js';
 
 const [url = '', from = '', to = ''] = process.argv.slice(2);
 const store = await openStore(url);
