@@ -41,7 +41,6 @@ export interface JobTools {
   spool: Spool;
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
-  caches?: CachePlace;
   /** Folder of the jobs' folders. */
   workspaces: string;
 }

@@ -1,4 +1,4 @@
-import { type CachePlace, killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
+import { killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
 import { openStore } from '@hybrid/stores';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
@@ -61,7 +61,6 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
-    caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,
     data,
     joinToken,

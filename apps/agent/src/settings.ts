@@ -47,10 +47,6 @@ export interface Settings {
   minFreeDiskMb: number;
   /** URL. */
   artifactStore?: string;
-  /** URL. */
-  cacheStore?: string;
-  cacheSizeMb: number;
-  cacheBranch: string[];
   healthAddress?: HealthAddress;
 }
 
