@@ -6,7 +6,7 @@ import {
   type Masker,
   pause,
   type Progress,
-  type Secrets,
+  type SecretStore,
   splitLine,
   type StepContext,
   type StepResult,
@@ -35,7 +35,7 @@ const COULD_NOT_RUN = -1;
 export interface JobTools {
   gateway: GatewayClient;
   executor: Executor;
-  secrets: Secrets;
+  secrets: SecretStore;
   masker: Masker;
   notify: Notify;
   spool: Spool;
@@ -194,8 +194,10 @@ export class JobRun {
     await rm(this.#folder, { recursive: true, force: true });
     await mkdir(workspace, { recursive: true, mode: 0o700 });
     await mkdir(scratch, { mode: 0o700 });
+    const asker = { pipeline: job.pipeline_id ?? undefined, ref: job.spec.source?.ref };
     return {
       ...tools,
+      secrets: await tools.secrets.forStep(job.spec, asker, signal),
       job,
       workspace,
       scratch,

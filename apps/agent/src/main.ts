@@ -1,5 +1,4 @@
-import { killAllGroups, loadSecrets, Masker, pause, SecretsFileError } from '@hybrid/steps';
-import { openStore } from '@hybrid/stores';
+import { killAllGroups, Masker, pause, SecretsFileError, VaultSettingsError } from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { Agent } from './agent.js';
 import { chooseExecutor } from './choose-executor.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
+import { openSecrets, tellSecrets } from './open-secrets.js';
 import { serveHealth } from './health-server.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
@@ -39,19 +39,20 @@ async function cachePlace(settings: Settings, data: string): Promise<CachePlace 
 
 async function main(): Promise<void> {
   const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
-  const { settings, printOnly, shown } = readSettings(process.argv, process.env, version);
+  const { settings, printOnly, checkSecrets, shown } = readSettings(process.argv, process.env, version);
   if (printOnly) return void process.stdout.write(shown);
   const joinToken = readJoinToken(settings.joinTokenFile);
   const source = workloadTokenSource(settings, joinToken);
-  const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
+  // The token of the first start is the agent's own secret: no step may print it.
+  const masker = new Masker(joinToken ? [joinToken] : []);
+  const secrets = await openSecrets(settings, masker, notify);
+  if (checkSecrets) return tellSecrets(secrets);
   const data = await DataDirectory.open(settings.data);
   let agentId = '';
   const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
   const stopTelemetry = await startTelemetry('agent');
 
   const gateway = new GatewayClient(settings.url, notify);
-  // The token of the first start is the agent's own secret: no step may print it.
-  const masker = new Masker([...secrets.values(), ...(joinToken ? [joinToken] : [])]);
   const { organisation } = settings;
   const agent = new Agent({
     gateway,
@@ -121,12 +122,16 @@ async function main(): Promise<void> {
 
 main().then(
   // Idle connections to the gateway would keep the process for a while.
-  () => process.exit(0),
+  () => process.exit(),
   (error: Error) => {
     killAllGroups();
-    const expected = [SettingsError, SecretsFileError, DataDirectoryError, RegistrationError].some(
-      (kind) => error instanceof kind,
-    );
+    const expected = [
+      SettingsError,
+      SecretsFileError,
+      VaultSettingsError,
+      DataDirectoryError,
+      RegistrationError,
+    ].some((kind) => error instanceof kind);
     notify(expected ? error.message : `unexpected: ${error.stack ?? error.message}`);
     process.exit(1);
   },

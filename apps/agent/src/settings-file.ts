@@ -28,7 +28,7 @@ export function readSettingsFile(path: string): Map<string, { texts: string[]; w
     const texts = textsOf(value, setting);
     if (!texts)
       throw new SettingsError(
-        `${where}: it must be ${setting.list ? 'a list, a map or one value' : 'one value'}`,
+        `${where}: it must be ${setting.map ? 'a map' : setting.list ? 'a list, a map or one value' : 'one value'}`,
       );
     found.set(setting.flag, { texts, where });
   }
@@ -47,6 +47,7 @@ function read(path: string): string {
 }
 
 function textsOf(node: Node | null, setting: Setting): string[] | undefined {
+  if (setting.map && isMap<Node, Node | null>(node)) return [JSON.stringify(node)];
   const one = textOf(node);
   if (one !== undefined) return split(setting, one);
   if (!setting.list) return undefined;

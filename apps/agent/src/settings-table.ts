@@ -1,5 +1,5 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
-import { readStoreUrl } from '@hybrid/stores';
+import { readSecretRules } from '@hybrid/steps';
 import { homedir, hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { HealthAddress } from './settings.js';
@@ -18,9 +18,15 @@ export type Setting = {
   about: string;
   initial?: () => unknown;
 } & (
-  | { list?: undefined; /** Throws SettingsError. */ parse: (text: string) => unknown }
+  | { list?: undefined; map?: undefined; /** Throws SettingsError. */ parse: (text: string) => unknown }
+  | {
+      /** A map, whose values may be maps and lists; as a flag and a variable it is YAML on one line. */ map: true;
+      list?: undefined;
+      parse: (map: Record<string, unknown>) => unknown;
+    }
   | {
       /** Repeatable as a flag, comma-separated elsewhere. */ list: true;
+      map?: undefined;
       parse: (texts: string[]) => unknown;
     }
 );
@@ -126,6 +132,24 @@ export const SETTINGS = {
     env: 'HYBRID_SECRETS_FILE',
     about: 'lines NAME=value, mode 0600; variables HYBRID_SECRET_<NAME> may hold them instead',
     parse: text,
+  },
+  secrets: {
+    flag: 'secrets',
+    takes: 'map',
+    env: 'HYBRID_AGENT_SECRETS',
+    about: 'NAME: where it lies, or {from, pipelines, refs}; see docs/secrets.md',
+    initial: () => ({}),
+    map: true,
+    parse: secretRules,
+  },
+  vault: {
+    flag: 'vault',
+    takes: 'map',
+    env: 'HYBRID_AGENT_VAULT',
+    about: 'address, auth, namespace, ca-file … of HashiCorp Vault; VAULT_ADDR and the like unless told',
+    initial: () => ({}),
+    map: true,
+    parse: textsByKey,
   },
   executor: {
     flag: 'executor',
@@ -290,6 +314,22 @@ function labels(texts: string[]): Record<string, string> {
     found[label.slice(0, equals).trim()] = label.slice(equals + 1).trim();
   }
   return found;
+}
+
+/** As it was given, once it is known to be right. */
+function secretRules(given: Record<string, unknown>): Record<string, unknown> {
+  try {
+    readSecretRules(given);
+    return given;
+  } catch (cause) {
+    throw new SettingsError((cause as Error).message, { cause });
+  }
+}
+
+function textsByKey(given: Record<string, unknown>): Record<string, string> {
+  for (const [key, value] of Object.entries(given))
+    if (typeof value !== 'string' || value === '') throw new SettingsError(`${key} must be a text`);
+  return given as Record<string, string>;
 }
 
 function whole(min: number, max: number): (given: string) => number {

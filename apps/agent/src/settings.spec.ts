@@ -74,6 +74,8 @@ describe('settings', () => {
       workloadTokenCommand: ['/bin/token --for hybrid', '/bin/token --for hybrid'],
       organisation: ['acme', 'acme'],
       secretsFile: ['/run/secrets', '/run/secrets'],
+      secrets: ['{A: env://A}', { A: 'env://A' }],
+      vault: ['{address: http://127.0.0.1:8200}', { address: 'http://127.0.0.1:8200' }],
       executor: ['docker', 'docker'],
       allowHost: ['yes', true],
       defaultImage: ['alpine:3', 'alpine:3'],
@@ -114,6 +116,13 @@ describe('settings', () => {
     });
   });
 
+  it('say of a secret where it lies and who may have it, in the file as on one line', () => {
+    const file = 'secrets:\n  A: vault://secret/data/ci#a\n  B:\n    from: env://B\n    pipelines: [web]\n';
+    const secrets = { A: 'vault://secret/data/ci#a', B: { from: 'env://B', pipelines: ['web'] } };
+    expect(read(URL_GIVEN, {}, file).settings.secrets).toEqual(secrets);
+    expect(read([...URL_GIVEN, '--secrets', JSON.stringify(secrets)]).settings.secrets).toEqual(secrets);
+  });
+
   it('a variable can say no', () => {
     expect(read(URL_GIVEN, { HYBRID_ALLOW_HOST: 'false' }).settings.allowHost).toBe(false);
   });
@@ -144,6 +153,10 @@ describe('settings', () => {
     [URL_GIVEN, {}, 'pool: a\n\ncolour: red\n', /agent\.yaml:3: colour: there is no such setting/],
     [URL_GIVEN, {}, 'pool: a\ncapacity: 0\n', /agent\.yaml:2: capacity: it must be a whole number/],
     [URL_GIVEN, {}, 'label: {a: 1}\ntags: {b: 2}\n', /agent\.yaml:2: tags: this setting is given twice/],
+    [URL_GIVEN, {}, 'secrets:\n  A: hunter22\n', /agent\.yaml:1: secrets: A: it must be a reference such as/],
+    [URL_GIVEN, {}, 'secrets: [A]\n', /agent\.yaml:1: secrets: it must be a map/],
+    [URL_GIVEN, {}, 'vault: {address: [1]}\n', /agent\.yaml:1: vault: address must be a text/],
+    [[...URL_GIVEN, '--secrets', 'A'], {}, undefined, /^--secrets: it must be a map/],
     [URL_GIVEN, {}, 'pool: a\npool: b\n', /agent\.yaml:2: this is not YAML: .*unique/],
     [URL_GIVEN, {}, 'pool: [a, b]\n', /agent\.yaml:1: pool: it must be one value/],
     [URL_GIVEN, {}, 'label: {a: [1]}\n', /agent\.yaml:1: label: it must be a list, a map or one value/],

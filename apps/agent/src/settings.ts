@@ -1,6 +1,7 @@
 /** The agent's settings: each is a flag, a variable of the environment and a key of the settings file. That order wins. */
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
 import { SETTINGS, split, type Setting } from './settings-table.js';
 import { readSettingsFile } from './settings-file.js';
 import { SettingsError } from './settings-error.js';
@@ -27,7 +28,9 @@ export interface Settings {
   workloadTokenCommand?: string;
   organisation?: string;
   secretsFile?: string;
-  executor: 'auto' | 'docker' | 'process' | 'dummy';
+  secrets: Record<string, unknown>;
+  vault: Record<string, string>;
+  executor: 'auto' | 'docker' | 'process';
   allowHost: boolean;
   defaultImage: string;
   /** Bytes. */
@@ -54,6 +57,8 @@ export interface ReadSettings {
   settings: Settings;
   /** Whether the settings are to be shown, and no more. */
   printOnly: boolean;
+  /** Whether each secret is to be looked for, and no more. */
+  checkSecrets: boolean;
   /** What was given, as `--print-config` shows it: no secret is a setting itself. */
   shown: string;
 }
@@ -98,6 +103,7 @@ export function readSettings(argv: string[], env: NodeJS.ProcessEnv, version: st
   return {
     settings: settings as unknown as Settings,
     printOnly: flags['printConfig'] !== undefined,
+    checkSecrets: flags['checkSecrets'] !== undefined,
     shown: `${lines.join('\n')}\n`,
   };
 }
@@ -148,16 +154,32 @@ function commandLine(version: string): Command {
     if (takes) option.argParser((text: string, before: string[] = []) => [...before, text]);
     program.addOption(option);
   }
-  return program.option('--print-config', 'show the settings, and where each comes from');
+  return program
+    .option('--print-config', 'show the settings, and where each comes from')
+    .option('--check-secrets', 'look for each secret, say which cannot be had and why, and end');
 }
 
 function parse(setting: Setting, { texts, where }: Given): unknown {
   try {
-    return setting.list ? setting.parse(texts) : setting.parse(texts.at(-1) ?? '');
+    if (setting.list) return setting.parse(texts);
+    const text = texts.at(-1) ?? '';
+    return setting.map ? setting.parse(mapOf(text)) : setting.parse(text);
   } catch (cause) {
     if (!(cause instanceof SettingsError)) throw cause;
     throw new SettingsError(`${where}: ${cause.message}`, { cause });
   }
+}
+
+function mapOf(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseYaml(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new SettingsError('it must be a map, such as {a: b} on one line');
 }
 
 /** `drain-timeout` → `drainTimeout`, as commander names it. */

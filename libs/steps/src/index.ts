@@ -11,6 +11,11 @@ export {
 export { visibleControls } from './output/control-characters.js';
 export { Masker } from './output/masking.js';
 export { splitLine } from './output/output-lines.js';
+export {
+  parseWorkflowCommand,
+  type CommandHandlers,
+  type WorkflowCommand,
+} from './output/workflow-command.js';
 export { type Progress } from './output/progress-file.js';
 export { Backoff, pause } from './sandbox/backoff.js';
 export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
@@ -21,6 +26,12 @@ export { type Executor } from './sandbox/executor.js';
 export { type SandboxSettings } from './sandbox/limits.js';
 export { ProcessExecutor } from './sandbox/process-executor.js';
 export { identityOf, isAlive, signalReaches } from './sandbox/process-identity.js';
-export { SecretsFileError, Secrets, loadSecrets } from './secrets/secrets.js';
+export { secretProviders } from './secrets/providers/providers.js';
+export { readVaultSettings, VaultSettingsError } from './secrets/providers/vault-settings.js';
+export { SecretReferenceError } from './secrets/secret-reference.js';
+export { readSecretRules } from './secrets/secret-rule.js';
+export { SecretStore } from './secrets/secret-store.js';
+export { loadSecrets, SecretsFileError } from './secrets/secrets-file.js';
+export { Secrets } from './secrets/secrets.js';
 export { StepProblem, StepStopped, type StepResult, type StepContext } from './step.js';
 export { runStep } from './run-step.js';

@@ -50,6 +50,7 @@ export function claimedJob(state: JobState, leaseExpiresAt: string, traceparent:
     claimed_lease_expires_at: leaseExpiresAt,
     name: job.name,
     run_id: job.run_id,
+    pipeline_id: job.pipeline_id ?? null,
     timeout_seconds: job.timeout_seconds,
     spec: job.spec,
     traceparent,

@@ -11,7 +11,7 @@ const RENEWED_MAX = 2;
 export class Masker {
   /** Longest first is not needed: all matches are found and their union is masked. */
   readonly patterns: readonly string[];
-  readonly #fixed: readonly string[];
+  readonly #fixed: string[];
   readonly #renewed: string[] = [];
 
   constructor(values: Iterable<string>) {
@@ -19,10 +19,21 @@ export class Masker {
     this.patterns = patternsOf(this.#fixed);
   }
 
+  /** Masks this value from now on, in texts that are under way too. */
+  add(value: string): void {
+    if (this.#fixed.includes(value)) return;
+    this.#fixed.push(value);
+    this.#refresh();
+  }
+
   /** Masks this value as well, in texts that are under way too; and the one before it, which may be valid still. */
   renew(value: string): void {
     if (this.#renewed.at(-1) === value) return;
     if (this.#renewed.push(value) > RENEWED_MAX) this.#renewed.shift();
+    this.#refresh();
+  }
+
+  #refresh(): void {
     // The streams look at this array.
     const shared = this.patterns as string[];
     shared.splice(0, shared.length, ...patternsOf([...this.#fixed, ...this.#renewed]));

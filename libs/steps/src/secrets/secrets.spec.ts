@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadSecrets, parseSecretsFile, Secrets } from './secrets.js';
+import { Secrets } from './secrets.js';
+import { loadSecrets, parseSecretsFile } from './secrets-file.js';
 
 describe('secrets', () => {
   let folder: string;
@@ -28,7 +29,7 @@ describe('secrets', () => {
 
   it('names an unknown secret and how to define it', () => {
     expect(() => secrets.resolve('{{.Secrets.OTHER}}')).toThrow(
-      /OTHER is not known.*--secrets-file.*HYBRID_SECRET_OTHER/,
+      /OTHER is not known.*settings file.*--secrets-file.*HYBRID_SECRET_OTHER/,
     );
   });
 
