@@ -1,6 +1,5 @@
 /** A step as the agent sees it: what it is given, and what it hands back. */
 import type { ArtifactRef, ClaimedJob, StepReport } from '@hybrid/contracts';
-import type { CachePlace } from './caches/cache-place.js';
 import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';

@@ -10,7 +10,18 @@ describe('output file', () => {
     });
   });
 
+  it('reads values of several lines, which may hold anything but their end', () => {
+    expect(parseOutputs('notes<<END\nfirst = 1\n\n  last<<x\nEND\nurl=a<<b\nempty<<E\nE\n')).toEqual({
+      notes: 'first = 1\n\n  last<<x',
+      url: 'a<<b',
+      empty: '',
+    });
+  });
+
   it.each([
+    ['a<<END\nnever\n', /line 1 .*\(a\) begins a value of several lines that has no end/],
+    ['a<<\nb\n', /line 1 .*\(a\) begins/],
+    ['a=1\nb<<E\n1\n2\nE\nno sign', /line 6 /],
     ['ok=1\nno sign', /line 2 .* is not key=value/],
     ['1st=x', /line 1 .* has a key/],
     ['=x', /line 1 .* has a key/],
