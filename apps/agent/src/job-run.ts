@@ -7,6 +7,7 @@ import {
   pause,
   type Progress,
   type SecretStore,
+  type SourceSettings,
   splitLine,
   type StepContext,
   type StepResult,
@@ -36,6 +37,7 @@ export interface JobTools {
   gateway: GatewayClient;
   executor: Executor;
   secrets: SecretStore;
+  sources: SourceSettings;
   masker: Masker;
   notify: Notify;
   spool: Spool;

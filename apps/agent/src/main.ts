@@ -7,7 +7,7 @@ import { Agent } from './agent.js';
 import { chooseExecutor } from './choose-executor.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
-import { openSecrets, tellSecrets } from './open-secrets.js';
+import { openSecrets, sourcesOf, tellSecrets } from './open-secrets.js';
 import { serveHealth } from './health-server.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
     gateway,
     executor,
     secrets,
+    sources: sourcesOf(settings, secrets, data.path),
     masker,
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),

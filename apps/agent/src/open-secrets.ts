@@ -6,7 +6,9 @@ import {
   secretProviders,
   SecretStore,
   type Masker,
+  type SourceSettings,
 } from '@hybrid/steps';
+import { join } from 'node:path';
 import type { Notify } from './notices.js';
 import type { Settings } from './settings.js';
 
@@ -23,6 +25,19 @@ export async function openSecrets(
     providers: secretProviders(readVaultSettings(vault, process.env), mask),
     onValue: mask,
   });
+}
+
+/** How sources are had, with the agent's own credentials. */
+export function sourcesOf(settings: Settings, secrets: SecretStore, data: string): SourceSettings {
+  return {
+    depth: settings.gitDepth,
+    submodules: settings.gitSubmodules,
+    acceptNewHosts: settings.gitAcceptNewHosts,
+    knownHosts: settings.gitKnownHosts,
+    credentials: settings.gitCredentials,
+    ...(settings.gitMirrors && { mirrors: join(data, 'mirrors') }),
+    secret: (name, signal) => secrets.get(name, signal),
+  };
 }
 
 /** Asks for each of them, and says on stdout which cannot be had and why; the exit code is 1 if one cannot. */

@@ -1,5 +1,5 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
-import { readSecretRules } from '@hybrid/steps';
+import { readCredentials, readSecretRules, type HostCredential } from '@hybrid/steps';
 import { homedir, hostname } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { HealthAddress } from './settings.js';
@@ -150,6 +150,52 @@ export const SETTINGS = {
     initial: () => ({}),
     map: true,
     parse: textsByKey,
+  },
+  gitDepth: {
+    flag: 'git-depth',
+    takes: 'commits',
+    env: 'HYBRID_GIT_DEPTH',
+    about: 'commits of history that a step gets; 0: all',
+    initial: () => 1,
+    parse: whole(0, 1_000_000),
+  },
+  gitSubmodules: {
+    flag: 'git-submodules',
+    env: 'HYBRID_GIT_SUBMODULES',
+    about: 'fetch submodules, too',
+    initial: () => false,
+    parse: yesOrNo,
+  },
+  gitMirrors: {
+    flag: 'git-mirrors',
+    takes: 'yes or no',
+    env: 'HYBRID_GIT_MIRRORS',
+    about: 'keep copies of repositories in the data directory, so that a commit is fetched once',
+    initial: () => true,
+    parse: yesOrNo,
+  },
+  gitCredentials: {
+    flag: 'git-credentials',
+    takes: 'map',
+    env: 'HYBRID_GIT_CREDENTIALS',
+    about: 'host: name of the secret with its token, or {username, password, ssh-key}; see docs/sources.md',
+    initial: () => ({}),
+    map: true,
+    parse: gitCredentials,
+  },
+  gitKnownHosts: {
+    flag: 'git-known-hosts',
+    takes: 'file',
+    env: 'HYBRID_GIT_KNOWN_HOSTS',
+    about: 'keys of ssh hosts, instead of ~/.ssh/known_hosts',
+    parse: text,
+  },
+  gitAcceptNewHosts: {
+    flag: 'git-accept-new-hosts',
+    env: 'HYBRID_GIT_ACCEPT_NEW_HOSTS',
+    about: 'believe ssh hosts that are not known yet, and remember them',
+    initial: () => false,
+    parse: yesOrNo,
   },
   executor: {
     flag: 'executor',
@@ -318,9 +364,17 @@ function labels(texts: string[]): Record<string, string> {
 
 /** As it was given, once it is known to be right. */
 function secretRules(given: Record<string, unknown>): Record<string, unknown> {
+  refusing(() => readSecretRules(given));
+  return given;
+}
+
+function gitCredentials(given: Record<string, unknown>): Record<string, HostCredential> {
+  return refusing(() => readCredentials(given));
+}
+
+function refusing<T>(read: () => T): T {
   try {
-    readSecretRules(given);
-    return given;
+    return read();
   } catch (cause) {
     throw new SettingsError((cause as Error).message, { cause });
   }

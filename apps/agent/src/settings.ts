@@ -1,4 +1,5 @@
 /** The agent's settings: each is a flag, a variable of the environment and a key of the settings file. That order wins. */
+import type { HostCredential } from '@hybrid/steps';
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
@@ -30,6 +31,12 @@ export interface Settings {
   secretsFile?: string;
   secrets: Record<string, unknown>;
   vault: Record<string, string>;
+  gitDepth: number;
+  gitSubmodules: boolean;
+  gitMirrors: boolean;
+  gitCredentials: Record<string, HostCredential>;
+  gitKnownHosts?: string;
+  gitAcceptNewHosts: boolean;
   executor: 'auto' | 'docker' | 'process';
   allowHost: boolean;
   defaultImage: string;

@@ -4,6 +4,7 @@ import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';
 import type { Progress } from './output/progress-file.js';
+import type { SourceSettings } from './source/source-settings.js';
 import type { Secrets } from './secrets/secrets.js';
 
 export interface StepResult {
@@ -30,6 +31,8 @@ export interface StepContext {
   /** Without it nothing is kept between runs. */
   caches?: CachePlace;
   secrets: Secrets;
+  /** How sources are had; plainly where it is left out. */
+  sources?: SourceSettings;
   masker: Masker;
   /** Adds a line to the job's log, masked. */
   log(stream: LogStream, text: string): void;

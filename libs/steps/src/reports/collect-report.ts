@@ -1,5 +1,6 @@
 /** What a step tells beside outputs and artifacts: its tests, its annotations, the steps that it appends. */
 import type { StepReport } from '@hybrid/contracts';
+import { setImmediate } from 'node:timers/promises';
 import { visibleControls } from '../output/control-characters.js';
 import { DEFAULT_WORK_DIR } from '../files/workspace-path.js';
 import type { FinishedScript } from '../sandbox/executor.js';
@@ -60,15 +61,16 @@ export class ReportCollector {
     const note = (text: string): void => this.context.log('system', text);
     try {
       const files = await reportFiles(patterns, this.workDir, finished, note);
-      const outcomes = files.map(({ path, text }) => {
+      const read: TestOutcome[][] = [];
+      for (const { path, text } of files) {
+        // A large report takes a second; the agent has other jobs.
+        await setImmediate();
         try {
-          return parseJunit(text);
+          read.push(parseJunit(text));
         } catch (error) {
-          note(`the test report ${path} is left out: ${(error as Error).message}`);
-          return undefined;
+          note(`the test report ${path} is left out: ${(error as Error).message.slice(0, 200)}`);
         }
-      });
-      const read = outcomes.filter((one) => one !== undefined);
+      }
       if (read.length === 0) return undefined;
       return read
         .flat()

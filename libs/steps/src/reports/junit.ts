@@ -94,7 +94,7 @@ function attribute(element: Element, name: string): string | undefined {
 function elements(value: unknown): Element[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.flatMap((one) => {
-    if (typeof one === 'object' && one !== null) return [one as Element];
+    if (typeof one === 'object' && one !== null) return [one];
     return typeof one === 'string' ? [{ '#text': one }] : [];
   });
 }
@@ -104,9 +104,9 @@ const NAMED: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', a
 function decode(text: string): string {
   return text.replace(
     /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(lt|gt|amp|quot|apos));/gi,
-    (all, decimal, hex, name) => {
-      if (name !== undefined) return NAMED[String(name).toLowerCase()] ?? all;
-      const code = decimal === undefined ? parseInt(String(hex), 16) : Number(decimal);
+    (all: string, decimal?: string, hex?: string, name?: string) => {
+      if (name !== undefined) return NAMED[name.toLowerCase()] ?? all;
+      const code = decimal === undefined ? parseInt(hex ?? '', 16) : Number(decimal);
       return code <= 0x10ffff ? String.fromCodePoint(code) : all;
     },
   );

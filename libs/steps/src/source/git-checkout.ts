@@ -2,43 +2,88 @@
 import type { Source } from '@hybrid/contracts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endGroup, startGroup } from '../sandbox/child-command.js';
 import { StepProblem } from '../step.js';
+import { gitAccess } from './git-credentials.js';
+import { fetchLargeFiles, fetchSubmodules } from './git-extras.js';
+import { mirrored, removeMirror } from './git-mirrors.js';
+import { Git, GitMissing } from './git.js';
+import { PLAIN_SOURCES, type SourceSettings } from './source-settings.js';
 
 export interface Checkout {
   source: Source;
   /** Absolute path of an empty folder. */
   workspace: string;
   scratch: string;
+  settings?: SourceSettings;
+  log?(text: string): void;
   signal: AbortSignal;
 }
 
-/** Full SHA of what was checked out. Throws StepProblem with git's own words. */
-export async function checkOut({ source, workspace, scratch, signal }: Checkout): Promise<string> {
-  checkSource(source);
-  const config = join(scratch, 'gitconfig');
-  await writeFile(config, '[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n');
-  const git = (...args: string[]): Promise<string> => runGit(args, workspace, config, signal);
-  const { repository, commit, ref } = source;
+/** The user's own, and trust in repositories of other users of this machine: nothing in them is run. */
+const CONFIG = '[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n';
+const FULL_SHA = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
-  await git('init', '--quiet', '--template=');
-  const wanted = commit ?? ref ?? 'HEAD';
+/** Full SHA of what was checked out. Throws StepProblem with git's own words. */
+export async function checkOut(checkout: Checkout): Promise<string> {
+  const { source, workspace, scratch, signal, settings = PLAIN_SOURCES, log = () => undefined } = checkout;
+  checkSource(source);
+  const { repository, own } = withoutPassword(source.repository);
+  const access = await gitAccess(settings, own, scratch, signal);
+  const config = join(scratch, 'gitconfig');
+  await writeFile(config, `${CONFIG}${access.config}`, { mode: 0o600 });
+  const git = new Git({ config, env: access.env, signal });
   try {
-    await git('fetch', '--quiet', '--no-tags', '--depth=1', '--', repository, wanted);
-    await git('checkout', '--quiet', '--detach', 'FETCH_HEAD');
+    await git.run(workspace, ['init', '--quiet', '--template=']);
+    await git.run(workspace, ['config', 'remote.origin.url', repository]);
+    await fetchCommit(git, { ...source, repository }, workspace, settings, source.repository);
+    const local = isLocal(repository);
+    await fetchSubmodules(git, workspace, { ...settings, local, log });
+    await fetchLargeFiles(git, workspace, log);
+    return (await git.run(workspace, ['rev-parse', 'HEAD'])).trim();
   } catch (error) {
     signal.throwIfAborted();
-    // Not every server gives a commit by its SHA, and none by a shortened one: everything, then.
-    if (commit === undefined || error instanceof GitMissing) throw problemWith(source, error);
-    try {
-      await git('fetch', '--quiet', '--', repository, '+refs/*:refs/remotes/origin/*');
-      await git('checkout', '--quiet', '--detach', commit);
-    } catch (second) {
-      signal.throwIfAborted();
-      throw problemWith(source, second);
-    }
+    throw error instanceof StepProblem ? error : problemWith(source, error);
+  } finally {
+    await access.forget();
   }
-  return (await git('rev-parse', 'HEAD')).trim();
+}
+
+async function fetchCommit(
+  git: Git,
+  { repository, commit, ref }: Source,
+  workspace: string,
+  { depth, mirrors }: SourceSettings,
+  identity: string,
+): Promise<void> {
+  const wanted = commit ?? ref ?? 'HEAD';
+  const deep = depth > 0 ? [`--depth=${depth}`] : [];
+  const fetch = async (from: string, what: string): Promise<void> => {
+    await git.run(workspace, ['fetch', '--quiet', '--no-tags', ...deep, '--', from, what]);
+    await git.run(workspace, ['checkout', '--quiet', '--detach', 'FETCH_HEAD']);
+  };
+  const isCommit = commit !== undefined;
+  if (mirrors !== undefined && !isLocal(repository) && (!isCommit || FULL_SHA.test(commit))) {
+    const request = { repository, identity, wanted, isCommit, depth };
+    // Whatever is wrong with it, a fetch without it tells better, or mends it.
+    const found = await mirrored(git, mirrors, request).catch(unlessMissing);
+    const copied =
+      found && (await fetch(`file://${found.mirror}`, found.ref).then(() => true, unlessMissing));
+    if (copied) return;
+    if (found) await removeMirror(found.mirror);
+  }
+  try {
+    await fetch(repository, wanted);
+  } catch (error) {
+    // Not every server gives a commit by its SHA, and none by a shortened one: everything, then.
+    if (commit === undefined || error instanceof GitMissing) throw error;
+    await git.run(workspace, ['fetch', '--quiet', '--', repository, '+refs/*:refs/remotes/origin/*']);
+    await git.run(workspace, ['checkout', '--quiet', '--detach', commit]);
+  }
+}
+
+function unlessMissing(error: Error): undefined {
+  if (error instanceof GitMissing || error instanceof StepProblem) throw error;
+  return undefined;
 }
 
 /** The repository without the name and password that it may hold. */
@@ -46,9 +91,24 @@ export function publicName(repository: string): string {
   return repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1');
 }
 
+/** User and password of an address of http or https are given to git in another way than in its arguments. */
+function withoutPassword(repository: string): {
+  repository: string;
+  own?: { origin: string; username: string; password: string };
+} {
+  if (!/^https?:\/\/[^/]*@/i.test(repository) || !URL.canParse(repository)) return { repository };
+  const { origin, username, password } = new URL(repository);
+  const given = { origin, username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  return { repository: publicName(repository), own: given };
+}
+
+function isLocal(repository: string): boolean {
+  return /^file:/i.test(repository) || !/^([a-z][a-z0-9+.-]*:\/\/|[^/]+:)/i.test(repository);
+}
+
 /** Refuses what git would take for an option, a helper program or a refspec. */
 function checkSource({ repository, commit, ref }: Source): void {
-  if (repository.startsWith('-') || /^[A-Za-z0-9]+::/.test(repository)) {
+  if (repository.startsWith('-') || /^[A-Za-z0-9]+::/.test(repository) || /[\p{Cc}]/u.test(repository)) {
     throw new StepProblem(
       `the repository ${JSON.stringify(publicName(repository))} is refused: give a path or a URL of http, https, ssh, git or file`,
     );
@@ -59,57 +119,11 @@ function checkSource({ repository, commit, ref }: Source): void {
     throw new StepProblem(`${JSON.stringify(ref)} is not a branch or tag`);
 }
 
-class GitMissing extends Error {
-  constructor(options: ErrorOptions) {
-    super('git cannot be started: install git on the machine of the agent', options);
-    this.name = 'GitMissing';
-  }
-}
-
-async function runGit(args: string[], cwd: string, config: string, signal: AbortSignal): Promise<string> {
-  signal.throwIfAborted();
-  const { child, ended } = startGroup('git', ['-c', 'core.hooksPath=/dev/null', ...args], {
-    cwd,
-    env: gitEnv(config),
-  });
-  const end = (): void => {
-    if (child.pid !== undefined) void endGroup(child.pid);
-  };
-  signal.addEventListener('abort', end, { once: true });
-  let out = '';
-  let errors = '';
-  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)));
-  try {
-    const closed = new Promise((resolve) => child.once('close', resolve));
-    const code = await ended.catch((cause: Error) => {
-      throw new GitMissing({ cause });
-    });
-    await closed;
-    if (code !== 0) throw new Error(errors.trim() || `git ended with ${code}`);
-    return out;
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
-}
-
-/** The agent's own environment (git may need its proxies and keys), without what is the agent's alone. */
-function gitEnv(config: string): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(
-    ([name]) => !name.startsWith('HYBRID_') && !name.startsWith('GIT_'),
-  );
-  return {
-    ...Object.fromEntries(own),
-    ...(process.env['GIT_SSH_COMMAND'] && { GIT_SSH_COMMAND: process.env['GIT_SSH_COMMAND'] }),
-    GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: 'file:git:http:https:ssh',
-    // The only configuration that also reaches the other end of a local clone.
-    GIT_CONFIG_GLOBAL: config,
-  };
-}
-
 function problemWith({ repository, commit, ref }: Source, cause: unknown): StepProblem {
   const what = `${commit ?? ref ?? 'HEAD'} of ${publicName(repository)}`;
   const reason = (cause as Error).message.replaceAll(repository, publicName(repository));
-  return new StepProblem(`${what} cannot be checked out: ${reason}`, { cause });
+  const hint = /Host key verification failed/.test(reason)
+    ? '; the host is not in known_hosts: add it (ssh-keyscan), or set git-accept-new-hosts'
+    : '';
+  return new StepProblem(`${what} cannot be checked out: ${reason}${hint}`, { cause });
 }
