@@ -21,6 +21,7 @@ import { withSpan } from '@hybrid/telemetry';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttemptLog } from './attempt-log.js';
+import type { CommitStatus, CommitStatuses } from './commit-status.js';
 import { Delivery, type Delivered } from './delivery.js';
 import type { GatewayClient } from './gateway-client.js';
 import { GatewayArtifacts } from './gateway-artifacts.js';
@@ -38,6 +39,7 @@ export interface JobTools {
   executor: Executor;
   secrets: SecretStore;
   sources: SourceSettings;
+  statuses: CommitStatuses;
   masker: Masker;
   notify: Notify;
   spool: Spool;
@@ -50,7 +52,9 @@ export interface JobTools {
 export class JobRun {
   readonly #control = new AbortController();
   readonly #folder: string;
+  readonly #status: CommitStatus | undefined;
   #delivery: Delivery | null = null;
+  #context: StepContext | null = null;
   #ended: () => void = () => undefined;
   /** Resolves when nothing of the job runs any more and its outcome is on disk, or is not wanted. */
   readonly ended = new Promise<void>((resolve) => (this.#ended = resolve));
@@ -61,6 +65,7 @@ export class JobRun {
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
+    this.#status = tools.statuses.of(job);
   }
 
   /** The heartbeat says that the job is someone else's now: its processes are ended, nothing more is sent. */
@@ -115,13 +120,17 @@ export class JobRun {
     });
     try {
       await this.#start(traceparent);
+      this.#status?.tell('pending');
     } catch (error) {
       // A refused start is final. One that was broken off is handed back.
       if (!this.#control.signal.aborted) delivery.drop((error as Error).message);
     }
     const delivered = delivery.run();
     const outcome = await this.#outcome(spooled.log, traceparent);
-    if (outcome?.what === 'complete') tellExitCode(outcome.body.exit_code);
+    if (outcome?.what === 'complete') {
+      tellExitCode(outcome.body.exit_code);
+      this.#status?.tell(stateOf(outcome.body.exit_code), this.#context?.commit);
+    }
     const cleanedUp = this.#cleanUp();
     if (outcome) await spooled.end(outcome);
     this.#ended();
@@ -167,7 +176,8 @@ export class JobRun {
   async #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
     try {
       this.#control.signal.throwIfAborted();
-      return await runStep(await this.#prepare(log, traceparent));
+      this.#context = await this.#prepare(log, traceparent);
+      return await runStep(this.#context);
     } catch (error) {
       const cause: unknown = this.#control.signal.aborted ? this.#control.signal.reason : error;
       const timedOut = cause instanceof StepStopped && cause.why === 'timed_out';
@@ -278,6 +288,11 @@ export class JobRun {
       .call({ method: 'POST', path, json: { attempt, lease_token, reason } })
       .catch(() => undefined);
   }
+}
+
+function stateOf(exitCode: number): 'success' | 'failure' | 'error' {
+  if (exitCode === 0) return 'success';
+  return exitCode === COULD_NOT_RUN ? 'error' : 'failure';
 }
 
 function trace(traceparent: string): { traceparent?: string } {

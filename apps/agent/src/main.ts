@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Agent } from './agent.js';
 import { chooseExecutor } from './choose-executor.js';
+import { CommitStatuses } from './commit-status.js';
 import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
 import { openSecrets, sourcesOf, tellSecrets } from './open-secrets.js';
@@ -24,8 +25,8 @@ import { WorkloadIdentity } from './workload-identity.js';
 
 declare const HYBRID_VERSION: string;
 
-/** Milliseconds for the last spans to be delivered. */
-const SPANS_MS = 5_000;
+/** Milliseconds for the last spans and commit statuses to be delivered. */
+const LAST_MS = 5_000;
 const MB = 1024 ** 2;
 
 async function cachePlace(settings: Settings, data: string): Promise<CachePlace | undefined> {
@@ -54,11 +55,14 @@ async function main(): Promise<void> {
 
   const gateway = new GatewayClient(settings.url, notify);
   const { organisation } = settings;
+  const secret = (name: string, signal: AbortSignal): Promise<string> => secrets.get(name, signal);
+  const statuses = new CommitStatuses({ forges: settings.status, secret, notify });
   const agent = new Agent({
     gateway,
     executor,
     secrets,
     sources: sourcesOf(settings, secrets, data.path),
+    statuses,
     masker,
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
@@ -116,8 +120,9 @@ async function main(): Promise<void> {
     });
   }
   await agent.run();
-  // Spans that cannot be delivered must not keep the agent from ending.
-  await Promise.race([stopTelemetry().catch(() => undefined), pause(SPANS_MS)]);
+  // What cannot be delivered must not keep the agent from ending.
+  const last = Promise.all([stopTelemetry().catch(() => undefined), statuses.settled()]);
+  await Promise.race([last, pause(LAST_MS)]);
   notify('stopped');
 }
 

@@ -1,7 +1,8 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
 import { readCredentials, readSecretRules, type HostCredential } from '@hybrid/steps';
 import { homedir, hostname } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { readForges } from './forges.js';
 import type { HealthAddress } from './settings.js';
 import { SettingsError } from './settings-error.js';
 
@@ -196,6 +197,16 @@ export const SETTINGS = {
     about: 'believe ssh hosts that are not known yet, and remember them',
     initial: () => false,
     parse: yesOrNo,
+  },
+  status: {
+    flag: 'status',
+    takes: 'map',
+    env: 'HYBRID_COMMIT_STATUS',
+    about:
+      'host: {kind, token, url, target}: tells GitHub, GitLab or Gitea how commits fare; see docs/sources.md',
+    initial: () => ({}),
+    map: true,
+    parse: (given) => refusing(() => readForges(given)),
   },
   executor: {
     flag: 'executor',

@@ -3,6 +3,7 @@ import type { HostCredential } from '@hybrid/steps';
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import type { ForgeSettings } from './forges.js';
 import { SETTINGS, split, type Setting } from './settings-table.js';
 import { readSettingsFile } from './settings-file.js';
 import { SettingsError } from './settings-error.js';
@@ -37,6 +38,7 @@ export interface Settings {
   gitCredentials: Record<string, HostCredential>;
   gitKnownHosts?: string;
   gitAcceptNewHosts: boolean;
+  status: Record<string, ForgeSettings>;
   executor: 'auto' | 'docker' | 'process';
   allowHost: boolean;
   defaultImage: string;

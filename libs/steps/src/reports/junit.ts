@@ -94,9 +94,13 @@ function attribute(element: Element, name: string): string | undefined {
 function elements(value: unknown): Element[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
   return list.flatMap((one) => {
-    if (typeof one === 'object' && one !== null) return [one];
+    if (isElement(one)) return [one];
     return typeof one === 'string' ? [{ '#text': one }] : [];
   });
+}
+
+function isElement(value: unknown): value is Element {
+  return typeof value === 'object' && value !== null;
 }
 
 const NAMED: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
