@@ -8,18 +8,19 @@ export interface CertificateFiles {
   keyFile: string;
 }
 
-/** Writes `<name>.crt` and `<name>.key` (PEM, valid for a day from a day ago) into the directory. @param address IPv4. */
+/** Writes `<name>.crt` and `<name>.key` (PEM, valid for a day from a day ago) into the directory. @param address IPv4. @param hosts Names beside localhost. */
 export async function selfSignedCertificate(
   directory: string,
   name: string,
   address = '127.0.0.1',
+  hosts: string[] = [],
 ): Promise<CertificateFiles> {
   const keys = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
-  const body = certificateBody(name, address, keys.publicKey);
+  const body = certificateBody(name, address, hosts, keys.publicKey);
   const signature = sign('sha256', body, createPrivateKey(keys.privateKey));
   const certificate = sequence(body, ECDSA_SHA256, bitString(signature));
   const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
@@ -30,11 +31,11 @@ export async function selfSignedCertificate(
   return files;
 }
 
-function certificateBody(name: string, address: string, publicKey: Buffer): Buffer {
+function certificateBody(name: string, address: string, hosts: string[], publicKey: Buffer): Buffer {
   const distinguished = sequence(element(0x31, sequence(COMMON_NAME, element(0x0c, Buffer.from(name)))));
   const day = 24 * 60 * 60 * 1000;
   const names = sequence(
-    element(0x82, Buffer.from('localhost')),
+    ...['localhost', ...hosts].map((host) => element(0x82, Buffer.from(host))),
     element(0x87, Buffer.from(address.split('.').map(Number))),
   );
   const extensions = sequence(
