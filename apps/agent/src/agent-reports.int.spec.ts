@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { engineForTests, importBusybox } from '@hybrid/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { logText } from '../test/fake-gateway.js';
 import { completed, workbench } from '../test/workbench.js';
 
@@ -66,3 +67,38 @@ describe('what a step reports', () => {
     expect((await completed(long)).error_message).toMatch(/\$HYBRID_STEPS has more than 200000 characters/);
   });
 });
+
+const found = await engineForTests();
+const title = 'what a step in a container reports';
+if ('reason' in found) {
+  describe(title, () => {
+    it.skip(`not tested: ${found.reason}`, () => undefined);
+  });
+} else {
+  const { engine } = found;
+  describe(title, () => {
+    const bench = workbench();
+    let image: string;
+    beforeAll(async () => {
+      image = await importBusybox(engine);
+    });
+    afterAll(() => engine.getImage(image).remove({ force: true }));
+
+    it('is the same', async () => {
+      await bench.startReady(['--executor', 'docker', '--default-image', image]);
+      const commands = [
+        `mkdir -p out/deep && printf '%s' '${junit(BAD)}' >out/deep/b.xml`,
+        'echo "::warning::slow" && echo "- more" >"$HYBRID_STEPS"',
+      ];
+      const job = bench.shell(commands, {}, { spec: { dynamic: true, test_reports: ['out/**/*.xml'] } });
+      expect(await completed(job)).toMatchObject({
+        exit_code: 0,
+        report: {
+          tests: { total: 1, failed: 1, failures: [{ name: 'cart › pays', file: 'cart.ts' }] },
+          annotations: [{ level: 'warning', message: 'slow' }],
+          steps: '- more\n',
+        },
+      });
+    });
+  });
+}
