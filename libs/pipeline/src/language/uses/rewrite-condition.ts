@@ -38,9 +38,12 @@ function editsOf(source: string, node: ASTNode, names: Names): Edit[] {
   if (member?.of === 'steps') return edit(`steps[${JSON.stringify(names.step(member.name))}]`);
   if (member?.of === 'inputs') return edit(names.input(member.name));
   if (node.op === 'call' && node.args[0] === 'has') {
-    // has() takes names with dots only, and the full name of a step has a dash.
     const [operand] = node.args[1];
-    if (operand?.op === '.' && memberOf(operand)?.of !== 'inputs') {
+    const asked = operand && memberOf(operand);
+    // An input that was not given is an empty text.
+    if (asked?.of === 'inputs') return edit(String(names.input(asked.name) !== '""'));
+    // has() takes names with dots only, and the full name of a step has a dash.
+    if (operand?.op === '.') {
       const [receiver, field] = operand.args;
       const map = rewritten(source, receiver, receiver.start, receiver.end, names);
       return edit(`(${JSON.stringify(field)} in ${map})`);

@@ -17,7 +17,7 @@ steps:
   - name: unit-tests
     type: step.shell_exec
     needs: build
-    if: has(steps.build.outputs.tests) && inputs.strict == true || steps['build'].status == 'failed' && inputs.dir == "x"
+    if: has(steps.build.outputs.tests) && has(inputs.strict) && inputs.strict == true || steps['build'].status == 'failed' && inputs.dir == "x"
     config: { commands: ['test {{.Steps.build.outputs.tests}} {{.Branch}} {{"{{"}} {{.Secrets.T}}'] }
   - name: lint
     type: step.shell_exec
@@ -76,7 +76,7 @@ describe('a reusable template', () => {
       },
     });
     expect(tests).toMatchObject({
-      if: `(branch == "main") && (("tests" in steps["web-build"].outputs) && true == true || steps["web-build"].status == 'failed' && steps["first"].outputs["dir"] == "x")`,
+      if: `(branch == "main") && (("tests" in steps["web-build"].outputs) && true && true == true || steps["web-build"].status == 'failed' && steps["first"].outputs["dir"] == "x")`,
       config: { commands: ['test {{.Steps.web-build.outputs.tests}} {{.Branch}} {{"{{"}} {{.Secrets.T}}'] },
     });
     expect(lint!.env).toEqual({ A: '1.0', B: '3' });
