@@ -1,6 +1,6 @@
 /** Checks the shape of a document against the JSON Schema and words every error for the person who wrote the file. */
 import type { FieldError } from '@hybrid/contracts';
-import { Ajv, type ErrorObject } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { appendedSchema, pipelineSchema, templateSchema } from './definition.schema.js';
 import { child, pathOf, type SourceDocument } from './document.js';
 import { didYouMean } from './nearest.js';
@@ -13,11 +13,9 @@ const ajv = new Ajv({
   allowUnionTypes: true,
 });
 ajv.addVocabulary(['x-instead', 'x-rule']);
-const validators = {
-  pipeline: ajv.compile(pipelineSchema),
-  template: ajv.compile(templateSchema),
-  appended: ajv.compile(appendedSchema),
-};
+const schemas = { pipeline: pipelineSchema, template: templateSchema, appended: appendedSchema };
+/** Compiled when they are first used: it takes as long as reading a hundred pipelines. */
+const validators: Partial<Record<keyof typeof schemas, ValidateFunction>> = {};
 
 /** Say only that errors within failed, which are there too. */
 const ENVELOPES = ['if', 'propertyNames'];
@@ -26,9 +24,9 @@ const ENVELOPES = ['if', 'propertyNames'];
 export function shapeErrors(
   document: SourceDocument,
   limit: number,
-  of: keyof typeof validators = 'pipeline',
+  of: keyof typeof schemas = 'pipeline',
 ): FieldError[] {
-  const validate = validators[of];
+  const validate = (validators[of] ??= ajv.compile(schemas[of]));
   if (validate(document.value)) return [];
   return (validate.errors ?? [])
     .filter(({ keyword }) => !ENVELOPES.includes(keyword))
