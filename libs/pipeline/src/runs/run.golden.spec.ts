@@ -9,7 +9,7 @@ import { RUN_FOLD } from './run.state.js';
 describe('stored events', () => {
   const golden = goldenEvents(join(import.meta.dirname, 'golden'), runDecider, {
     version: RUN_FOLD,
-    digest: '7d50903fcdc91ab6',
+    digest: 'eea7a4a81aa0421a',
   });
 
   const [run, queued, started] = [golden('RunStarted'), golden('StepQueued'), golden('StepStarted')];

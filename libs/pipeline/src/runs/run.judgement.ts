@@ -15,13 +15,19 @@ type Verdict = 'open' | 'succeeded' | 'failed' | 'forgiven' | 'skipped' | 'cance
 
 /** A step with all its instances, as others see it: failed if one is, skipped only if all are. */
 export function verdictOf(run: Run, step: number): Verdict {
-  const instances = run.plan.instancesOf[step]!.map((index) => run.steps[index]!);
-  if (!instances.every(isOver)) return 'open';
-  const failed = instances.filter(({ status }) => status === 'FAILED');
-  if (failed.some((state) => !forgives(run.definition.steps[step]!, state))) return 'failed';
-  if (instances.some(({ status }) => status === 'CANCELLED')) return 'cancelled';
-  if (failed.length > 0) return 'forgiven';
-  return instances.every(({ status }) => status === 'SKIPPED') ? 'skipped' : 'succeeded';
+  const seen = { failed: false, forgiven: false, cancelled: false, succeeded: false };
+  for (const index of run.plan.instancesOf[step]!) {
+    const state = run.steps[index]!;
+    if (!isOver(state)) return 'open';
+    if (state.status === 'FAILED')
+      seen[forgives(run.definition.steps[step]!, state) ? 'forgiven' : 'failed'] = true;
+    else if (state.status === 'CANCELLED') seen.cancelled = true;
+    else if (state.status === 'SUCCEEDED') seen.succeeded = true;
+  }
+  if (seen.failed) return 'failed';
+  if (seen.cancelled) return 'cancelled';
+  if (seen.forgiven) return 'forgiven';
+  return seen.succeeded ? 'succeeded' : 'skipped';
 }
 
 /** Whether a failure of the step may be. */
@@ -31,11 +37,6 @@ export function forgives(
 ): boolean {
   if (!continue_on_error || !forgiven_exit_codes) return continue_on_error;
   return exit_code !== null && forgiven_exit_codes.includes(exit_code);
-}
-
-/** Indices of the steps that a step needs directly. */
-export function needsOf(run: Run, step: number): number[] {
-  return run.definition.steps[step]!.needs.flatMap((name) => run.plan.graph.indexOf.get(name) ?? []);
 }
 
 /** Why a need keeps its dependents from running; null if it went well, or may fail. */
@@ -57,7 +58,7 @@ export function obstacle(run: Run, need: number): string | null {
 
 /** Whether a step whose needs are over runs: true, or why it is skipped. Throws ConditionError if its `if` has no result. */
 export function judge(run: Run, step: number, matrix: Record<string, string>): true | string {
-  const obstacles = needsOf(run, step).flatMap((need) => obstacle(run, need) ?? []);
+  const obstacles = run.plan.needs[step]!.flatMap((need) => obstacle(run, need) ?? []);
   if (run.cancelling) obstacles.unshift('the run was cancelled');
   const { if: condition } = run.definition.steps[step]!;
   if (condition === null) return obstacles[0] ?? true;

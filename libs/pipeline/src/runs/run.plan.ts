@@ -10,6 +10,8 @@ export interface RunPlan {
   indexOf: Map<string, number>;
   /** Indices of the instances of each step. */
   instancesOf: number[][];
+  /** Indices of the steps that each step needs directly. */
+  needs: number[][];
   graph: StepGraph;
   /** For each shell step, the pushes that take their files from its workspace. */
   pushesFrom: Map<number, number[]>;
@@ -31,6 +33,7 @@ export function planOf(definition: Definition): RunPlan {
     instances,
     indexOf: new Map(instances.map(({ id }, index) => [id, index])),
     instancesOf,
+    needs: definition.steps.map((step) => step.needs.flatMap((name) => graph.indexOf.get(name) ?? [])),
     graph,
     pushesFrom,
   };

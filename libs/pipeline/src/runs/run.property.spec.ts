@@ -159,7 +159,7 @@ describe('any run', () => {
         expect(fold(runDecider, events)).toEqual(final);
         for (const late of seen) expect(send(late)).toBe(0);
       }),
-      { ...seed, numRuns: 200 },
+      { ...seed, numRuns: 100 },
     );
   });
 
@@ -177,7 +177,7 @@ describe('any run', () => {
         const real = play(definition, messagesOf, () => plan[turn++ % plan.length]!);
         expect(fateOf(real)).toEqual(fateOf(model));
       }),
-      { ...seed, numRuns: 300 },
+      { ...seed, numRuns: 200 },
     );
   });
 });

@@ -5,7 +5,7 @@ import { TemplateError } from '../language/template.js';
 import type { RunEvent } from './run.events.js';
 import { openGate } from './run.gate.js';
 import { JobError, jobOf } from './run.job.js';
-import { forgives, judge, needsOf, verdictOf } from './run.judgement.js';
+import { forgives, judge, verdictOf } from './run.judgement.js';
 import { evolve, isOver, type Run, type StepState } from './run.state.js';
 
 /**
@@ -36,7 +36,7 @@ export function advance(run: Run, before: readonly RunEvent[], now: string): Run
   for (const step of run.plan.graph.order) {
     if (run.plan.instancesOf[step]!.every((index) => isOver(state.steps[index]!))) continue;
     for (const event of failedFast(state, step, now)) if (!add(event)) return events;
-    if (needsOf(state, step).some((need) => verdictOf(state, need) === 'open')) continue;
+    if (state.plan.needs[step]!.some((need) => verdictOf(state, need) === 'open')) continue;
     let room = roomOf(state, step);
     for (const index of run.plan.instancesOf[step]!) {
       if (room === 0) break;

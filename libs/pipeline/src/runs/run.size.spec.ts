@@ -11,9 +11,9 @@ function median(samples: number[]): number {
   return samples.toSorted((a, b) => a - b)[Math.floor(samples.length / 2)]!;
 }
 
-function timed(run: () => unknown): number {
+function timed(run: () => unknown, times = 5): number {
   return median(
-    Array.from({ length: 5 }, () => {
+    Array.from({ length: times }, () => {
       const before = process.cpuUsage();
       run();
       const { user, system } = process.cpuUsage(before);
@@ -63,8 +63,9 @@ describe('a run of 500 steps', () => {
         ended('last', 'succeeded'),
       );
     // 501 messages: less than a millisecond each on two quiet cores.
-    expect(timed(all)).toBeLessThan(10 * LIMIT_MS);
-    expect(all().at(-1)!.type).toBe('RunSucceeded');
+    let last: string | undefined;
+    expect(timed(() => (last = all().at(-1)!.type), 1)).toBeLessThan(10 * LIMIT_MS);
+    expect(last).toBe('RunSucceeded');
   });
 });
 
