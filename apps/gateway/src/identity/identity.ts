@@ -144,7 +144,8 @@ export class Identity {
     if (Date.parse(expires_at) <= Date.now()) throw keyUnknown();
     this.keyUses.note(id, org);
     const maker = MADE_BY_USER.exec(created_by)?.[1];
-    if (maker === undefined) return { kind: 'key', id, org, roles };
+    if (maker === undefined)
+      return { kind: 'key', id, org, roles, maker: created_by.slice(created_by.indexOf(':') + 1) };
     const held = await this.rolesOf(maker, org).catch((error: unknown) => {
       if (error instanceof ProblemError && error.problem.code === 'not_a_member') throw keyUnknown();
       throw error;

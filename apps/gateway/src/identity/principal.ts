@@ -20,7 +20,7 @@ export interface Principal {
   credential?: { version: number; rotate: boolean };
   /** Id of the trust rule by which a workload may join, or has joined. */
   rule?: string;
-  /** Id of the person who made the key. */
+  /** Id of whoever made the key: a person, or the installation's `administrator`. */
   maker?: string;
   /** Id of the session, never its secret. */
   session?: string;
