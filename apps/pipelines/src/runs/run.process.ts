@@ -52,9 +52,10 @@ export class RunProcess {
     if (event.type === 'RunChanged')
       return this.onRun(event.id, (event.data as RunChanged).status, own(event, call));
     if (event.type !== 'StepChanged') return;
-    const { status, job_id } = event.data as StepChanged;
+    const { status, job_id, message } = event.data as StepChanged;
     if (status === 'QUEUED') await this.enqueue(event, own(event, call));
-    else if (status === 'CANCELLED' && job_id) await this.cancel(job_id, own(event, call));
+    else if (status === 'CANCELLED' && job_id)
+      await this.cancel(job_id, message ?? 'the run was cancelled', own(event, call));
   }
 
   /** Where runs wait for each other, and where they begin with results of a run before. */
@@ -79,13 +80,9 @@ export class RunProcess {
     await this.connections.requests.send(queueRequests.enqueue, job, call);
   }
 
-  private async cancel(job_id: string, call: CallContext): Promise<void> {
+  private async cancel(job_id: string, reason: string, call: CallContext): Promise<void> {
     try {
-      await this.connections.requests.send(
-        queueRequests.cancel,
-        { job_id, reason: 'the run was cancelled' },
-        call,
-      );
+      await this.connections.requests.send(queueRequests.cancel, { job_id, reason }, call);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'job_finished') return;

@@ -14,11 +14,11 @@ const PATIENCE_MS = 60_000;
 
 describe('runs, over NATS', () => {
   let scene: Scene;
+  const stops: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
     scene = await startScene();
-    await scene.serve();
-    await scene.serve();
+    for (let replica = 0; replica < 2; replica++) stops.push(await scene.serve());
   });
   afterAll(() => scene?.stop());
 
@@ -177,5 +177,22 @@ describe('runs, over NATS', () => {
     await expect(
       scene.send(pipelinesRequests.getStep, { run_id: id, step_id: 'none' }),
     ).rejects.toMatchObject({ problem: { code: 'step_not_found' } });
+  });
+
+  it('end in time also where nobody was there when the time came', async () => {
+    const pipeline = await scene.define(
+      'away',
+      `steps:\n  - {name: ask, type: step.gate, config: {type: manual, timeout: 3s}}`,
+    );
+    const { id } = await scene.start(pipeline);
+    for (const stop of stops) await stop();
+    await scene.serve();
+    await eventually(async () => expect((await scene.run(id)).status).toBe('FAILED'), PATIENCE_MS);
+    expect(await scene.eventsOf(`run-${id}`)).toEqual([
+      'RunStarted',
+      'GateOpened',
+      'GateRejected',
+      'RunFailed',
+    ]);
   });
 });

@@ -184,11 +184,11 @@ export class Runs implements OnModuleInit {
   /** Brings in what is taken over from the run that this one repeats, and whatever else was left over. */
   async goOn(runId: string, call: CallContext): Promise<void> {
     const run = await this.load(runId, call.org);
-    const before = run?.retry && run.awaited.size > 0 && (await this.load(run.retry.of, call.org));
-    if (before)
-      for (const steps of takenOver(run, before))
-        await this.handle(runId, { type: 'TakeOverSteps', steps, now: now() }, call);
-    await this.handle(runId, { type: 'GoOn', now: now() }, call);
+    if (!run) return;
+    if (isLeftOver(run)) await this.handle(runId, { type: 'GoOn', now: now() }, call);
+    const before = run.retry && run.awaited.size > 0 ? await this.load(run.retry.of, call.org) : null;
+    for (const steps of before ? takenOver(run, before) : [])
+      await this.handle(runId, { type: 'TakeOverSteps', steps, now: now() }, call);
   }
 
   /** Until all is decided that an append has no room for. Whoever asks again after a kill in between goes on with it. */
@@ -198,12 +198,8 @@ export class Runs implements OnModuleInit {
     call: CallContext,
   ): Promise<Handled<RunState, RunEvent>> {
     let handled = await this.things.handle(runId, command, call);
-    while (handled.events.length > 0) {
-      const goOn: RunCommand = { type: 'GoOn', now: now() };
-      const left = runDecider.decide(goOn, handled.state);
-      if (isRejection(left) || left.length === 0) break;
-      handled = await this.things.handle(runId, goOn, call);
-    }
+    while (handled.events.length > 0 && isLeftOver(handled.state))
+      handled = await this.things.handle(runId, { type: 'GoOn', now: now() }, call);
     return handled;
   }
 
@@ -220,6 +216,12 @@ export class Runs implements OnModuleInit {
     );
     return rows[0]?.id ?? null;
   }
+}
+
+/** Whether something could be decided that is not. */
+function isLeftOver(run: RunState): boolean {
+  const left = runDecider.decide({ type: 'GoOn', now: now() }, run);
+  return !isRejection(left) && left.length > 0;
 }
 
 function eventBy({ type }: Actor): 'manual' | 'api' {
