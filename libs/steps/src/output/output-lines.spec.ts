@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
+import { seenText } from './control-characters.js';
 import { Masker } from './masking.js';
 import { LINE_MAX, markerLine, OutputLines, splitLine } from './output-lines.js';
 
@@ -9,11 +10,9 @@ const NONCE = '00ff00ff00ff00ff';
 function linesOf(chunks: (string | Buffer)[], secrets: string[] = [], withMarkers = false): string[] {
   const lines: string[] = [];
   const markers = { nonce: NONCE, reached: (index: number) => void lines.push(`#${index}`) };
-  const output = new OutputLines(
-    new Masker(secrets),
-    (line) => lines.push(line),
-    withMarkers ? markers : undefined,
-  );
+  const output = new OutputLines(new Masker(secrets), (line) => lines.push(line), {
+    markers: withMarkers ? markers : undefined,
+  });
   for (const chunk of chunks) output.write(Buffer.from(chunk as string));
   output.end();
   return lines;
@@ -104,5 +103,72 @@ describe('output lines', () => {
         expect(lines.join('')).toBe(linesOf([bytes], ['hunter22']).join(''));
       }),
     );
+  });
+
+  it('hides any secret in any form, whatever stands in between and however it is cut', () => {
+    const secret = fc
+      .string({ unit: 'grapheme', minLength: 6, maxLength: 40 })
+      .map((text) => `s${text}3cr3t`);
+    const form = fc.constantFrom<(value: string) => string>(
+      (value) => value,
+      (value) => JSON.stringify({ value }),
+      (value) => JSON.stringify(JSON.stringify({ value })),
+      (value) => `https://x/?q=${encodeURIComponent(value)}`,
+      (value) => new URLSearchParams({ value }).toString(),
+      (value) => Buffer.from(value).toString('base64'),
+      (value) => Buffer.from(`u:${value}`).toString('base64url'),
+      (value) => Buffer.from(`us:${value}`).toString('base64').replace(/.{20}/g, '$&\n'),
+      (value) => value.replace(/./gu, '$&\u001b[31m'),
+      (value) => value.replace(/./gu, '\u0000$&\u001b[2K'),
+    );
+    fc.assert(
+      fc.property(
+        secret,
+        fc.array(form, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.nat()),
+        (value, forms, cuts) => {
+          const visible = seenText(value).text;
+          const text = forms.map((embed) => `before ${embed(visible)} after`).join('\n');
+          const bytes = Buffer.from(text);
+          const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1))), bytes.length].sort(
+            (a, b) => a - b,
+          );
+          const lines = linesOf(
+            places.map((to, index) => bytes.subarray(places[index - 1] ?? 0, to)),
+            [visible],
+          );
+          const seen = lines.map((line) => seenText(line).text.replaceAll('\ufffd', '')).join('\n');
+          const encoded = Buffer.from(visible).toString('base64').slice(0, 8);
+          for (const clear of [
+            visible,
+            JSON.stringify(visible).slice(1, -1),
+            encodeURIComponent(visible),
+            encoded,
+          ])
+            expect(seen).not.toContain(clear);
+          expect(lines[0]).toMatch(/^before .*\*\*\*/);
+          expect(lines.at(-1)).toMatch(/ after$/);
+        },
+      ),
+    );
+  });
+
+  it('masks what the step registers from then on, on both streams, and shows no form of it', () => {
+    const masker = new Masker([]).child();
+    const lines: string[] = [];
+    const [out, err] = [0, 1].map(() => new OutputLines(masker, (line) => lines.push(line)));
+    out?.write(Buffer.from('token-123\n::add-mask::tok'));
+    out?.write(Buffer.from('en-123%0Asecond line\n'));
+    err?.write(Buffer.from('token-123, second line\n'));
+    expect(lines).toEqual(['token-123', '::add-mask::***', '***, ***']);
+  });
+
+  it('takes 10 MB without a line break in proportion to its length', () => {
+    const output = new OutputLines(new Masker(['hunter22']), (line) => (length += line.length));
+    let length = 0;
+    const chunk = Buffer.from('a\u001b[31m'.repeat(10_000));
+    for (let sent = 0; sent < 10_000_000; sent += chunk.length) output.write(chunk);
+    output.end();
+    expect(length).toBeGreaterThanOrEqual(10_000_000);
   });
 });

@@ -2,13 +2,17 @@
 import { StringDecoder } from 'node:string_decoder';
 import { visibleControls } from './control-characters.js';
 import type { Masker, MaskStream } from './masking.js';
+import { parseWorkflowCommand } from './workflow-command.js';
 
 /** Bytes. Longer lines are split, so that one line cannot fill a message. */
 export const LINE_MAX = 16 * 1024;
 
 /** What could still become a line break, a marker or a colour when more arrives. */
 // eslint-disable-next-line no-control-regex
-const UNDECIDED = /(?:\r|\x1e[0-9a-f:\x1e]{0,48}\r?|\x1b(?:\[[0-9;:]{0,32})?)$/;
+const UNDECIDED = /(?:\r|\x1e[0-9a-f:\x1e]{0,48}\r?|(?:\x1b\[?|\x9b)[0-?]{0,64})$/;
+
+/** Shown for a registered value, in whatever form it was registered. */
+const ADDED_MASK = '::add-mask::***';
 
 /** Written by the script between its commands. The nonce keeps ordinary output from looking like one. */
 export interface Markers {
@@ -25,8 +29,10 @@ export class OutputLines {
   readonly #decoder = new StringDecoder('utf8');
   readonly #ends: RegExp;
   #undecided = '';
-  /** The line that is not complete yet: its masked part, and the masker that holds back the rest. */
-  #open: { text: string; masking: MaskStream } | null = null;
+  /** The start of a line that is not complete yet. */
+  #open: string | null = null;
+  /** Of a line that is too long to wait for its end: what masks it, and what is masked of it. */
+  #long: { masking: MaskStream; masked: string } | null = null;
 
   constructor(
     private readonly masker: Masker,
@@ -49,7 +55,7 @@ export class OutputLines {
   end(): void {
     this.#take(this.#undecided + this.#decoder.end());
     this.#undecided = '';
-    if (this.#open) this.#finishLine('');
+    if (this.#open !== null) this.#finishLine('');
   }
 
   #take(text: string): void {
@@ -59,7 +65,7 @@ export class OutputLines {
       from = match.index + match[0].length;
       if (match[1] === undefined) this.#finishLine(line);
       else {
-        if (line !== '' || this.#open) this.#finishLine(line);
+        if (line !== '' || this.#open !== null) this.#finishLine(line);
         this.markers?.reached(Number(match[1]));
       }
     }
@@ -67,19 +73,32 @@ export class OutputLines {
   }
 
   #extendLine(text: string): void {
-    this.#open ??= { text: '', masking: this.masker.stream() };
-    this.#open.text += this.#open.masking.push(visibleControls(text));
-    const pieces = splitLine(this.#open.text);
-    this.#open.text = pieces.pop() ?? '';
-    for (const piece of pieces) this.emit(piece);
+    this.#open = (this.#open ?? '') + text;
+    if (this.#open.length > LINE_MAX) this.#emitLong(this.#open, false);
   }
 
   #finishLine(text: string): void {
-    const line = this.#open
-      ? this.#open.text + this.#open.masking.push(visibleControls(text), true)
-      : this.masker.mask(visibleControls(text));
+    const line = (this.#open ?? '') + text;
     this.#open = null;
-    for (const piece of splitLine(line)) this.emit(piece);
+    if (this.#long || line.length > LINE_MAX) return this.#emitLong(line, true);
+    const command = parseWorkflowCommand(line);
+    if (command?.name === 'add-mask') {
+      this.masker.add(command.text);
+      return this.emit(ADDED_MASK);
+    }
+    const masked = visibleControls(this.masker.mask(line));
+    for (const piece of splitLine(masked)) this.emit(piece);
+  }
+
+  /** Emits what is there of a line in pieces; all of it at its end. */
+  #emitLong(text: string, last: boolean): void {
+    this.#long ??= { masking: this.masker.stream(), masked: '' };
+    this.#long.masked += visibleControls(this.#long.masking.push(text, last));
+    const pieces = splitLine(this.#long.masked);
+    this.#long.masked = last ? '' : (pieces.pop() ?? '');
+    for (const piece of pieces) this.emit(piece);
+    this.#open = last ? null : '';
+    if (last) this.#long = null;
   }
 }
 
