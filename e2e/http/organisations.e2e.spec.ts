@@ -6,6 +6,7 @@ import {
   registryRequests,
   type ClaimedJob,
   type JobView,
+  type LogLine,
   type Request,
 } from '@hybrid/contracts';
 import { callBy } from '@hybrid/test-platform';
@@ -165,6 +166,7 @@ describe('another organisation', () => {
     const paths = [
       `/api/queue/jobs/${ids.job_id}`,
       `/api/queue/jobs/${ids.job_id}/logs`,
+      `/api/queue/jobs/${ids.job_id}/logs/download`,
       `/api/runs/${ids.run_id}`,
       `/api/pipelines/${NAME}`,
       `/api/agents/${ids.agent_id}`,
@@ -291,7 +293,7 @@ describe('another organisation', () => {
       send(queueRequests.complete, { ...lease, exit_code: 0 }),
       send(queueRequests.progress, { ...lease, percent: 1 }),
       send(queueRequests.release, { ...lease, reason: 'x' }),
-      send(queueRequests.appendLogs, { ...lease, lines: [line(2, 'ours')] }),
+      send(queueRequests.appendLogs, { ...lease, lines: [line(2, 'ours') as LogLine] }),
       send(agentsRequests.get, { agent_id: theirAgent.id }),
       send(agentsRequests.config, { agent_id: theirAgent.id }),
       send(agentsRequests.setStatus, { agent_id: theirAgent.id, status: 'DRAINING' as const }),

@@ -260,7 +260,11 @@ describe('the queue over HTTP', () => {
       ])
         expect(await agent.log(job, all.slice(from, to))).toMatchObject({ status: 200 });
       const whole = await system.admin<Lines>(`GET ${logOf(job)}`);
-      expect(whole.body).toEqual({ lines: all.map((one) => ({ ...one, attempt: 1 })), next_cursor: null });
+      expect(whole.body).toEqual({
+        lines: all.map((one) => ({ ...one, attempt: 1 })),
+        next_cursor: null,
+        log: null,
+      });
       const paged: Lines['lines'] = [];
       let cursor: string | null = '';
       while (cursor !== null) {

@@ -39,6 +39,7 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/queue/jobs/{job_id}/release': { people: '', agent: 422 },
   'POST /api/queue/jobs/{job_id}/logs': { people: '', agent: 422 },
   'GET /api/queue/jobs/{job_id}/logs': { people: '*', gets: 404 },
+  'GET /api/queue/jobs/{job_id}/logs/download': { people: '*', gets: 404 },
   'POST /api/agents/token': { everybody: 422 },
   'POST /api/agents/register': { people: 'a', gets: 422, joiner: 422 },
   'GET /api/agents': { people: '*', gets: 200 },

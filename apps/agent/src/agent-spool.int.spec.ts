@@ -126,7 +126,7 @@ describe('agent whose gateway is away', () => {
     expect(await completed(bench.shell(['true']))).toMatchObject({ exit_code: 0 });
   });
 
-  it('makes a step that writes wait when the spool is full', async () => {
+  it('makes a step that writes wait when it has filled its share of the spool', async () => {
     await bench.startReady(['--spool-limit-mb', '1']);
     const job = patientJob('head -c 8000000 /dev/zero | tr "\\0" x | fold -w 1000; echo');
     await begun(job);
@@ -136,7 +136,7 @@ describe('agent whose gateway is away', () => {
     await eventually(async () => {
       const files = await Promise.all((await spooled()).map((name) => stat(join(bench.data, 'spool', name))));
       sizes.push(files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0));
-      expect(sizes.at(-1)).toBeGreaterThan(900_000);
+      expect(sizes.at(-1)).toBeGreaterThan(400_000);
       // It has come to a stop.
       expect(new Set(sizes.slice(-10)).size).toBe(1);
     });

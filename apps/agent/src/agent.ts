@@ -228,7 +228,9 @@ export class Agent {
 
   #take(job: ClaimedJob): void {
     this.options.notify(`job ${job.id}, attempt ${job.attempt}: ${job.name}`);
-    this.#attempts.run(new JobRun(job, this.#agentId, this.options));
+    // What a step registers is masked in its own texts alone.
+    const masker = this.options.masker.child();
+    this.#attempts.run(new JobRun(job, this.#agentId, { ...this.options, masker }));
   }
 
   /** What ended in an earlier life of this agent, and may not have been heard. */

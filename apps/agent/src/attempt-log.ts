@@ -5,11 +5,15 @@
 import type { LogLine } from '@hybrid/contracts';
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Bell } from './bell.js';
 import type { Notify } from './notices.js';
 import type { SpoolRoom } from './spool-room.js';
 
-/** Milliseconds between two batches: what a person watching feels as at once. */
+/**
+ * Milliseconds from one batch to the next that is not full. The first line of a quiet log does not wait: what a person
+ * watching feels as at once; a busy log costs ten requests a second.
+ */
 const INTERVAL_MS = 100;
 /** Bytes of NDJSON in a batch; a quarter of NATS' payload limit. */
 export const BATCH_MAX = 256 * 1024;
@@ -27,14 +31,19 @@ export interface Batch {
 }
 
 export class AttemptLog {
-  #lines: Buffer[] = [];
+  #lines: string[] = [];
+  /** Bytes of these lines. */
   #open = 0;
   #seq = 0;
+  #sealed = -Infinity;
+  #kept = 0;
   #batches: Batch[];
   #number: number;
   #unwritten = 0;
   #closed = false;
   #dropped = false;
+  /** Lines that were left out since the log is as long as one may be; null while it is not. */
+  #leftOut: number | null = null;
   #failing = false;
   #writing: Promise<void> = Promise.resolve();
   readonly #changed = new Bell();
@@ -49,47 +58,59 @@ export class AttemptLog {
     this.#batches = (left ?? []).map((batch) => ({ ...batch, bytes: null, written: Promise.resolve() }));
     this.#number = this.#batches.length;
     this.#closed = left !== undefined;
-    for (const { size } of this.#batches) spool.take(size);
+    for (const { size } of this.#batches) this.#take(size);
   }
 
   add(stream: LogLine['stream'], text: string): void {
     if (this.#closed) return;
-    const line: LogLine = { seq: this.#seq++, time: new Date().toISOString(), stream, text };
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    if (this.#open + bytes.length > BATCH_MAX) this.#seal();
+    if (this.#leftOut !== null) return void this.#leftOut++;
+    const line = lineOf(this.#seq++, stream, text);
+    const size = Buffer.byteLength(line);
+    if (this.#open + size > BATCH_MAX) this.#seal();
     if (this.#open === 0) this.#changed.ring();
-    this.#lines.push(bytes);
-    this.#open += bytes.length;
+    this.#lines.push(line);
+    this.#open += size;
+  }
+
+  /** The control plane takes no more of it: from now on lines are counted alone. */
+  cut(): void {
+    this.#leftOut ??= 0;
+  }
+
+  /** Lines that came after `cut`. */
+  get leftOut(): number {
+    return this.#leftOut ?? 0;
   }
 
   /** Resolves when there is room for more, or when the signal aborts. */
   async room(signal: AbortSignal): Promise<void> {
     while (this.#unwritten > UNWRITTEN_MAX && !this.#dropped && !signal.aborted)
       await this.#changed.wait({ signal });
-    if (!this.#dropped) await this.spool.wait(signal);
+    if (!this.#dropped) await this.spool.wait(() => (this.#dropped ? 0 : this.#kept), signal);
   }
 
   /** The oldest batch that is not accepted yet; nothing when the log is closed and empty, or the signal aborts. */
   async next(signal: AbortSignal): Promise<Batch | undefined> {
     while (this.#batches.length === 0 && !signal.aborted) {
-      if (this.#open > 0 && !this.#closed) await this.#changed.wait({ signal, ms: INTERVAL_MS });
-      if (this.#batches.length > 0) break;
-      if (this.#open > 0) this.#seal();
-      else if (this.#closed) return undefined;
-      else await this.#changed.wait({ signal });
+      const ms = this.#sealed + INTERVAL_MS - performance.now();
+      if (this.#open > 0 && (this.#closed || ms <= 0)) {
+        // What else the same piece of output holds goes with it.
+        await setImmediate();
+        this.#seal();
+      } else if (this.#closed) return undefined;
+      else await this.#changed.wait({ signal, ms: this.#open > 0 ? ms : undefined });
     }
     return signal.aborted ? undefined : this.#batches[0];
   }
 
   /** NDJSON. A line that a crash has torn, which can only be the last, is left out; so is what cannot be read again. */
-  async textOf(batch: Batch): Promise<string> {
-    await batch.written;
+  async bytesOf(batch: Batch): Promise<Buffer> {
     try {
       const bytes = batch.bytes ?? (await readFile(join(this.folder, batch.file)));
-      return bytes.subarray(0, bytes.lastIndexOf('\n') + 1).toString('utf8');
+      return bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
     } catch (error) {
       if (!this.#dropped) this.notify(`log lines are lost: ${(error as Error).message}`);
-      return '';
+      return Buffer.alloc(0);
     }
   }
 
@@ -97,9 +118,10 @@ export class AttemptLog {
   async forget(batch: Batch): Promise<void> {
     if (this.#batches[0] !== batch) return;
     this.#batches.shift();
+    await batch.written;
     if (batch.bytes) this.#unwritten -= batch.size;
     await rm(join(this.folder, batch.file), { force: true });
-    this.spool.give(batch.size);
+    this.#give(batch.size);
     this.#changed.ring();
   }
 
@@ -121,7 +143,7 @@ export class AttemptLog {
     this.#closed = this.#dropped = true;
     this.#lines = [];
     this.#open = 0;
-    for (const { size } of this.#batches.splice(0)) this.spool.give(size);
+    for (const { size } of this.#batches.splice(0)) this.#give(size);
     this.#changed.ring();
   }
 
@@ -130,16 +152,27 @@ export class AttemptLog {
     const batch: Batch = {
       file: `${String(this.#number++).padStart(9, '0')}.ndjson`,
       size: this.#open,
-      bytes: Buffer.concat(this.#lines),
+      bytes: Buffer.from(this.#lines.join('')),
       written: Promise.resolve(),
     };
     this.#lines = [];
     this.#open = 0;
+    this.#sealed = performance.now();
     this.#unwritten += batch.size;
-    this.spool.take(batch.size);
+    this.#take(batch.size);
     batch.written = this.#writing = this.#writing.then(() => this.#write(batch));
     this.#batches.push(batch);
     this.#changed.ring();
+  }
+
+  #take(bytes: number): void {
+    this.#kept += bytes;
+    this.spool.take(bytes);
+  }
+
+  #give(bytes: number): void {
+    this.#kept -= bytes;
+    this.spool.give(bytes);
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -157,6 +190,19 @@ export class AttemptLog {
       );
     }
   }
+}
+
+/** JSON of a LogLine, as a line: at a hundred thousand a second its parts count. */
+function lineOf(seq: number, stream: LogLine['stream'], text: string): string {
+  return `{"seq":${seq},"time":"${isoNow()}","stream":"${stream}","text":${JSON.stringify(text)}}\n`;
+}
+
+let iso = { ms: 0, text: '' };
+
+function isoNow(): string {
+  const ms = Date.now();
+  if (ms !== iso.ms) iso = { ms, text: new Date(ms).toISOString() };
+  return iso.text;
 }
 
 async function syncFile(path: string): Promise<void> {

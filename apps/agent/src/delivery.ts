@@ -1,4 +1,5 @@
 /** Tells the gateway of one attempt, in order: the log, batch by batch, then how it ended. Again until there is an answer. */
+import type { LogLine } from '@hybrid/contracts';
 import { Backoff, StepStopped } from '@hybrid/steps';
 import type { Batch } from './attempt-log.js';
 import { GatewayAway, GatewayRefusal, type Call, type GatewayClient } from './gateway-client.js';
@@ -17,6 +18,8 @@ export class Delivery {
   readonly #stop = new AbortController();
   #telling = false;
   #failingSince: number | null = null;
+  /** The log is as long as one may be: lines that were not taken, and the number of the last one. */
+  #cut: { lines: number; last: number } | null = null;
 
   constructor(
     private readonly spooled: SpooledAttempt,
@@ -52,7 +55,9 @@ export class Delivery {
     const { key } = this.spooled;
     try {
       await this.#sendLog();
-      await this.#sendOutcome(await this.#outcome());
+      const outcome = await this.#outcome();
+      await this.#sayWhatIsLeftOut(outcome);
+      await this.#sendOutcome(outcome);
       await this.spooled.remove();
       return 'accepted';
     } catch (error) {
@@ -76,31 +81,62 @@ export class Delivery {
 
   /** False when the rest of the log is given up. */
   async #sendBatch(batch: Batch): Promise<boolean> {
+    const body = await this.spooled.log.bytesOf(batch);
+    if (body.length === 0) return true;
+    if (this.#cut) this.#leaveOut(body, this.#cut);
+    else {
+      const answer = await this.#sendLines(body);
+      if (!answer) return false;
+      if (answer.cut !== undefined) {
+        this.#cut = { lines: 0, last: 0 };
+        this.spooled.log.cut();
+        this.#leaveOut(body, this.#cut);
+        const limit = Math.round(answer.cut / 1024 ** 2);
+        const text = `the log is longer than ${limit} MB: what follows is not kept in the control plane`;
+        await this.#sendLines(lastWords(seqOf(body.toString('utf8', 0, body.indexOf('\n'))), text));
+      }
+    }
+    return true;
+  }
+
+  #leaveOut(body: Buffer, cut: { lines: number; last: number }): void {
+    const lines = body.toString().split('\n').slice(0, -1);
+    cut.lines += lines.length;
+    cut.last = seqOf(lines.at(-1) ?? '');
+  }
+
+  async #sayWhatIsLeftOut({ what, body }: Outcome): Promise<void> {
+    if (!this.#cut) return;
+    const count = this.#cut.lines + this.spooled.log.leftOut;
+    const whole = what === 'complete' && body.log ? `; the whole log is at ${body.log.location}` : '';
+    await this.#sendLines(lastWords(this.#cut.last + 1, `${count} line(s) of the log were left out${whole}`));
+  }
+
+  /** Nothing when the rest of the log is given up. */
+  async #sendLines(body: Buffer): Promise<{ cut?: number } | undefined> {
     const { job_id, attempt, lease_token } = this.spooled.key;
     const headers = {
       'content-type': 'application/x-ndjson',
       'x-attempt': String(attempt),
       'x-lease-token': lease_token,
     };
-    const body = await this.spooled.log.textOf(batch);
-    if (body === '') return true;
     const backoff = new Backoff();
     for (;;) {
       try {
-        await this.#call({ method: 'POST', path: '/logs', body, headers });
+        const answer = await this.#call<{ cut?: number }>({ method: 'POST', path: '/logs', body, headers });
         this.#failingSince = null;
-        return true;
+        return answer ?? {};
       } catch (error) {
         this.signal.throwIfAborted();
         if (isFinal(error)) {
           if (meansLost(error)) throw error;
           // One batch that can't be taken must not keep the result from being reported.
           this.notify(`job ${job_id}: a part of its log was refused: ${error.message}`);
-          return true;
+          return {};
         }
         if (this.#outOfPatience(error)) {
           this.notify(`job ${job_id}: the rest of its log is given up: ${(error as Error).message}`);
-          return false;
+          return undefined;
         }
       }
       await backoff.pause(this.signal);
@@ -154,15 +190,24 @@ export class Delivery {
     }
   }
 
-  async #call(call: Call): Promise<void> {
+  async #call<T>(call: Call): Promise<T | undefined> {
     const { job_id, traceparent } = this.spooled.key;
-    await this.gateway.call({
+    return this.gateway.call<T>({
       ...call,
       path: `/api/queue/jobs/${encodeURIComponent(job_id)}${call.path}`,
       headers: { ...call.headers, ...(traceparent && { traceparent }) },
       signal: this.signal,
     });
   }
+}
+
+function seqOf(line: string): number {
+  return line === '' ? 0 : (JSON.parse(line) as LogLine).seq;
+}
+
+function lastWords(seq: number, text: string): Buffer {
+  const line: LogLine = { seq, time: new Date().toISOString(), stream: 'system', text };
+  return Buffer.from(`${JSON.stringify(line)}\n`);
 }
 
 /** Another try would be answered alike. A credential that is unknown ends the registration, and this with it. */

@@ -2,7 +2,7 @@
 import { contentDigest, contentDigestOf, readAgentCredential, signRequest } from '@hybrid/signatures';
 import { Backoff } from '@hybrid/steps';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { exchange, readText } from './http-exchange.js';
 import type { Notify } from './notices.js';
 
@@ -45,7 +45,7 @@ export interface Call {
   /** Sent as JSON. */
   json?: unknown;
   /** Sent as it is; of a stream the header X-Content-SHA256 must say what it is. */
-  body?: string | Readable;
+  body?: string | Buffer | Readable;
   headers?: OutgoingHttpHeaders;
   /** Sent in place of a signature; null: nothing says who calls. */
   bearer?: string | null;
@@ -106,7 +106,8 @@ export class GatewayClient {
       ...this.#proof(call, body),
     };
     if (json !== undefined) headers['content-type'] = 'application/json';
-    if (typeof body === 'string') headers['content-length'] = Buffer.byteLength(body);
+    if (typeof body === 'string' || Buffer.isBuffer(body))
+      headers['content-length'] = Buffer.byteLength(body);
     let response: IncomingMessage;
     try {
       response = await exchange({
@@ -141,7 +142,7 @@ export class GatewayClient {
     // As it reaches the gateway: behind a proxy the URL may have a path of its own before it.
     const { pathname, search } = new URL(path, 'http://gateway');
     const digest =
-      typeof body === 'object' ? contentDigestOf(String(headers['x-content-sha256'])) : contentDigest(body);
+      body instanceof Readable ? contentDigestOf(String(headers['x-content-sha256'])) : contentDigest(body);
     return { ...signRequest(credential, { method, target: pathname + search, contentDigest: digest }) };
   }
 

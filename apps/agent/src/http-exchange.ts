@@ -6,14 +6,14 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 export interface Exchange {
   method: string;
   url: URL;
   headers: OutgoingHttpHeaders;
   /** A stream is sent with the Content-Length of the headers. */
-  body?: string | Readable;
+  body?: string | Buffer | Readable;
   /** Milliseconds without a byte in either direction after which the exchange fails. */
   idleMs: number;
   signal?: AbortSignal;
@@ -33,7 +33,7 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
     const abort = (): void => void request.destroy(signal?.reason as Error);
     const fail = (error: Error): void => {
       signal?.removeEventListener('abort', abort);
-      if (typeof body === 'object') body.destroy();
+      if (body instanceof Readable) body.destroy();
       reject(signal?.aborted ? (signal.reason as Error) : error);
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -43,7 +43,7 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
       response.on('close', () => signal?.removeEventListener('abort', abort));
       resolve(response);
     });
-    if (typeof body === 'object') {
+    if (body instanceof Readable) {
       body.on('error', (error) => request.destroy(error));
       body.pipe(request);
     } else request.end(body);

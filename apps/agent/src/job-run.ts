@@ -52,8 +52,6 @@ export interface JobTools {
 export class JobRun {
   readonly #control = new AbortController();
   readonly #folder: string;
-  /** Also masks what the step registers. */
-  readonly #masker: Masker;
   #delivery: Delivery | null = null;
   #context: StepContext | null = null;
   #ended: () => void = () => undefined;
@@ -66,7 +64,6 @@ export class JobRun {
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
-    this.#masker = tools.masker.child();
   }
 
   /** The heartbeat says that the job is someone else's now: its processes are ended, nothing more is sent. */
@@ -210,7 +207,6 @@ export class JobRun {
     const asker = { pipeline: job.pipeline_id ?? undefined, ref: job.spec.source?.ref };
     return {
       ...tools,
-      masker: this.#masker,
       job,
       workspace,
       scratch,
@@ -248,8 +244,8 @@ export class JobRun {
   }
 
   #maskedLines(text: string): string[] {
-    const lines = this.#masker.mask(text).split(/\r\n|\n|\r/);
-    return lines.map((line) => this.#masker.mask(visibleControls(line)));
+    const lines = this.tools.masker.mask(text).split(/\r\n|\n|\r/);
+    return lines.map((line) => this.tools.masker.mask(visibleControls(line)));
   }
 
   #masked({
@@ -259,7 +255,7 @@ export class JobRun {
     artifacts,
     report,
   }: StepResult): (Outcome & { what: 'complete' })['body'] {
-    const masked = Object.entries(outputs).map(([name, value]) => [name, this.#masker.mask(value)]);
+    const masked = Object.entries(outputs).map(([name, value]) => [name, this.tools.masker.mask(value)]);
     return {
       exit_code: exitCode,
       ...(errorMessage && {

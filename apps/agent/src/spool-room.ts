@@ -1,4 +1,7 @@
-/** Counts what the logs of all attempts take on disk, and makes whoever writes more than allowed wait. */
+/**
+ * Counts what the logs of all attempts take on disk, and makes whoever writes more than allowed wait. An attempt may
+ * take as much as is still free: one that writes without end takes half, and leaves room for the others' lines.
+ */
 import { Bell } from './bell.js';
 
 export class SpoolRoom {
@@ -21,8 +24,8 @@ export class SpoolRoom {
     this.#changed.ring();
   }
 
-  /** Resolves when less than the limit is used, or when the signal aborts. */
-  async wait(signal: AbortSignal): Promise<void> {
-    while (this.#used > this.limitBytes && !signal.aborted) await this.#changed.wait({ signal });
+  /** Resolves when an attempt that has taken `own()` bytes may take more, or when the signal aborts. */
+  async wait(own: () => number, signal: AbortSignal): Promise<void> {
+    while (own() > this.limitBytes - this.#used && !signal.aborted) await this.#changed.wait({ signal });
   }
 }

@@ -32,7 +32,7 @@ describe('spool', () => {
   async function takeAll(log: AttemptLog): Promise<LogLine[][]> {
     const batches: LogLine[][] = [];
     for (let batch = await log.next(NEVER); batch; batch = await log.next(NEVER)) {
-      const text = await log.textOf(batch);
+      const text = (await log.bytesOf(batch)).toString();
       batches.push(
         text
           .split('\n')
@@ -135,6 +135,43 @@ describe('spool', () => {
     await first.remove();
     await waiting;
     expect(spool.room.used).toBe(0);
+  });
+
+  it('leaves room for the others when one writes without end', async () => {
+    const spool = open(1_000_000);
+    const flood = await spool.begin(key('a'));
+    const quiet = await spool.begin(key('b'));
+    let chunks = 0;
+    const stop = new AbortController();
+    const flooding = (async () => {
+      for (; !stop.signal.aborted; chunks++) {
+        for (let line = 0; line < 10; line++) flood.log.add('stdout', 'x'.repeat(10_000));
+        await flood.log.room(stop.signal);
+      }
+    })();
+    await eventually(() => expect(spool.room.used).toBeGreaterThan(500_000));
+    quiet.log.add('stdout', 'x'.repeat(10_000));
+    await quiet.log.room(NEVER);
+    expect(spool.room.used).toBeLessThan(900_000);
+    stop.abort();
+    await flooding;
+    expect(chunks).toBeLessThan(12);
+  });
+
+  it('hands out the first line of a quiet log at once, and the rest together', async () => {
+    const { log } = await open().begin(key());
+    const begun = performance.now();
+    log.add('stdout', 'first');
+    expect((await log.next(NEVER))?.size).toBeGreaterThan(0);
+    await log.forget((await log.next(NEVER))!);
+    // The wait between batches is 100 ms.
+    const atOnce = performance.now() - begun;
+    for (let line = 0; line < 10; line++) log.add('stdout', `line ${line}`);
+    const batch = (await log.next(NEVER))!;
+    const together = performance.now() - begun;
+    expect((await log.bytesOf(batch)).toString().split('\n')).toHaveLength(11);
+    expect(together).toBeGreaterThan(atOnce);
+    expect(together).toBeGreaterThanOrEqual(90);
   });
 
   it('keeps in memory what the disk does not take, and says so once', async () => {

@@ -11,6 +11,7 @@ import { JobIndex } from './jobs/job-index.js';
 import { JobListQueries } from './jobs/job-list.queries.js';
 import { JobController } from './jobs/job.controller.js';
 import { Jobs } from './jobs/jobs.js';
+import { LogLimit } from './jobs/log-limit.js';
 import { OverdueJobs } from './jobs/overdue-jobs.process.js';
 import { JobPools } from './pools/job-pools.js';
 import { PoolController } from './pools/pool.controller.js';
@@ -30,6 +31,7 @@ import { Verifications } from './verify/verifications.js';
   providers: [
     { provide: QueueSettings, useFactory: () => readSettings(QueueSettings, 'queue') },
     JobIndex,
+    LogLimit,
     Jobs,
     JobListQueries,
     GroupPlaces,

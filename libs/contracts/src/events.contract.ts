@@ -110,6 +110,6 @@ export function eventFilter(service: string, noun: string): string {
   return `evt.*.${service}.${noun}.>`;
 }
 
-export function logSubject(org: string, jobId: string, attempt: number): string {
+export function logSubject(org: string, jobId: string, attempt: number | '*'): string {
   return `log.${org}.${jobId}.${attempt}`;
 }

@@ -190,15 +190,77 @@ export interface LogLine {
   text: string;
 }
 
-export class ReadLog {
+/** What came of lines that were sent. */
+export interface AppendedLogs {
+  accepted: number;
+  /** The log is as long as one may be (bytes): nothing more of it is kept, but for a few last words. */
+  cut?: number;
+}
+
+/** Which lines of a log, and how they are shown. */
+export class ShowLog {
+  @Whole({ optional: true, min: 1, max: 1_000_000, description: 'one attempt alone; all unless told' })
+  attempt?: number;
+
+  @OneOf(['stdout', 'stderr', 'system'], { optional: true })
+  stream?: LogLine['stream'];
+
+  @OneOf(['true', 'false'], { optional: true, description: 'true: without colours' })
+  plain?: 'true' | 'false';
+}
+
+export class ReadLog extends ShowLog {
   @Whole({ optional: true, min: 1, max: 5_000, description: 'lines; 5000 unless told' })
   limit?: number;
 
   @Text({ optional: true, max: 50, description: '`next_cursor` of the page before' })
   cursor?: string;
 
+  @Whole({
+    optional: true,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    description: '`seq` of the line with which the page begins: of `attempt`, or of the latest',
+  })
+  from?: number;
+
+  @Text({
+    optional: true,
+    max: 200,
+    description:
+      'lines that hold this text, whatever its case and colours; a page may have fewer lines than its limit and still a next one',
+  })
+  search?: string;
+
   @Text({ optional: true, max: 5, description: 'for people who read URLs: the header Accept decides' })
   follow?: string;
+}
+
+export class DownloadLog extends ShowLog {
+  @OneOf(['true', 'false'], { optional: true, description: 'true: each line begins with its time' })
+  timestamps?: 'true' | 'false';
+}
+
+/** As readers get it. */
+export interface ShownLine extends LogLine {
+  attempt: number;
+  /**
+   * The line begins or ends a group. `command`: one of the step's commands, up to the next; `section`: `--- name`, up to
+   * the next or the command's end; `start` and `end`: `::group::name` and `::endgroup::`, which nest; an `end` too many
+   * means nothing, and what is open at the end of its command ends there.
+   */
+  group?: 'command' | 'section' | 'start' | 'end';
+  /** Of a group that begins. */
+  group_name?: string;
+}
+
+export interface LogPage {
+  lines: ShownLine[];
+  next_cursor: string | null;
+  /** Where the whole log lies, where the customer keeps it. */
+  log: LogReference | null;
+  /** Why there are no lines, where there is a reason. */
+  message?: string;
 }
 
 /** A running job that its agent vouches for. */
@@ -292,8 +354,13 @@ export const queueRequests = {
     'cmd.queue.job.lose-agent',
     30_000,
   ),
+  /** Whether so many bytes of log may be stored for the attempt; refused with `lease_lost` where it is not the agent's. */
+  admitLog: request<{ attempt: number; lease_token: string; size: number } & OfAgent, { cut?: number }>(
+    'cmd.queue.job.admit-log',
+  ),
+  /** Admits and stores them: for gateways of before, which did not store them themselves. */
   appendLogs: request<
-    { job_id: string; agent_id: string; attempt: number; lease_token: string; lines: LogLine[] },
+    { attempt: number; lease_token: string; lines: LogLine[] } & OfAgent,
     { accepted: number }
   >('cmd.queue.job.append-logs'),
   requeueExpired: request<Record<string, never>, { requeued: number }>(

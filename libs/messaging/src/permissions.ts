@@ -9,6 +9,7 @@ import {
   CLAIM_ABANDONED_SUBJECT,
   eventFilter,
   EVENTS_STREAM,
+  logSubject,
   LOGS_STREAM,
   PARKED_STREAM,
   queueRequests,
@@ -55,7 +56,7 @@ const PARTS: Record<NatsUser, Part> = {
     asks: SERVICES.flatMap((service) => [`cmd.${service}.>`, `qry.${service}.>`]),
     tells: [CLAIM_ABANDONED_SUBJECT],
     hears: [verificationSubject('*'), ACCESS_CHANGED_SUBJECT],
-    writes: ['nonce.*'],
+    writes: ['nonce.*', logSubject('*', '*', '*')],
     makes: ['NONCES'],
     reads: [EVENTS_STREAM, LOGS_STREAM],
     buckets: ['SESSIONS', 'LOGINS'],
@@ -63,7 +64,8 @@ const PARTS: Record<NatsUser, Part> = {
   queue: {
     asks: [agentsRequests.poolAgents.subject],
     hears: [CLAIM_ABANDONED_SUBJECT],
-    writes: ['log.*.*.*'],
+    // For gateways of before.
+    writes: [logSubject('*', '*', '*')],
   },
   pipelines: {
     asks: [queueRequests.enqueue.subject, queueRequests.cancel.subject],

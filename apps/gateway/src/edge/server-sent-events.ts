@@ -12,7 +12,8 @@ const KEEP_ALIVE_MS = 15_000;
 const CONNECTED = ': connected\n\n';
 const KEEP_ALIVE = ': keep-alive\n\n';
 
-type Source = (signal: AbortSignal) => Promise<AsyncIterable<SseMessage>>;
+/** Several at once are sent as one piece: what comes in masses costs less so. */
+type Source = (signal: AbortSignal) => Promise<AsyncIterable<SseMessage | SseMessage[]>>;
 
 /**
  * Streams messages until the source ends, the client leaves, or the process stops (`stopping`): an open stream would
@@ -53,7 +54,7 @@ async function* frames(source: Source, signal: AbortSignal) {
       }
       if (result.done) return;
       next = messages.next();
-      yield frame(result.value);
+      yield [result.value].flat().map(frame).join('');
     }
   } finally {
     // Nobody waits for these any more; a source that is waiting itself ends by the signal.

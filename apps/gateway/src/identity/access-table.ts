@@ -55,6 +55,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /api/queue/jobs/{job_id}': read,
   'GET /api/queue/jobs/{job_id}/explain': read,
   'GET /api/queue/jobs/{job_id}/logs': read,
+  'GET /api/queue/jobs/{job_id}/logs/download': read,
   'DELETE /api/queue/jobs/{job_id}': work,
   'PATCH /api/queue/jobs/{job_id}/priority': tend,
   'POST /api/queue/jobs/{job_id}/close': tend,

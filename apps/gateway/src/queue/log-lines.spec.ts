@@ -1,20 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@hybrid/contracts';
 import { readCursor } from './job-log.js';
-import { parseLines } from './log-lines.js';
+import { readChunk } from './log-lines.js';
 
 const good = { seq: 0, time: '2026-01-01T00:00:00.000Z', stream: 'stdout', text: 'hello' };
 
 describe('log lines', () => {
   it('are read one by one, without what a line should not have', () => {
     const text = `${JSON.stringify(good)}\n\n${JSON.stringify({ ...good, seq: 1, more: 'x' })}\n`;
-    expect(parseLines(text)).toEqual([good, { ...good, seq: 1 }]);
+    const { bytes, ...where } = readChunk(text);
+    expect(
+      bytes
+        .toString()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([good, { ...good, seq: 1 }]);
+    expect(where).toEqual({ count: 2, first: 0, last: 1 });
+    expect(readChunk('\n\n')).toMatchObject({ count: 0 });
   });
 
   it.each(['nonsense', 'null', '[]', '"text"', ...wrong().map((one) => JSON.stringify(one))])(
     'that are wrong are named by their number in the text: %s',
     (bad) => {
-      expect(refusal(() => parseLines(`\n${JSON.stringify(good)}\n${bad}`))).toMatchObject({
+      expect(refusal(() => readChunk(`\n${JSON.stringify(good)}\n${bad}`))).toMatchObject({
         code: 'invalid_input',
         errors: [{ line: 3 }],
       });
@@ -22,7 +30,7 @@ describe('log lines', () => {
   );
 
   it('are not all named when all are wrong', () => {
-    const { detail, errors } = refusal(() => parseLines('x\n'.repeat(1_000)));
+    const { detail, errors } = refusal(() => readChunk('x\n'.repeat(1_000)));
     expect(detail).toContain('1000');
     expect(errors).toHaveLength(20);
   });

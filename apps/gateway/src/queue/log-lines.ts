@@ -4,15 +4,30 @@ const STREAMS = ['stdout', 'stderr', 'system'];
 /** Enough to see what is wrong with a client. */
 const MAX_ERRORS = 20;
 
+export interface LogChunk {
+  /** NDJSON, a LogLine a line, without what a line should not have. */
+  bytes: Buffer;
+  /** How many. */
+  count: number;
+  /** `seq` of the first and the last; 0 where there is none. */
+  first: number;
+  last: number;
+}
+
 /** Reads NDJSON, a LogLine a line; empty lines are skipped. @throws ProblemError naming each bad line by its number. */
-export function parseLines(body: string): LogLine[] {
+export function readChunk(body: string): LogChunk {
   const errors: FieldError[] = [];
-  const lines: LogLine[] = [];
+  const texts: string[] = [];
+  let first = 0;
+  let last = 0;
   for (const [index, text] of body.split('\n').entries()) {
     if (!text.trim()) continue;
     const line = parseLine(text);
-    if (line) lines.push(line);
-    else
+    if (line) {
+      if (texts.length === 0) first = line.seq;
+      last = line.seq;
+      texts.push(line.exact ? text : JSON.stringify({ ...line, exact: undefined }));
+    } else
       errors.push({
         path: '',
         message: 'not a log line: {"seq":0,"time":"…","stream":"stdout","text":"…"}',
@@ -26,15 +41,18 @@ export function parseLines(body: string): LogLine[] {
       `${errors.length} line(s) are wrong`,
       errors.slice(0, MAX_ERRORS),
     );
-  return lines;
+  return { bytes: Buffer.from(texts.join('\n')), count: texts.length, first, last };
 }
 
-function parseLine(text: string): LogLine | null {
+/** `exact`: it has nothing else. */
+function parseLine(text: string): (LogLine & { exact: boolean }) | null {
   try {
-    const { seq, time, stream, text: content } = JSON.parse(text) as LogLine;
+    const line = JSON.parse(text) as LogLine;
+    const { seq, time, stream, text: content } = line;
     const valid =
       Number.isSafeInteger(seq) && seq >= 0 && typeof time === 'string' && STREAMS.includes(stream);
-    return valid && typeof content === 'string' ? { seq, time, stream, text: content } : null;
+    if (!valid || typeof content !== 'string') return null;
+    return { seq, time, stream, text: content, exact: Object.keys(line).length === 4 };
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import { queueRequests, ReadLog } from '@hybrid/contracts';
+import { DownloadLog, queueRequests, ReadLog, type AppendedLogs, type JobView } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import {
   Body,
@@ -12,15 +12,16 @@ import {
   Res,
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiHeader, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
 import { Caller } from '../edge/caller.js';
-import { sendEvents, type SseMessage } from '../edge/server-sent-events.js';
-import { readCursor, readLog, type JobLogLine, type PlacedLine } from './job-log.js';
+import { sendEvents } from '../edge/server-sent-events.js';
+import { followLines, readCursor, storeChunk, storedLines, type Place } from './job-log.js';
 import { readAttempt } from './attempt-headers.js';
-import { parseLines } from './log-lines.js';
-
-const MAX_PAGE = 5_000;
+import { placeBefore } from './line-search.js';
+import { readChunk, type LogChunk } from './log-lines.js';
+import { asEvents, asText, fileName, readPage, whyEmpty } from './log-replies.js';
 
 @ApiTags('queue')
 @ApiBearerAuth()
@@ -45,64 +46,79 @@ export class LogsController {
     const lease = readAttempt(attempt, lease_token);
     if (typeof body !== 'string')
       throw new UnsupportedMediaTypeException('send log lines as application/x-ndjson');
-    const input = { job_id, agent_id: caller.actor.id, ...lease, lines: parseLines(body) };
-    return this.connections.requests.send(queueRequests.appendLogs, input, caller);
+    return this.store({ job_id, agent_id: caller.actor.id, ...lease }, readChunk(body), caller);
   }
 
-  /** With `Accept: text/event-stream` a tail (`line`, at last `end`), else a page of lines from `cursor`. */
+  /** With `Accept: text/event-stream` a tail (`line`, at last `end`), else a page of lines from `cursor` or `from`. */
   @Get()
   async read(
     @Param('job_id') jobId: string,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
-    @Query() { limit = MAX_PAGE, cursor }: ReadLog,
+    @Query() query: ReadLog,
     @Caller() caller: Caller,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.connections.requests.send(queueRequests.get, { job_id: jobId }, caller);
+    const job = await this.job(jobId, caller);
+    const address = { org: caller.org, jobId, attempt: query.attempt };
     if (accept?.includes('text/event-stream')) {
-      const after = readCursor(lastEventId);
-      sendEvents(reply, this.connections.stopping, async (signal) =>
-        asEvents(this.lines(jobId, caller, after, () => this.hasEnded(jobId, caller), signal)),
+      const after = readCursor(lastEventId) ?? (await this.placeOf(query, job, caller));
+      const over = async () => isOver(await this.job(jobId, caller));
+      return sendEvents(reply, this.connections.stopping, async (signal) =>
+        asEvents(followLines(this.connections.nats, { ...address, after }, over, signal), query),
       );
-      return;
     }
-    const never = new AbortController().signal;
-    const lines: JobLogLine[] = [];
-    let last = '';
-    let next_cursor: string | null = null;
-    for await (const placed of this.lines(jobId, caller, readCursor(cursor), async () => true, never)) {
-      if (lines.length === limit) {
-        next_cursor = last;
-        break;
-      }
-      lines.push(placed.line);
-      last = placed.cursor;
-    }
-    void reply.send({ lines, next_cursor });
+    const after = readCursor(query.cursor) ?? (await this.placeOf(query, job, caller));
+    const page = await readPage(storedLines(this.connections.nats, { ...address, after }), query);
+    void reply.send({ ...page, log: job.log, ...(page.lines.length === 0 && whyEmpty(job)) });
   }
 
-  private lines(
-    jobId: string,
+  /** The log as text, whole. */
+  @Get('download')
+  @ApiProduces('text/plain')
+  async download(
+    @Param('job_id') jobId: string,
+    @Query() query: DownloadLog,
+    @Caller() caller: Caller,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const job = await this.job(jobId, caller);
+    const chunks = storedLines(this.connections.nats, { org: caller.org, jobId, attempt: query.attempt });
+    void reply
+      .type('text/plain; charset=utf-8')
+      .header('content-disposition', `attachment; filename="${fileName(job)}"`)
+      .header('cache-control', 'no-store')
+      .send(Readable.from(asText(chunks, query, whyEmpty(job)?.message), { objectMode: false }));
+  }
+
+  /** The queue says whose attempt it is and how much it may write; the lines themselves go straight into the log. */
+  private async store(
+    lease: { job_id: string; agent_id: string; attempt: number; lease_token: string },
+    { bytes, count, first, last }: LogChunk,
+    caller: Caller,
+  ): Promise<AppendedLogs> {
+    const size = bytes.length;
+    const { cut } = await this.connections.requests.send(queueRequests.admitLog, { ...lease, size }, caller);
+    if (cut !== undefined) return { accepted: 0, cut };
+    if (count > 0)
+      await storeChunk(this.connections.nats, { org: caller.org, ...lease, bytes, id: `${first}-${last}` });
+    return { accepted: count };
+  }
+
+  private job(job_id: string, caller: Caller): Promise<JobView> {
+    return this.connections.requests.send(queueRequests.get, { job_id }, caller);
+  }
+
+  private async placeOf(
+    { from, attempt }: ReadLog,
+    job: JobView,
     { org }: Caller,
-    after: ReturnType<typeof readCursor>,
-    over: () => Promise<boolean>,
-    signal: AbortSignal,
-  ): AsyncGenerator<PlacedLine> {
-    return readLog(this.connections.nats, { org, jobId, after }, over, signal);
-  }
-
-  private async hasEnded(jobId: string, caller: Caller): Promise<boolean> {
-    const { status, completed_at } = await this.connections.requests.send(
-      queueRequests.get,
-      { job_id: jobId },
-      caller,
-    );
-    return completed_at !== null && !['QUEUED', 'CLAIMED', 'RUNNING'].includes(status);
+  ): Promise<Place | undefined> {
+    if (from === undefined) return undefined;
+    return placeBefore(this.connections.nats, { org, jobId: job.id, attempt: attempt ?? job.attempt }, from);
   }
 }
 
-async function* asEvents(lines: AsyncIterable<PlacedLine>): AsyncGenerator<SseMessage> {
-  for await (const { cursor, line } of lines) yield { id: cursor, event: 'line', data: line };
-  yield { event: 'end', data: {} };
+function isOver({ status, completed_at }: JobView): boolean {
+  return completed_at !== null && !['QUEUED', 'CLAIMED', 'RUNNING'].includes(status);
 }

@@ -126,6 +126,11 @@ export class JobController {
     for (const { job_id, attempt } of running) this.index.leases.renew(job_id, attempt, agent_id);
   }
 
+  @Handle(queueRequests.admitLog)
+  admitLog(@Payload() request: OfAgent & StartJob & { size: number }, @Ctx() call: CallContext) {
+    return this.jobs.admitLog(request, call);
+  }
+
   @Handle(queueRequests.appendLogs)
   appendLogs(@Payload() request: OfAgent & StartJob & { lines: LogLine[] }, @Ctx() call: CallContext) {
     return this.jobs.appendLogs(request, call);

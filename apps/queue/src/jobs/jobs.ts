@@ -28,6 +28,7 @@ import { jobDecider, type JobCommand } from './job.decider.js';
 import type { JobEvent } from './job.events.js';
 import { noJob, type JobState } from './job.state.js';
 import { jobView } from './job.view.js';
+import { LogLimit } from './log-limit.js';
 import { sideBySide } from './side-by-side.js';
 
 /** Every replica hears it: renewals are not events. At most once; an agent renews several times in a lease. */
@@ -47,6 +48,7 @@ export class Jobs {
   constructor(
     private readonly connections: Connections,
     private readonly index: JobIndex,
+    private readonly logLimit: LogLimit,
   ) {
     this.things = new Things(connections.eventStore, 'job', jobDecider);
   }
@@ -156,18 +158,26 @@ export class Jobs {
     return { lost };
   }
 
-  /** Stores lines in JetStream. Lines that come twice are stored twice: readers go by `seq`. @throws `lease_lost`. */
+  /** Says whether lines may be stored: their bytes do not come through here. @throws `lease_lost`. */
+  async admitLog(request: AttemptOf & { size: number }, call: CallContext): Promise<{ cut?: number }> {
+    const { job_id, attempt, size } = request;
+    const known = this.index.known(job_id, call.org);
+    const owned = known && ownsAttempt(known.state, request);
+    if (!owned && !ownsAttempt((await this.things.load(job_id, call.org)).state, request))
+      throw problem('conflict', 'lease_lost', `attempt ${attempt} of the job is not this agent's any more`);
+    return this.logLimit.allows(job_id, size) ? {} : { cut: this.logLimit.bytes };
+  }
+
+  /** As gateways of before ask for it. @throws `lease_lost`. */
   async appendLogs(
     request: AttemptOf & { lines: LogLine[] },
     call: CallContext,
   ): Promise<{ accepted: number }> {
     const { job_id, lines, attempt } = request;
     if (!lines.length) return { accepted: 0 };
-    const known = this.index.known(job_id, call.org);
-    const owned = known && ownsAttempt(known.state, request);
-    if (!owned && !ownsAttempt((await this.things.load(job_id, call.org)).state, request))
-      throw problem('conflict', 'lease_lost', `attempt ${attempt} of the job is not this agent's any more`);
     const body = lines.map((line) => JSON.stringify(line)).join('\n');
+    const { cut } = await this.admitLog({ ...request, size: Buffer.byteLength(body) }, call);
+    if (cut !== undefined) return { accepted: 0 };
     const msgID = `${job_id}.${attempt}.${lines[0]!.seq}-${lines.at(-1)!.seq}`;
     await jetstream(this.connections.nats).publish(logSubject(call.org, job_id, attempt), body, { msgID });
     return { accepted: lines.length };
