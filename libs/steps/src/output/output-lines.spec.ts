@@ -10,9 +10,11 @@ const NONCE = '00ff00ff00ff00ff';
 function linesOf(chunks: (string | Buffer)[], secrets: string[] = [], withMarkers = false): string[] {
   const lines: string[] = [];
   const markers = { nonce: NONCE, reached: (index: number) => void lines.push(`#${index}`) };
-  const output = new OutputLines(new Masker(secrets), (line) => lines.push(line), {
-    markers: withMarkers ? markers : undefined,
-  });
+  const output = new OutputLines(
+    new Masker(secrets),
+    (line) => lines.push(line),
+    withMarkers ? markers : undefined,
+  );
   for (const chunk of chunks) output.write(Buffer.from(chunk as string));
   output.end();
   return lines;
