@@ -155,6 +155,22 @@ describe('logs', () => {
     );
   });
 
+  it('are where the customer keeps them, and the control plane says so', async () => {
+    const agent = await system.handAgent('elsewhere');
+    const job = await enqueue(jobOf('elsewhere', 'elsewhere'));
+    const taken = await agent.take();
+    const log = { location: 's3://ci-logs/job/1.ndjson.gz', sha256: 'a'.repeat(64), size: 7, lines: 3 };
+    const url = `${system.url}/api/queue/jobs/${job.id}/logs`;
+    const tail = readUntil(await openEvents(url, system.adminToken), (events) => events.length === 1);
+    await agent.finish(taken, 0, { log });
+    const message = expect.stringContaining('s3://ci-logs/job/1.ndjson.gz (3 lines');
+    expect(await page(job)).toEqual({ lines: [], next_cursor: null, log, message });
+    expect(await tail).toMatchObject([{ event: 'end', data: { log, message } }]);
+    const download = await system.admin<string>(`GET /api/queue/jobs/${job.id}/logs/download`);
+    expect(download.body).toMatch(/^this log is kept by the customer, at s3:/);
+    expect((await system.cli('job', 'logs', job.id)).stderr).toContain('s3://ci-logs/job/1.ndjson.gz');
+  });
+
   it('are cut where one is too long, and say how much was left out', async () => {
     const job = await shell(
       'long',

@@ -4,10 +4,12 @@ import { Backoff, StepStopped } from '@hybrid/steps';
 import type { Batch } from './attempt-log.js';
 import { GatewayAway, GatewayRefusal, type Call, type GatewayClient } from './gateway-client.js';
 import type { Notify } from './notices.js';
-import type { Outcome, SpooledAttempt } from './spool.js';
+import type { KeptLog, Outcome, SpooledAttempt } from './spool.js';
 
 /** Milliseconds for which a gateway that answers may fail to take the log of an attempt that has ended; then the result goes without. */
 const LOG_PATIENCE_MS = 300_000;
+/** Milliseconds for which the log of an attempt that nobody wants waits for its customer's store. */
+const LAST_PATIENCE_MS = 10_000;
 /** Characters; the contract's limit is 4000. */
 const REASON_MAX = 1_000;
 
@@ -55,7 +57,7 @@ export class Delivery {
     const { key } = this.spooled;
     try {
       await this.#sendLog();
-      const outcome = await this.#outcome();
+      const outcome = await this.#kept(await this.#outcome());
       await this.#sayWhatIsLeftOut(outcome);
       await this.#sendOutcome(outcome);
       await this.spooled.remove();
@@ -64,6 +66,8 @@ export class Delivery {
       const reason = this.signal.aborted ? (this.signal.reason as Error) : (error as Error);
       if (reason instanceof StepStopped && reason.why === 'left') return 'left';
       this.#stop.abort(new StepStopped('lost', reason.message));
+      // What there is of it may say why.
+      await this.spooled.kept?.finish(LAST_PATIENCE_MS).catch(() => undefined);
       this.notify(`job ${key.job_id}, attempt ${key.attempt}: its result is dropped: ${reason.message}`);
       await this.spooled.remove();
       return 'dropped';
@@ -71,12 +75,34 @@ export class Delivery {
   }
 
   async #sendLog(): Promise<void> {
-    const { log } = this.spooled;
+    const { log, kept } = this.spooled;
+    let sending = kept?.told ?? true;
     for (let batch = await log.next(this.signal); batch; batch = await log.next(this.signal)) {
-      if (!(await this.#sendBatch(batch))) return;
+      if (kept) await this.#keep(kept, batch);
+      if (sending) sending = await this.#sendBatch(batch);
+      if (!sending && !kept) return;
       await log.forget(batch);
     }
     this.signal.throwIfAborted();
+  }
+
+  async #keep(kept: KeptLog, batch: Batch): Promise<void> {
+    await kept
+      .write(await this.spooled.log.bytesOf(batch))
+      .catch((error: Error) => this.notify(`lines of a customer's log are lost: ${error.message}`));
+  }
+
+  /** The outcome with where the customer keeps the log. A store that does not take it keeps no result from being told. */
+  async #kept(outcome: Outcome): Promise<Outcome> {
+    const { kept, key } = this.spooled;
+    if (!kept) return outcome;
+    try {
+      const log = await kept.finish();
+      return outcome.what === 'complete' ? { ...outcome, body: { ...outcome.body, log } } : outcome;
+    } catch (error) {
+      this.notify(`job ${key.job_id}: its log is not stored whole: ${(error as Error).message}`);
+      return outcome;
+    }
   }
 
   /** False when the rest of the log is given up. */
@@ -89,7 +115,8 @@ export class Delivery {
       if (!answer) return false;
       if (answer.cut !== undefined) {
         this.#cut = { lines: 0, last: 0 };
-        this.spooled.log.cut();
+        // Where the customer keeps it too the lines are still wanted.
+        if (!this.spooled.kept) this.spooled.log.cut();
         this.#leaveOut(body, this.#cut);
         const limit = Math.round(answer.cut / 1024 ** 2);
         const text = `the log is longer than ${limit} MB: what follows is not kept in the control plane`;

@@ -10,6 +10,7 @@ import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
 import { openSecrets, sourcesOf, tellSecrets } from './open-secrets.js';
 import { serveHealth } from './health-server.js';
+import { openLogKeeping } from './log-keeping.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
 import {
@@ -44,10 +45,8 @@ async function main(): Promise<void> {
   if (printOnly) return void process.stdout.write(shown);
   const joinToken = readJoinToken(settings.joinTokenFile);
   const source = workloadTokenSource(settings, joinToken);
-  // The token of the first start is the agent's own secret: no step may print it.
-  const masker = new Masker(joinToken ? [joinToken] : []);
-  const secrets = await openSecrets(settings, masker, notify);
-  if (checkSecrets) return tellSecrets(secrets);
+  const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
+  const keeping = await openLogKeeping(settings);
   const data = await DataDirectory.open(settings.data);
   let agentId = '';
   const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
@@ -65,7 +64,7 @@ async function main(): Promise<void> {
     statuses,
     masker,
     notify,
-    spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify),
+    spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
     workspaces: data.workspaces,
     data,

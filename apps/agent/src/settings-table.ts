@@ -1,24 +1,9 @@
 /** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import {
-  command,
-  commitStatus,
-  cores,
-  folders,
-  gatewayUrl,
-  gitCredentials,
-  healthAddress,
-  labels,
-  machineName,
-  oneOf,
-  secretRules,
-  size,
-  text,
-  textsByKey,
-  whole,
-  yesOrNo,
-} from './settings-values.js';
+import { LOG_KEEPERS } from './log-keeping.js';
+import type { HealthAddress } from './settings.js';
+import { SettingsError } from './settings-error.js';
 
 export type Setting = {
   flag: string;
@@ -331,6 +316,21 @@ export const SETTINGS = {
     env: 'HYBRID_ARTIFACT_STORE',
     about:
       "where artifacts' bytes stay: file:///… or s3://bucket/prefix?region=…; the gateway gets them unless told",
+    parse: storeUrl,
+  },
+  logs: {
+    flag: 'logs',
+    takes: 'keeper',
+    env: 'HYBRID_LOGS',
+    about: 'who keeps logs: control-plane; customer, in the log store, and no line leaves; or both',
+    initial: () => 'control-plane',
+    parse: oneOf(...LOG_KEEPERS),
+  },
+  logStore: {
+    flag: 'log-store',
+    takes: 'url',
+    env: 'HYBRID_LOG_STORE',
+    about: "the customer's store of logs: file:///… or s3://bucket/prefix?region=…",
     parse: storeUrl,
   },
   healthAddress: {

@@ -101,9 +101,8 @@ describe('settings', () => {
       spoolLimitMb: ['10', 10],
       minFreeDiskMb: ['0', 0],
       artifactStore: ['s3://ci-data/artifacts?region=x', 's3://ci-data/artifacts?region=x'],
-      cacheStore: ['file:///srv/cache', 'file:///srv/cache'],
-      cacheSizeMb: ['5', 5],
-      cacheBranch: ['trunk,next', ['trunk', 'next']],
+      logs: ['both', 'both'],
+      logStore: ['file:///srv/logs', 'file:///srv/logs'],
       healthAddress: ['[::1]:8085', { host: '::1', port: 8085 }],
     };
     writeFileSync(join(home, 'other.yaml'), '');

@@ -2,8 +2,7 @@
 import type { HostCredential } from '@hybrid/steps';
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
-import type { ForgeSettings } from './forges.js';
+import type { LogKeeper } from './log-keeping.js';
 import { SETTINGS, split, type Setting } from './settings-table.js';
 import { readSettingsFile } from './settings-file.js';
 import { SettingsError } from './settings-error.js';
@@ -59,6 +58,9 @@ export interface Settings {
   minFreeDiskMb: number;
   /** URL. */
   artifactStore?: string;
+  logs: LogKeeper;
+  /** URL. */
+  logStore?: string;
   healthAddress?: HealthAddress;
 }
 

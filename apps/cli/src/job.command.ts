@@ -60,14 +60,19 @@ export async function jobLogs(
   id: string,
   { follow }: { follow?: boolean },
 ): Promise<void> {
+  let shown = 0;
   const print = (line: AttemptLogLine) => {
+    shown++;
     if (out.format === 'json') process.stdout.write(`${JSON.stringify(line)}\n`);
     else out.line(terminalText(line.text, pc.isColorSupported));
   };
   // A job that is not there is said at once: following one waits for it.
   await api.getJob(id);
-  if (follow) return followJobLog(api, id, print, new AbortController().signal);
-  for await (const line of storedJobLog(api, id)) print(line);
+  if (follow) await followJobLog(api, id, print, new AbortController().signal);
+  else for await (const line of storedJobLog(api, id)) print(line);
+  if (shown > 0) return;
+  const { log } = await api.getJob(id);
+  if (log) out.note(`this log is kept by the customer, at ${log.location} (${log.lines} lines)`);
 }
 
 export async function cancelJob({ api, out }: CommandContext, id: string): Promise<void> {

@@ -30,10 +30,11 @@ export async function readPage(
   return { lines, next_cursor: null };
 }
 
-/** `line` for each, at last `end`. */
+/** `line` for each, at last `end`, with where the log lies if the customer keeps it. */
 export async function* asEvents(
   chunks: AsyncIterable<PlacedLine[]>,
   { search, ...show }: ReadLog,
+  ended: () => Promise<JobView>,
 ): AsyncGenerator<SseMessage[]> {
   const plain = show.plain === 'true';
   for await (const chunk of chunks) {
@@ -45,7 +46,8 @@ export async function* asEvents(
     }));
     if (messages.length > 0) yield messages;
   }
-  yield [{ event: 'end', data: {} }];
+  const job = await ended();
+  yield [{ event: 'end', data: { ...(job.log && { log: job.log }), ...whyElsewhere(job) } }];
 }
 
 /** Lines of text; a line between attempts, where there are several. */
@@ -80,7 +82,7 @@ export function fileName({ name, id }: JobView): string {
   return `${safe || 'job'}-${id}.log`;
 }
 
-export function whyEmpty({ log }: JobView): { message: string } | undefined {
+export function whyElsewhere({ log }: JobView): { message: string } | undefined {
   return log
     ? {
         message: `this log is kept by the customer, at ${log.location} (${log.lines} lines, sha256 ${log.sha256})`,

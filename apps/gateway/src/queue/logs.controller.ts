@@ -21,7 +21,7 @@ import { followLines, readCursor, storeChunk, storedLines, type Place } from './
 import { readAttempt } from './attempt-headers.js';
 import { placeBefore } from './line-search.js';
 import { readChunk, type LogChunk } from './log-lines.js';
-import { asEvents, asText, fileName, readPage, whyEmpty } from './log-replies.js';
+import { asEvents, asText, fileName, readPage, whyElsewhere } from './log-replies.js';
 
 @ApiTags('queue')
 @ApiBearerAuth()
@@ -65,12 +65,14 @@ export class LogsController {
       const after = readCursor(lastEventId) ?? (await this.placeOf(query, job, caller));
       const over = async () => isOver(await this.job(jobId, caller));
       return sendEvents(reply, this.connections.stopping, async (signal) =>
-        asEvents(followLines(this.connections.nats, { ...address, after }, over, signal), query),
+        asEvents(followLines(this.connections.nats, { ...address, after }, over, signal), query, () =>
+          this.job(jobId, caller),
+        ),
       );
     }
     const after = readCursor(query.cursor) ?? (await this.placeOf(query, job, caller));
     const page = await readPage(storedLines(this.connections.nats, { ...address, after }), query);
-    void reply.send({ ...page, log: job.log, ...(page.lines.length === 0 && whyEmpty(job)) });
+    void reply.send({ ...page, log: job.log, ...(page.lines.length === 0 && whyElsewhere(job)) });
   }
 
   /** The log as text, whole. */
@@ -88,7 +90,7 @@ export class LogsController {
       .type('text/plain; charset=utf-8')
       .header('content-disposition', `attachment; filename="${fileName(job)}"`)
       .header('cache-control', 'no-store')
-      .send(Readable.from(asText(chunks, query, whyEmpty(job)?.message), { objectMode: false }));
+      .send(Readable.from(asText(chunks, query, whyElsewhere(job)?.message), { objectMode: false }));
   }
 
   /** The queue says whose attempt it is and how much it may write; the lines themselves go straight into the log. */
