@@ -57,6 +57,22 @@ describe('what is told of an attempt', () => {
     await bench.expectNothingKept();
   });
 
+  it('says what was left out of a log that is cut', async () => {
+    bench.gateway.logLimit = LONG.length;
+    write('first');
+    const run = bench.delivery().run();
+    await eventually(() => expect(bench.texts).toEqual(['first']));
+    write(LONG, LONG);
+    await eventually(() => expect(bench.texts.at(-1)).toContain('is longer than'));
+    write('counted');
+    await bench.attempt.end(DONE);
+    expect(await run).toBe('accepted');
+    expect(bench.texts.at(-1)).toBe('3 line(s) of the log were left out');
+    expect(bench.record.came).toEqual([...bench.record.came].sort((a, b) => a - b));
+    expect(new Set(bench.record.came).size).toBe(bench.record.came.length);
+    await bench.expectNothingKept();
+  });
+
   it('is all but the lines that are refused for good', async () => {
     bench.gateway.fail('POST', LOGS, 'take');
     bench.gateway.fail('POST', LOGS, REFUSED);

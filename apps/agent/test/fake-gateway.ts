@@ -55,6 +55,8 @@ export class FakeGateway {
   readonly registrations: { body: RegisterAgent; key: string; token: string }[] = [];
   readonly heartbeats: Heartbeat[] = [];
   readonly statuses: string[] = [];
+  /** Bytes: once a job has lines, more than that at once is cut. */
+  logLimit: number | undefined;
   /** Agents that have deregistered. */
   readonly gone: string[] = [];
   /** What the agent is called in the answers to its heartbeats. */
@@ -343,6 +345,8 @@ export class FakeGateway {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as LogLine);
+    if (this.logLimit !== undefined && record.lines.size > 0 && text.length > this.logLimit)
+      return { status: 200, json: { accepted: 0, cut: this.logLimit } };
     for (const line of lines) record.lines.set(line.seq, line);
     record.came.push(...lines.map(({ seq }) => seq));
     record.accepted.push('logs');

@@ -250,6 +250,18 @@ describe('the queue, over NATS', () => {
     expect(JSON.parse(stored!.string())).toEqual(line);
   });
 
+  it('admits log lines of the current attempt only', async () => {
+    const { id } = await enqueue('admitted');
+    const lease = attemptOf((await claim('admitted', 'a'))!, 'a');
+    expect(await send(queueRequests.admitLog, { ...lease, size: 10 })).toEqual({});
+    for (const forged of [{ lease_token: 'other' }, { attempt: 2 }, { agent_id: 'b' }])
+      await expect(send(queueRequests.admitLog, { ...lease, ...forged, size: 10 })).rejects.toMatchObject({
+        problem: { code: 'lease_lost' },
+      });
+    expect(await send(queueRequests.admitLog, { ...lease, size: 2 ** 30 + 1 })).toEqual({ cut: 2 ** 30 });
+    expect(lease.job_id).toBe(id);
+  });
+
   it('says whose artifacts an agent may touch, by the attempt that it is at now', async () => {
     const artifacts_in = [{ execution_id: 'another-run', key: 'k', dest: 'd' }];
     const step = { ...spec.step, config: { execution_id: 'the-run-before' } };
