@@ -1,54 +1,22 @@
-/** A program out of a Debian package that is fetched and unpacked, not installed: no root, no service on the machine. */
+/** Fetches a Debian package and unpacks it, which needs no root and starts nothing on the machine. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { MissingProgramError } from './errors.js';
-import { findProgram, isExecutable, workspaceRoot } from './programs.js';
 
 const run = promisify(execFile);
-/** Package lists and the package itself are about 20 MB: a slow line needs minutes. */
+/** Package lists and a package are about 20 MB: a slow line needs minutes. */
 const APT_TIMEOUT_MS = 300_000;
 
-export interface DebianProgram {
-  /** Of the package. */
-  name: string;
-  /** Path in the package. */
-  program: string;
-  /** How else the program can be had. */
-  remedy: string;
-}
-
-/** Path of the program in `cacheDir`, by default the checkout's node_modules/.cache. Throws MissingProgramError with the remedy. */
-export async function fromDebianPackage(
-  wanted: DebianProgram,
-  say: (progress: string) => void,
-  cacheDir = join(workspaceRoot(), 'node_modules', '.cache', 'hybrid'),
-): Promise<string> {
-  const { name, program, remedy } = wanted;
-  const cached = join(cacheDir, basename(program));
-  if (isExecutable(cached)) return cached;
-  if (!findProgram('apt-get') || !findProgram('dpkg-deb')) {
-    throw new MissingProgramError(`${name} is not on this machine: ${remedy}`);
-  }
-  try {
-    await unpack(wanted, cacheDir, cached, say);
-  } catch (cause) {
-    const { stderr = '', message } = cause as Error & { stderr?: string };
-    const reason = stderr.trim().split('\n').at(-1) ?? message;
-    throw new MissingProgramError(
-      `${name} is not on this machine and apt-get could not fetch it (${reason}): ${remedy}`,
-      { cause },
-    );
-  }
-  return cached;
-}
-
-async function unpack(
-  { name, program }: DebianProgram,
+/**
+ * Hands the unpacked tree to `keep`, which moves out of it what is wanted: the rest is removed. Needs apt-get and dpkg-deb;
+ * rejects with what they say.
+ */
+export async function unpackDebianPackage(
+  name: string,
   cacheDir: string,
-  target: string,
-  say: (progress: string) => void,
+  keep: (unpacked: string) => Promise<void>,
+  say: (progress: string) => void = () => undefined,
 ): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
   const draft = await mkdtemp(join(cacheDir, `${name}-`));
@@ -79,7 +47,7 @@ async function unpack(
     const file = (await readdir(draft)).find((entry) => entry.endsWith('.deb'));
     if (!file) throw new Error('apt-get download left no package');
     await run('dpkg-deb', ['-x', file, 'unpacked'], { cwd: draft });
-    await rename(join(draft, 'unpacked', program), target);
+    await keep(join(draft, 'unpacked'));
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

@@ -1,9 +1,4 @@
-export {
-  findDockerRegistry,
-  startDockerRegistry,
-  type DockerRegistry,
-  type DockerRegistryOptions,
-} from './docker-registry.js';
+export { unpackDebianPackage } from './debian-package.js';
 export { MissingProgramError, ProcessFailedError } from './errors.js';
 export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
 export { findNatsServer } from './find-nats-server.js';
