@@ -263,6 +263,7 @@ export class JobRun {
       }),
       outputs: Object.fromEntries(masked) as Record<string, string>,
       artifacts,
+      // Its texts are masked where it is made: a mask over everything would strike names that are not texts.
       ...(report && { report }),
     };
   }

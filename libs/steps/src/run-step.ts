@@ -1,9 +1,6 @@
 /** Runs one step from its checkout to its result, whoever asks: an agent for the control plane, or `hybrid exec`. */
 import { placeArtifacts, pullArtifact, pushArtifact } from './steps/artifact-steps.js';
-import { buildDockerImage } from './steps/docker-build.js';
-import { pushDockerImage } from './steps/docker-push.js';
-import { runDockerImage } from './steps/docker-run.js';
-import { runPlugin } from './steps/plugin.js';
+import { runScanStep } from './steps/scan-step.js';
 import { runShellStep } from './steps/shell-step.js';
 import { checkOut, publicName } from './source/git-checkout.js';
 import { StepProblem, type StepContext, type StepResult } from './step.js';
@@ -16,6 +13,9 @@ const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> 
   'step.docker_run': runDockerImage,
   'step.artifact_push': pushArtifact,
   'step.artifact_pull': pullArtifact,
+  'step.scan_sast': runScanStep,
+  'step.scan_container': runScanStep,
+  'step.scan_deps': runScanStep,
 };
 
 /** Throws StepProblem where the step could not be run, or the reason of the signal. */

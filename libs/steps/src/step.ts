@@ -13,7 +13,7 @@ export interface StepResult {
   errorMessage?: string;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
-  /** Masked and within the contract's limits. */
+  /** Within the contract's bounds, its texts masked by who made it. */
   report?: StepReport;
 }
 

@@ -52,6 +52,10 @@ export class StepConfig {
     throw new StepProblem(`config.${name} must be a list of texts`);
   }
 
+  optionalTexts(name: string): string[] | undefined {
+    return (this.values[name] ?? undefined) === undefined ? undefined : this.texts(name);
+  }
+
   /** `{name: value}`; numbers and booleans become texts, as YAML writes them. */
   textMap(name: string): Record<string, string> {
     return Object.fromEntries(Object.entries(this.object(name)).map(([key, value]) => [key, String(value)]));
