@@ -1,5 +1,6 @@
 /** Runs one step from its checkout to its result, whoever asks: an agent for the control plane, or `hybrid exec`. */
 import { placeArtifacts, pullArtifact, pushArtifact } from './steps/artifact-steps.js';
+import { runDeployStep } from './steps/deploy-step.js';
 import { runScanStep } from './steps/scan-step.js';
 import { runShellStep } from './steps/shell-step.js';
 import { checkOut, publicName } from './source/git-checkout.js';
@@ -16,6 +17,7 @@ const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> 
   'step.scan_sast': runScanStep,
   'step.scan_container': runScanStep,
   'step.scan_deps': runScanStep,
+  'step.deploy': runDeployStep,
 };
 
 /** Throws StepProblem where the step could not be run, or the reason of the signal. */
