@@ -47,11 +47,11 @@ export function dockerSettings(given: unknown): DockerSettings {
     throw wrong('.cpu', 'must be a number of cores, such as 0.5');
   return {
     ports: texts(values, 'ports').map(portOf),
-    ...(network !== undefined && { network: network as string }),
+    ...(network !== undefined && { network: network }),
     volumes: texts(values, 'volumes').map(volumeOf),
     restart: policy,
     ...(memory !== undefined && { memory: bytesOf(memory) }),
-    ...(cpu !== undefined && { cpu: cpu as number }),
+    ...(cpu !== undefined && { cpu: cpu }),
     ...(command !== undefined && { command: texts(values, 'command') }),
   };
 }
