@@ -139,7 +139,7 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
     ).toBe('');
   });
 
-  it.each(['queue', 'agents', 'pipelines', 'registry', 'gateway'])(
+  it.each(['queue', 'agents', 'pipelines', 'registry', 'deployments', 'gateway'])(
     'starts %s as far as its settings',
     (app) => {
       const { status, stderr } = start(['node', `dist/${app}/main.js`]);
@@ -174,7 +174,7 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
       HYBRID_ARTIFACTS: '/data/artifacts',
     };
     const env = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'gateway'].map((app) => {
+    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'deployments', 'gateway'].map((app) => {
       const args = [
         'run',
         '--rm',

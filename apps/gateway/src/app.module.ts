@@ -4,7 +4,9 @@ import { APP_FILTER, APP_GUARD, APP_PIPE, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { AgentsController } from './agents/agents.controller.js';
 import { PoolsController } from './agents/pools.controller.js';
+import { DeploymentsController } from './dashboard/deployments.controller.js';
 import { DashboardJobsController } from './dashboard/jobs.controller.js';
+import { SummaryController } from './dashboard/summary.controller.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { ProblemFilter } from './edge/problem.filter.js';
 import { validation } from './edge/validation.js';
@@ -72,6 +74,8 @@ export class GatewayModule {
         LogsController,
         VerificationController,
         DashboardJobsController,
+        DeploymentsController,
+        SummaryController,
         FederationController,
         PoolsController,
         AgentsController,

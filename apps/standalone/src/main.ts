@@ -1,5 +1,6 @@
 /** Every service and the gateway in one process, for one machine. They still talk through NATS only. */
 import { AgentsModule } from '@hybrid/agents';
+import { DeploymentsModule } from '@hybrid/deployments';
 import { openGateway } from '@hybrid/gateway';
 import { IdentityModule } from '@hybrid/identity';
 import { PipelinesModule } from '@hybrid/pipelines';
@@ -17,6 +18,7 @@ await guard('standalone', async () => {
     AgentsModule,
     RegistryModule,
     IdentityModule,
+    DeploymentsModule,
   ]);
   stopOnSignal('standalone', async () => {
     connections.beginStop();

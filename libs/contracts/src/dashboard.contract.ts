@@ -28,3 +28,19 @@ export class ChangeJob {
   @OneOf(['CANCELLED'], { optional: true, description: 'every other status is for the queue to say' })
   status?: 'CANCELLED';
 }
+
+/** Over all the organisation's jobs and deployments, as they are now. */
+export interface DashboardSummary {
+  total_jobs: number;
+  jobs_running: number;
+  jobs_completed: number;
+  /** With those in the dead letters. */
+  jobs_failed: number;
+  total_deployments: number;
+  /** Under way. */
+  deployments_active: number;
+  /** To the environment `staging`. */
+  deployments_staging: number;
+  /** Rolled back or not. */
+  deployments_failed: number;
+}

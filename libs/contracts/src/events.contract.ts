@@ -7,6 +7,7 @@ import type { PoolPause } from './queue-insight.contract.js';
 import type { ArtifactRef, JobProgress, JobStatus, Priority } from './job.contract.js';
 import type { StepReport } from './report.contract.js';
 import type { RunStatus, StepStatus } from './pipelines.contract.js';
+import type { DeploymentStatus } from './deployments.contract.js';
 import type { AgentStatus } from './agents.contract.js';
 import type { InvitationStatus, Refusal } from './identity.contract.js';
 
@@ -67,6 +68,12 @@ export interface StepChanged {
   step_id: string;
   status: StepStatus;
   job_id: string | null;
+  message: string | null;
+}
+
+export interface DeploymentChanged {
+  deployment_id: string;
+  status: DeploymentStatus;
   message: string | null;
 }
 

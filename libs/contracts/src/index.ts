@@ -12,6 +12,7 @@ export * from './identity.contract.js';
 export * from './sign-in.contract.js';
 export * from './pipelines.contract.js';
 export * from './registry.contract.js';
+export * from './deployments.contract.js';
 export * from './events.contract.js';
 export * from './health.contract.js';
 export * from './projections.contract.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   agentsRequests,
+  deploymentsRequests,
   eventFilter,
   eventSubject,
   identityRequests,
@@ -13,6 +14,7 @@ import type { Request } from './request.js';
 
 const services = {
   agents: agentsRequests,
+  deployments: deploymentsRequests,
   identity: identityRequests,
   pipelines: pipelinesRequests,
   queue: queueRequests,

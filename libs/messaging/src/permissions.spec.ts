@@ -1,6 +1,7 @@
 import {
   agentsRequests,
   consumerRequests,
+  deploymentsRequests,
   healthRequest,
   identityRequests,
   partitionClaim,
@@ -22,6 +23,7 @@ const contracts: Record<string, { subject: string }>[] = [
   agentsRequests,
   registryRequests,
   identityRequests,
+  deploymentsRequests,
 ];
 const subjects = [
   ...contracts.flatMap((requests) => Object.values(requests).map(({ subject }) => subject)),
@@ -80,7 +82,7 @@ describe('the permissions of services', () => {
     expect(asked('gateway')).toEqual(subjects);
     expect(Object.fromEntries(SERVICES.map((user) => [user, asked(user).sort()]))).toEqual({
       queue: ['qry.agents.pool.agents'],
-      pipelines: ['cmd.queue.job.cancel', 'cmd.queue.job.enqueue'],
+      pipelines: ['cmd.deployments.deployment.start', 'cmd.queue.job.cancel', 'cmd.queue.job.enqueue'],
       agents: [
         'cmd.queue.job.lose-agent',
         'cmd.queue.job.renew',
@@ -89,6 +91,7 @@ describe('the permissions of services', () => {
       ],
       registry: [],
       identity: [],
+      deployments: ['cmd.queue.job.enqueue'],
     });
   });
 
@@ -119,7 +122,7 @@ describe('the permissions of services', () => {
         expect(mayHear(user, subject)).toBe(false);
       for (const verb of ['DELETE', 'UPDATE', 'PURGE', 'SNAPSHOT', 'RESTORE'])
         expect(mayPublish(user, `$JS.API.STREAM.${verb}.EVENTS`)).toBe(false);
-      for (const durable of ['pipelines-jobs', 'agents-losses'])
+      for (const durable of ['pipelines-jobs', 'agents-losses', 'deployments-jobs'])
         expect(mayPublish(user, `$JS.API.CONSUMER.MSG.NEXT.EVENTS.${durable}`)).toBe(
           user === durable.split('-')[0],
         );

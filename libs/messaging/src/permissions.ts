@@ -7,6 +7,7 @@ import {
   ACCESS_CHANGED_SUBJECT,
   agentsRequests,
   CLAIM_ABANDONED_SUBJECT,
+  deploymentsRequests,
   eventFilter,
   EVENTS_STREAM,
   logSubject,
@@ -68,7 +69,7 @@ const PARTS: Record<NatsUser, Part> = {
     writes: [logSubject('*', '*', '*')],
   },
   pipelines: {
-    asks: [queueRequests.enqueue.subject, queueRequests.cancel.subject],
+    asks: [queueRequests.enqueue.subject, queueRequests.cancel.subject, deploymentsRequests.start.subject],
     consumes: {
       'pipelines-jobs': eventFilter('queue', 'job'),
       'pipelines-steps': eventFilter('pipelines', 'run'),
@@ -86,6 +87,10 @@ const PARTS: Record<NatsUser, Part> = {
   },
   registry: {},
   identity: {},
+  deployments: {
+    asks: [queueRequests.enqueue.subject],
+    consumes: { 'deployments-jobs': eventFilter('queue', 'job') },
+  },
 };
 
 /** Every service looks whether they are there, and makes those that are not. */

@@ -126,6 +126,12 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PATCH /api/dashboard/jobs/{job_id}/complete': tend,
   'POST /api/dashboard/jobs/{job_id}/retry': work,
   'POST /api/dashboard/jobs/{job_id}/cancel': work,
+  'GET /api/dashboard/deployments': read,
+  'GET /api/dashboard/deployments/service/{service_name}': read,
+  'GET /api/dashboard/deployments/{deployment_id}': read,
+  'GET /api/dashboard/services': read,
+  'GET /api/dashboard/services/{service_name}/deployments': read,
+  'GET /api/dashboard/summary': read,
 
   'GET /api/operations/projections': 'installation',
   'POST /api/operations/projections/{service}/{name}/rebuild': 'installation',

@@ -5,6 +5,7 @@
  * a restart: a step waits as its state in the stream, a retry as its job's JobRequeued with the time from which it may run.
  */
 import {
+  deploymentsRequests,
   eventFilter,
   problem,
   ProblemError,
@@ -77,7 +78,14 @@ export class RunProcess {
 
   private async enqueue(event: PublicEvent, call: CallContext): Promise<void> {
     const { job } = await this.runs.queuedStep(event.id, event.revision, call.org);
-    await this.connections.requests.send(queueRequests.enqueue, job, call);
+    const { requests } = this.connections;
+    if (job.spec.step.type !== 'step.deploy') {
+      await requests.send(queueRequests.enqueue, job, call);
+      return;
+    }
+    // The deployments service records it, and enqueues the job itself.
+    const { started_by } = await this.runs.get(event.id, call.org);
+    await requests.send(deploymentsRequests.start, { job, requested_by: started_by }, call);
   }
 
   private async cancel(job_id: string, reason: string, call: CallContext): Promise<void> {

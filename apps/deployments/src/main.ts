@@ -1,0 +1,4 @@
+import { runService } from '@hybrid/service';
+import { DeploymentsModule } from './app.module.js';
+
+await runService('deployments', DeploymentsModule);
