@@ -174,20 +174,22 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
       HYBRID_ARTIFACTS: '/data/artifacts',
     };
     const env = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'deployments', 'gateway'].map((app) => {
-      const args = [
-        'run',
-        '--rm',
-        '--detach',
-        '--network',
-        'host',
-        ...env,
-        image,
-        'node',
-        `dist/${app}/main.js`,
-      ];
-      return run(program, args).stdout.trim();
-    });
+    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'deployments', 'gateway'].map(
+      (app) => {
+        const args = [
+          'run',
+          '--rm',
+          '--detach',
+          '--network',
+          'host',
+          ...env,
+          image,
+          'node',
+          `dist/${app}/main.js`,
+        ];
+        return run(program, args).stdout.trim();
+      },
+    );
     try {
       await eventually(async () => {
         const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
