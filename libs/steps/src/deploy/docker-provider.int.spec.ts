@@ -222,16 +222,13 @@ describe('the provider docker', () => {
       'the strategy rolling is not yet done by the provider docker; it does: recreate',
     );
     await refused(config('v1', { service: 'a.b' }), 'config.service is "a.b"');
-    await refused(
-      config('v1', {}, { ports: ['80'] }),
-      'config.settings.docker.ports has 80: write host:container',
-    );
+    await refused(config('v1', {}, { ports: ['80'] }), 'config.docker.ports has 80: write host:container');
     await refused(
       config('v1', {}, { volumes: ['/etc:/etc'] }),
       'folders of the machine itself cannot be given',
     );
-    await refused(config('v1', {}, { privileged: true }), 'config.settings.docker has no privileged');
-    await refused(config('v1', {}, { network: 'host' }), 'config.settings.docker.network must be');
+    await refused(config('v1', {}, { privileged: true }), 'config.docker has no privileged');
+    await refused(config('v1', {}, { network: 'host' }), 'config.docker.network must be');
     await refused(config('v1', {}, { ports: [] }), 'config.health_check.port is missing');
     expect(await state()).toEqual({});
     const foreign = await engine.createContainer({ name, Image: images.get('base')!, Cmd: ['true'] });

@@ -92,5 +92,5 @@ function texts(values: Record<string, unknown>, name: string): string[] {
 }
 
 function wrong(where: string, what: string): StepProblem {
-  return new StepProblem(`config.settings.docker${where} ${what}`);
+  return new StepProblem(`config.docker${where} ${what}`);
 }

@@ -14,6 +14,7 @@ export interface Watched {
 /** Resolves with nothing when it is healthy, else with what was wrong last. */
 export async function untilHealthy({ url, check, gone, signal }: Watched): Promise<string | undefined> {
   const started = performance.now();
+  let answered = false;
   let good = 0;
   let bad = 0;
   for (;;) {
@@ -22,15 +23,16 @@ export async function untilHealthy({ url, check, gone, signal }: Watched): Promi
     const trouble = await ask(url, check.timeoutMs, signal);
     signal.throwIfAborted();
     if (trouble === undefined) {
+      answered = true;
       bad = 0;
       good += 1;
       if (good >= check.healthyThreshold) return undefined;
     } else {
       // Until the first answer it may still be starting.
-      if (good > 0 || performance.now() - started >= check.startPeriodMs) bad += 1;
+      if (answered || performance.now() - started >= check.startPeriodMs) bad += 1;
       good = 0;
       if (bad >= check.unhealthyThreshold)
-        return `its health check failed ${bad} times in a row: GET ${check.path} ${trouble}`;
+        return `its health check failed${bad === 1 ? '' : ` ${bad} times in a row`}: GET ${check.path} ${trouble}`;
     }
     await pause(check.intervalMs, signal);
   }
