@@ -31,11 +31,13 @@ describe('read models, operated', () => {
         pipelines: 'answered',
         agents: 'answered',
         registry: 'answered',
+        deployments: 'answered',
         identity: 'answered',
       });
       expect(projections.map(({ service, name, status }) => `${service}.${name} ${status}`).sort()).toEqual([
         'agents.agents LIVE',
         'agents.pools LIVE',
+        'deployments.deployments LIVE',
         'identity.join_tokens LIVE',
         'identity.keys LIVE',
         'identity.organisations LIVE',

@@ -210,6 +210,21 @@ describe('the provider docker', () => {
     expect((await deploy(config('v2', { health_check: undefined }, { ports: [] }))).exitCode).toBe(0);
   });
 
+  it('is found by the name of its service in a network of the engine', async () => {
+    const network = await engine.createNetwork({ Name: environment });
+    try {
+      const health_check = { path: '/health', port: 80, interval_seconds: 0.05, start_period_seconds: 30 };
+      const docker = { ports: [], network: environment };
+      expect((await deploy(config('v1', { health_check }, docker))).exitCode).toBe(0);
+      const { NetworkSettings, HostConfig, Id } = await engine.getContainer(name).inspect();
+      expect(NetworkSettings.Networks[environment]?.Aliases).toContain('web');
+      expect(HostConfig.NetworkMode).toBe(environment);
+      await engine.getContainer(Id).remove({ force: true });
+    } finally {
+      await network.remove();
+    }
+  });
+
   it('refuses what it cannot do, with nothing changed', async () => {
     const refused = async (given: Record<string, unknown>, message: string): Promise<void> =>
       expect(deploy(given)).rejects.toThrow(message);

@@ -21,7 +21,7 @@ describe('a SARIF report', () => {
     ['an empty list of runs', '{"version":"2.1.0","runs":[]}', 'it has no runs'],
     ['a run that is a number', '{"version":"2.1.0","runs":[7]}', 'runs[0] is not an object'],
     ['results that are null', log({ results: null }), 'runs[0].results is null'],
-    ['results that are an object', log({ results: {} }), 'runs[0].results is {}'],
+    ['results that are an object', log({ results: {} }), 'runs[0].results is an object'],
     ['a result that is a text', log({ results: ['x'] }), 'runs[0].results[0] is not an object'],
     [
       'a scan that failed',
@@ -130,6 +130,8 @@ describe('a SARIF report', () => {
     const depth = 1_000_000;
     const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
     expect(() => readSarif(deep)).toThrow(SarifError);
+    expect(() => readSarif(`{"version":${deep},"runs":[]}`)).toThrow(SarifError);
+    expect(() => readSarif(log({ results: 7 }).replace('7', `{"x":${deep}}`))).toThrow(SarifError);
     const nested = log({ results: [] }).replace('"results":[]', `"results":[],"properties":{"x":${deep}}`);
     let read: unknown;
     try {

@@ -251,6 +251,9 @@ function textsIn(of: Json, name: string): [string, string][] {
   );
 }
 
+/** Never what is in it: that may be as deep as it likes. */
 function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'missing').slice(0, 50);
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  return isObject(value) ? 'an object' : JSON.stringify(value).slice(0, 50);
 }
