@@ -210,6 +210,16 @@ describe('the provider docker', () => {
     expect((await deploy(config('v2', { health_check: undefined }, { ports: [] }))).exitCode).toBe(0);
   });
 
+  it('is checked on the port that its image exposes where nothing else says which', async () => {
+    const bare = await engine.createContainer({ Image: images.get('base')!, Cmd: ['true'] });
+    const [repo, tag] = [images.get('base')!.split(':')[0]!, 'exposes'];
+    await bare.commit({ repo, tag, changes: ['EXPOSE 53/udp', 'EXPOSE 80/tcp'] });
+    await bare.remove();
+    images.set('exposes', `${repo}:${tag}`);
+    const health_check = { path: '/health', interval_seconds: 0.05, start_period_seconds: 30 };
+    expect((await deploy(config('exposes', { health_check }, { ports: [] }))).exitCode).toBe(0);
+  });
+
   it('is found by the name of its service in a network of the engine', async () => {
     const network = await engine.createNetwork({ Name: environment });
     try {

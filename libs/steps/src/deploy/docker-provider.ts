@@ -23,7 +23,6 @@ export class DockerProvider implements Provider {
 
   async deploy(deployment: Deployment, told: DeployTold): Promise<DeployOutcome> {
     const settings = dockerSettings(deployment.settings);
-    const port = healthPort(deployment, settings);
     const engine = await findEngine();
     const target = new DockerTarget(engine, deployment);
     const settled = await target.settle();
@@ -31,6 +30,7 @@ export class DockerProvider implements Provider {
 
     told.phase('getting the image');
     await ensureImage(engine, deployment.image, told.log, told.signal);
+    const port = await healthPort(engine, deployment, settings);
     const old = await target.current();
     const next = await target.create(deployment, settings, old);
     const facts = {
@@ -103,15 +103,28 @@ export class DockerProvider implements Provider {
   }
 }
 
-/** The port to ask: the check's own, or the one that is published. Throws StepProblem where there is none. */
-function healthPort({ healthCheck }: Deployment, { ports, network }: DockerSettings): number | undefined {
+/** The port to ask: the check's own, one that is published, one that the image exposes. Throws StepProblem where there is none. */
+async function healthPort(
+  engine: Docker,
+  { healthCheck, image }: Deployment,
+  { ports, network }: DockerSettings,
+): Promise<number | undefined> {
   if (!healthCheck) return undefined;
-  const port = healthCheck.port ?? ports.find(({ protocol }) => protocol === 'tcp')?.containerPort;
+  const published = ports.find(({ protocol }) => protocol === 'tcp')?.containerPort;
+  const port = healthCheck.port ?? published ?? (await exposedPort(engine, image));
   if (port === undefined)
-    throw new StepProblem('config.health_check.port is missing: the container publishes no port to ask');
+    throw new StepProblem(
+      'config.health_check.port is missing: the container publishes no port to ask, and its image exposes none',
+    );
   if (network === 'none')
     throw new StepProblem('a container without a network cannot be asked for its health');
   return port;
+}
+
+async function exposedPort(engine: Docker, image: string): Promise<number | undefined> {
+  const { Config } = await engine.getImage(image).inspect();
+  const exposed = Object.keys(Config.ExposedPorts ?? {}).find((port) => port.endsWith('/tcp'));
+  return exposed === undefined ? undefined : Number.parseInt(exposed, 10);
 }
 
 /** Where this machine reaches the port: as published, or in the container's network. */

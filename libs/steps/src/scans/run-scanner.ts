@@ -11,6 +11,8 @@ import type { Scanner } from './scanners.js';
 
 export interface ScanOutput {
   exitCode: number;
+  /** What the exit code alone does not tell. */
+  note?: string;
   /** Absolute path of the report, byte for byte; nothing where there is none. */
   file: string;
   text: string;
@@ -65,9 +67,11 @@ export async function runScanner(
     stderr.end();
     const written = await finished.collect(report);
     const file = join(context.scratch, 'report.sarif');
+    const { exitCode, note } = finished;
+    const ended = { exitCode, ...(note !== undefined && { note }), file, lastWords };
     if (written === undefined) {
       await writeFile(file, stdout.bytes());
-      return { exitCode: finished.exitCode, file, text: stdout.bytes().toString('utf8'), lastWords };
+      return { ...ended, text: stdout.bytes().toString('utf8') };
     }
     // What it says beside a report in a file is an ordinary log.
     const said = new OutputLines(masker, (line) => context.log('stdout', line));
@@ -76,7 +80,7 @@ export async function runScanner(
     const text = await readBounded(written);
     await writeFile(file, text);
     await rm(join(context.workspace, report), { force: true });
-    return { exitCode: finished.exitCode, file, text: text.toString('utf8'), lastWords };
+    return { ...ended, text: text.toString('utf8') };
   } finally {
     await finished.dispose();
   }

@@ -179,6 +179,8 @@ describe('recorded scanners', () => {
     expect(failed).toMatchObject({ exitCode: 1, outputs: { critical: '1', low: '1' } });
     expect(failed.report!.scan!.findings[1]!.location).toContain('/var/lib/dpkg/status');
     expect(bench.log.join('\n')).toContain('grype dir:. -o sarif -q');
+    await scan({ scanner: 'grype', target: 'sbom:bom.json' }, env, 'scan_deps');
+    expect(bench.log.join('\n')).toContain('grype sbom:bom.json -o sarif -q');
     const clean = await replay('grype', 'clean.sarif.json');
     expect((await scan({ scanner: 'grype', fail_on_severity: 'info' }, clean, 'scan_deps')).exitCode).toBe(0);
   });

@@ -5,7 +5,7 @@ export interface ScanRequest {
   type: 'step.scan_sast' | 'step.scan_container' | 'step.scan_deps';
   /** Folder or file in the workspace, relative. */
   path: string;
-  /** An image's name, for scan_container. */
+  /** For scan_container an image's name; for scan_deps what else than `path` is scanned, in the scanner's own words. */
   target?: string;
   rules: string[];
   ignoreUnfixed: boolean;
@@ -46,7 +46,7 @@ const SCANNERS: Record<string, Scanner> = {
         case 'step.scan_container':
           return ['trivy', 'image', '--scanners', 'vuln', ...options, target ?? missingTarget()];
         case 'step.scan_deps':
-          return ['trivy', 'fs', '--scanners', 'vuln', ...options, path];
+          return ['trivy', 'fs', '--scanners', 'vuln', ...options, target ?? path];
         case 'step.scan_sast':
           return ['trivy', 'fs', '--scanners', 'misconfig,secret', ...options, path];
       }
@@ -59,8 +59,15 @@ const SCANNERS: Record<string, Scanner> = {
     command: ({ type, path, target, rules, ignoreUnfixed }) => {
       only('grype', type, ['step.scan_container', 'step.scan_deps']);
       noRules('grype', rules);
-      const what = type === 'step.scan_container' ? (target ?? missingTarget()) : `dir:${path}`;
-      return ['grype', what, '-o', 'sarif', '-q', ...(ignoreUnfixed ? ['--only-fixed'] : [])];
+      const otherwise = (): string => (type === 'step.scan_deps' ? `dir:${path}` : missingTarget());
+      return [
+        'grype',
+        target ?? otherwise(),
+        '-o',
+        'sarif',
+        '-q',
+        ...(ignoreUnfixed ? ['--only-fixed'] : []),
+      ];
     },
   },
   'ast-grep': {

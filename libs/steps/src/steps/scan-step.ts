@@ -51,14 +51,18 @@ export async function runScanStep(context: StepContext): Promise<StepResult> {
 }
 
 /** A scan that broke off has found nothing and proved nothing: it fails in the scanner's own words. */
-function sarifOf(name: string, scanner: Scanner, { exitCode, text, lastWords }: ScanOutput): SarifReport {
+function sarifOf(
+  name: string,
+  scanner: Scanner,
+  { exitCode, note, text, lastWords }: ScanOutput,
+): SarifReport {
   const words = lastWords.length > 0 ? `; its last words:\n${lastWords.join('\n')}` : '';
   if (exitCode === 127)
     throw new StepProblem(
       `the program of ${name} is not there: install it on the agent, or name an image that has it with config.image${words}`,
     );
   if (!scanner.finished.includes(exitCode))
-    throw new StepProblem(`${name} broke off with exit code ${exitCode}${words}`);
+    throw new StepProblem(`${name} broke off with exit code ${exitCode}${note ? ` (${note})` : ''}${words}`);
   if (text.trim() === '') throw new StepProblem(`${name} wrote no report (exit code ${exitCode})${words}`);
   try {
     return readSarif(text);
