@@ -3,22 +3,23 @@ import type { ClaimedJob } from '@hybrid/contracts';
 import {
   type CachePlace,
   type Executor,
+  makeAttemptFolders,
+  maskedLines,
+  maskedResult,
   type Masker,
-  pause,
   type Progress,
-  type SecretStore,
-  type SourceSettings,
+  resultOf,
+  runStep,
+  type Secrets,
   splitLine,
   type StepContext,
   type StepResult,
   StepStopped,
-  visibleControls,
-  runStep,
-  StepProblem,
+  stopAfter,
 } from '@hybrid/steps';
 import type { ObjectStore } from '@hybrid/stores';
 import { withSpan } from '@hybrid/telemetry';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AttemptLog } from './attempt-log.js';
 import type { CommitStatus, CommitStatuses } from './commit-status.js';
@@ -28,11 +29,8 @@ import { GatewayArtifacts } from './gateway-artifacts.js';
 import type { Notify } from './notices.js';
 import { safeName, type Outcome, type Spool } from './spool.js';
 
-/** Characters; the contract's limits. */
-const MESSAGE_MAX = 4000;
+/** Characters; the contract's limit. */
 const PROGRESS_MAX = 200;
-const TIMED_OUT = 124;
-const COULD_NOT_RUN = -1;
 
 export interface JobTools {
   gateway: GatewayClient;
@@ -150,12 +148,7 @@ export class JobRun {
 
   /** Nothing where the job is lost: then nobody wants to hear of it. */
   async #outcome(log: AttemptLog, traceparent: string): Promise<Outcome | undefined> {
-    const over = new AbortController();
-    const seconds = this.job.timeout_seconds;
-    pause(seconds * 1000, over.signal).then(
-      () => this.#control.abort(new StepStopped('timed_out', `timed out after ${seconds} s`)),
-      () => undefined,
-    );
+    const callOff = stopAfter(this.job.timeout_seconds, this.#control);
     try {
       const result = await this.#runStep(log, traceparent);
       if (result.errorMessage !== undefined) this.#say(log, result.errorMessage);
@@ -166,29 +159,17 @@ export class JobRun {
       this.#say(log, `handed back: ${error.message}`);
       return { what: 'release', body: { reason: error.message } };
     } finally {
-      over.abort();
+      callOff();
     }
   }
 
-  /** Failures of every kind become results; only a job that was lost or handed back throws. */
-  async #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
-    try {
-      this.#control.signal.throwIfAborted();
-      this.#context = await this.#prepare(log, traceparent);
-      return await runStep(this.#context);
-    } catch (error) {
-      const cause: unknown = this.#control.signal.aborted ? this.#control.signal.reason : error;
-      const timedOut = cause instanceof StepStopped && cause.why === 'timed_out';
-      if (cause instanceof StepStopped && !timedOut) throw cause;
-      if (!timedOut && !(cause instanceof StepProblem))
-        this.tools.notify(`job ${this.job.id}: ${(cause as Error).message}`);
-      return {
-        exitCode: timedOut ? TIMED_OUT : COULD_NOT_RUN,
-        errorMessage: (cause as Error).message,
-        outputs: {},
-        artifacts: [],
-      };
-    }
+  #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
+    const { job, tools } = this;
+    return resultOf(
+      async () => runStep(await this.#prepare(log, traceparent)),
+      this.#control.signal,
+      (text) => tools.notify(`job ${job.id}: ${text}`),
+    );
   }
 
   async #prepare(log: AttemptLog, traceparent: string): Promise<StepContext> {
@@ -199,12 +180,7 @@ export class JobRun {
       'x-attempt': String(job.attempt),
       'x-lease-token': job.lease_token,
     };
-    const workspace = join(this.#folder, 'workspace');
-    const scratch = join(this.#folder, 'scratch');
-    await rm(this.#folder, { recursive: true, force: true });
-    await mkdir(workspace, { recursive: true, mode: 0o700 });
-    await mkdir(scratch, { mode: 0o700 });
-    const asker = { pipeline: job.pipeline_id ?? undefined, ref: job.spec.source?.ref };
+    const { workspace, scratch } = await makeAttemptFolders(this.#folder);
     return {
       ...tools,
       job,
@@ -227,7 +203,7 @@ export class JobRun {
 
   async #tellProgress({ percent, message }: Progress, traceparent: string): Promise<void> {
     const { id, attempt, lease_token } = this.job;
-    const masked = message && this.#maskedLines(message).join(' ').slice(0, PROGRESS_MAX);
+    const masked = message && maskedLines(message, this.tools.masker).join(' ').slice(0, PROGRESS_MAX);
     await this.tools.gateway.call({
       method: 'PATCH',
       path: `/api/queue/jobs/${encodeURIComponent(id)}/progress`,
@@ -240,32 +216,13 @@ export class JobRun {
   /** Output comes masked already; what the agent itself says is masked here. */
   #say(log: AttemptLog, text: string, stream: 'stdout' | 'stderr' | 'system' = 'system'): void {
     if (stream !== 'system') return log.add(stream, text);
-    for (const line of this.#maskedLines(text)) for (const piece of splitLine(line)) log.add(stream, piece);
+    for (const line of maskedLines(text, this.tools.masker))
+      for (const piece of splitLine(line)) log.add(stream, piece);
   }
 
-  #maskedLines(text: string): string[] {
-    const lines = this.tools.masker.mask(text).split(/\r\n|\n|\r/);
-    return lines.map((line) => this.tools.masker.mask(visibleControls(line)));
-  }
-
-  #masked({
-    exitCode,
-    errorMessage,
-    outputs,
-    artifacts,
-    report,
-  }: StepResult): (Outcome & { what: 'complete' })['body'] {
-    const masked = Object.entries(outputs).map(([name, value]) => [name, this.tools.masker.mask(value)]);
-    return {
-      exit_code: exitCode,
-      ...(errorMessage && {
-        error_message: this.#maskedLines(errorMessage).join('\n').slice(0, MESSAGE_MAX),
-      }),
-      outputs: Object.fromEntries(masked) as Record<string, string>,
-      artifacts,
-      // Its texts are masked where it is made: a mask over everything would strike names that are not texts.
-      ...(report && { report }),
-    };
+  #masked(result: StepResult): (Outcome & { what: 'complete' })['body'] {
+    const { exitCode, errorMessage, ...rest } = maskedResult(result, this.tools.masker);
+    return { exit_code: exitCode, ...(errorMessage && { error_message: errorMessage }), ...rest };
   }
 
   async #cleanUp(): Promise<void> {

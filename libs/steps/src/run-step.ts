@@ -28,10 +28,11 @@ export async function runStep(context: StepContext): Promise<StepResult> {
     throw new StepProblem(
       `this version cannot run steps of type ${spec.step.type}: it knows ${Object.keys(STEP_TYPES).join(', ')}`,
     );
-  if (spec.source) {
-    const { workspace, scratch, sources: settings, signal } = context;
-    const log = (text: string): void => context.log('system', text);
-    context.commit = await checkOut({ source: spec.source, workspace, scratch, settings, log, signal });
+  if (spec.source && context.checkOut) {
+    context.commit = await context.checkOut(spec.source, context.workspace);
+  } else if (spec.source) {
+    const { workspace, scratch, signal } = context;
+    context.commit = await checkOut({ source: spec.source, workspace, scratch, signal });
     context.log('system', `checked out ${context.commit} of ${publicName(spec.source.repository)}`);
   }
   await placeArtifacts(context);

@@ -1,5 +1,5 @@
 /** A step as the agent sees it: what it is given, and what it hands back. */
-import type { ArtifactRef, ClaimedJob, StepReport } from '@hybrid/contracts';
+import type { ArtifactRef, ClaimedJob, Source } from '@hybrid/contracts';
 import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';
@@ -23,6 +23,8 @@ export interface StepContext {
   workspace: string;
   /** Absolute path of an empty folder for whatever must not lie in the workspace. */
   scratch: string;
+  /** Puts the source into the workspace and answers its commit; a clone by git unless told. */
+  checkOut?: (source: Source, workspace: string) => Promise<string>;
   /** Full SHA of what is checked out; nothing where the job has no source. */
   commit?: string;
   traceparent: string;
