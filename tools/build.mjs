@@ -36,7 +36,14 @@ async function write(input, dir, version, ...plugins) {
       if (log.code !== 'EVAL') handler(level, log);
     },
   });
-  const { output } = await rolled.write({ dir, format: 'esm', sourcemap: true, entryFileNames: '[name].js' });
+  const { output } = await rolled.write({
+    dir,
+    format: 'esm',
+    sourcemap: true,
+    entryFileNames: '[name].js',
+    // What is loaded on demand: no hash, which would leave the chunks of every build before lying there.
+    chunkFileNames: '[name].js',
+  });
   await rolled.close();
   await checkVersions(
     dir,

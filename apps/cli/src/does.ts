@@ -1,6 +1,7 @@
 /** How the commands of the program are bound to what they do. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { contextOf, type CommandContext } from './context.js';
+import { terminalOutput, type Output } from './output.js';
 
 export function paged(command: Command): Command {
   return command
@@ -18,5 +19,21 @@ export function does(action: (context: CommandContext, ...args: never[]) => Prom
   return async (...args: unknown[]): Promise<void> => {
     const command = args.pop() as Command;
     await action(contextOf(command), ...(args.slice(0, take) as never[]));
+  };
+}
+
+/**
+ * For commands that need no control plane. They are loaded when they are called: what they need (the language, the
+ * sandboxes) must not slow the start of all others.
+ */
+export function doesHere(
+  load: () => Promise<(out: Output, ...args: never[]) => Promise<void>>,
+  take = Infinity,
+) {
+  return async (...args: unknown[]): Promise<void> => {
+    const command = args.pop() as Command;
+    const { output } = command.optsWithGlobals<{ output: 'text' | 'json' }>();
+    const action = await load();
+    await action(terminalOutput(output), ...(args.slice(0, take) as never[]));
   };
 }

@@ -20,8 +20,8 @@ export interface Snapshot {
 }
 
 const run = promisify(execFile);
-/** A definition is at most 500,000 characters; anything longer is refused by the server with a good message. */
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+/** A definition is at most 500,000 characters, and longer ones get a good message later; a list of files is larger. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Settings of a repository can name programs to run; none of them may run only because somebody asked for a run.
@@ -29,15 +29,21 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
  */
 const HARMLESS = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'safe.directory=*'];
 
-async function git(directory: string, args: string[]): Promise<string> {
+/** What git tells the programs that it starts: in a hook, `-C` alone would not lead elsewhere. */
+const OF_ANOTHER_REPOSITORY = /^GIT_(DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|COMMON_DIR|PREFIX)$/;
+
+/** What git prints. Rejects with git's own words in `stderr`. */
+export async function git(directory: string, args: string[]): Promise<string> {
+  const own = Object.entries(process.env).filter(([name]) => !OF_ANOTHER_REPOSITORY.test(name));
   const { stdout } = await run('git', [...HARMLESS, '-C', directory, ...args], {
-    env: { ...process.env, GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
+    env: { ...Object.fromEntries(own), GIT_TERMINAL_PROMPT: '0', LC_ALL: 'C' },
     maxBuffer: MAX_OUTPUT_BYTES,
   });
   return stdout;
 }
 
-async function answer(directory: string, args: string[]): Promise<string | undefined> {
+/** Trimmed; `undefined` where git fails or prints nothing. */
+export async function gitAnswer(directory: string, args: string[]): Promise<string | undefined> {
   return git(directory, args).then(
     (text) => text.trim() || undefined,
     () => undefined,
@@ -67,15 +73,15 @@ export function isUrl(address: string): boolean {
 }
 
 async function readLocal(path: string, ref: string | undefined, file: string): Promise<Snapshot> {
-  const workTree = await answer(path, ['rev-parse', '--show-toplevel']);
-  const repository = workTree ?? (await answer(path, ['rev-parse', '--absolute-git-dir']));
+  const workTree = await gitAnswer(path, ['rev-parse', '--show-toplevel']);
+  const repository = workTree ?? (await gitAnswer(path, ['rev-parse', '--absolute-git-dir']));
   if (!repository) {
     throw new CommandError(
       `${path} is not a git repository (--repo): git init and commit there, or name another`,
       EXIT.failed,
     );
   }
-  const dirty = workTree ? (await answer(repository, ['status', '--porcelain'])) !== undefined : false;
+  const dirty = workTree ? (await gitAnswer(repository, ['status', '--porcelain'])) !== undefined : false;
   return { ...(await snapshot(repository, repository, ref, file)), dirty };
 }
 
@@ -104,7 +110,7 @@ async function readRemote(url: string, ref: string | undefined, file: string): P
 }
 
 async function defaultBranch(url: string): Promise<string | undefined> {
-  const lines = await answer('.', ['ls-remote', '--symref', url, 'HEAD']);
+  const lines = await gitAnswer('.', ['ls-remote', '--symref', url, 'HEAD']);
   return /^ref: refs\/heads\/(\S+)\s+HEAD$/m.exec(lines ?? '')?.[1];
 }
 
@@ -114,12 +120,17 @@ async function snapshot(
   ref: string | undefined,
   file: string,
 ): Promise<Omit<Snapshot, 'dirty'>> {
-  const commit = await answer(directory, ['rev-parse', '--verify', '--quiet', `${ref ?? 'HEAD'}^{commit}`]);
+  const commit = await gitAnswer(directory, [
+    'rev-parse',
+    '--verify',
+    '--quiet',
+    `${ref ?? 'HEAD'}^{commit}`,
+  ]);
   if (!commit) {
     const what = ref ? `no branch, tag or commit "${ref}" (--ref)` : 'no commit yet: commit something first';
     throw new CommandError(`${repository} has ${what}`, EXIT.failed);
   }
-  const full = await answer(directory, ['rev-parse', '--symbolic-full-name', ref ?? 'HEAD']);
+  const full = await gitAnswer(directory, ['rev-parse', '--symbolic-full-name', ref ?? 'HEAD']);
   return {
     repository,
     commit,

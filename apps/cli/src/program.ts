@@ -17,6 +17,7 @@ import { listConsumers, replayConsumer } from './consumer.command.js';
 import { contextOf } from './context.js';
 import { doctor } from './doctor.command.js';
 import { does, paged, whole } from './does.js';
+import { execCommand } from './exec/exec.program.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
 import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
@@ -48,6 +49,7 @@ export function buildProgram(): Command {
     .showHelpAfterError('(--help shows what there is)');
   signInCommands(program);
   runCommands(program);
+  execCommand(program);
   pipelineCommands(program);
   jobCommands(program);
   queueCommands(program);

@@ -34,7 +34,7 @@ export function silentAudience(note: (text: string) => void): RunAudience {
   return { begins: nothing, stepStarted: nothing, logLine: nothing, stepEnded: nothing, ends: nothing, note };
 }
 
-function exitCodeOf({ status }: RunView): number {
+export function exitCodeOf({ status }: RunView): number {
   switch (status) {
     case 'SUCCEEDED':
     case 'WAITING':

@@ -18,9 +18,9 @@ export function plainAudience(out: Output): RunAudience {
   return {
     begins(run) {
       width = Math.min(WIDEST_PREFIX, Math.max(0, ...run.steps.map(({ id }) => id.length)));
-      out.line(
-        `${pc.bold(`run ${run.id}`)} of ${run.pipeline} version ${run.pipeline_version}${sourceOf(run)}`,
-      );
+      // A run of `hybrid exec` is of no stored version.
+      const version = run.pipeline_version > 0 ? ` version ${run.pipeline_version}` : '';
+      out.line(`${pc.bold(`run ${run.id}`)} of ${run.pipeline}${version}${sourceOf(run)}`);
     },
     stepStarted(step) {
       const where = step.agent_id ? pc.dim(` on agent ${step.agent_id}`) : '';
