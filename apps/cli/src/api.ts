@@ -3,6 +3,7 @@ import type {
   AgentView,
   ConsumerReplay,
   ConsumerView,
+  DecideGate,
   DoctorReport,
   FieldError,
   Grant,
@@ -19,11 +20,13 @@ import type {
   ReplayedProjection,
   RequeuedJobs,
   RequeueJobs,
+  RetryRun,
   RunSummary,
   RunView,
   ScalePool,
   ScaleSignal,
   StartRun,
+  TestView,
   ValidationReport,
 } from '@hybrid/contracts';
 import { hostname } from 'node:os';
@@ -153,6 +156,17 @@ export function connectApi({ url, token, organisation }: Connection) {
     listRuns: (query: Query) =>
       json<ListPage & { runs: RunSummary[] }>('GET', `/api/runs${queryString(query)}`),
     cancelRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/cancel`, {}),
+    retryRun: (id: string, what: RetryRun, idempotencyKey: string) =>
+      json<RunView>('POST', `/api/runs/${at(id)}/retry`, what, { 'idempotency-key': idempotencyKey }),
+    approveGate: (run: string, gate: string, decision: DecideGate) =>
+      json<RunView>('POST', `/api/runs/${at(run)}/gates/${at(gate)}/approve`, decision),
+    rejectGate: (run: string, gate: string, decision: DecideGate) =>
+      json<RunView>('POST', `/api/runs/${at(run)}/gates/${at(gate)}/reject`, decision),
+    listTests: (pipeline: string, query: Query) =>
+      json<ListPage & { tests: TestView[] }>(
+        'GET',
+        `/api/pipelines/${at(pipeline)}/tests${queryString(query)}`,
+      ),
     listAgents: (query: Query) =>
       json<ListPage & { agents: AgentView[] }>('GET', `/api/agents${queryString(query)}`),
     getAgent: (id: string) => json<AgentView>('GET', `/api/agents/${at(id)}`),

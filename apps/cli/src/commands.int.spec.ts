@@ -40,9 +40,20 @@ describe('the commands', () => {
     expect((await cli('run', 'logs', RUN_ID, '--step', 'build')).stdout).toBe('built\n');
     const [line] = (await cli('-o', 'json', 'run', 'logs', RUN_ID)).stdout.split('\n');
     expect(JSON.parse(line!)).toMatchObject({ step: 'test', attempt: 1, seq: 0, text: 'first' });
+    expect((await cli('run', 'logs', RUN_ID, '--search', 'FIR')).stdout).toBe('test │ first\n');
+    expect(gateway.requests.at(-1)?.query).toContain('search=FIR');
+    expect((await cli('run', 'logs', RUN_ID, '--step', 'build', '--timestamps')).stdout).toBe(
+      '2026-01-02T03:04:05.000Z built\n',
+    );
     const { code, stderr } = await cli('run', 'logs', RUN_ID, '--step', 'deploy');
     expect(stderr).toBe(`error: run ${RUN_ID} has no step "deploy"; it has test, build\n`);
     expect(code).toBe(1);
+  });
+
+  it('show groups of a log as headings and indented lines', async () => {
+    gateway.starts('test');
+    for (const line of ['::group::Install', 'added 1', '::endgroup::', 'done']) gateway.writes('test', line);
+    expect((await cli('run', 'logs', RUN_ID, '--step', 'test')).stdout).toBe('▾ Install\n  added 1\ndone\n');
   });
 
   it('follow the log of one step until the run is over', async () => {
@@ -76,27 +87,6 @@ describe('the commands', () => {
       body: { ...gateway.run, status: 'CANCELLED' },
     });
     expect((await cli('run', 'cancel', RUN_ID)).stdout).toBe('run run-1 cancelled\n');
-  });
-
-  it('validate a definition: every error with its place, exit code 1', async () => {
-    const file = join(directory, 'pipeline.yaml');
-    writeFileSync(file, 'name: x\n');
-    const body = {
-      valid: false,
-      errors: [{ path: 'steps', message: '`steps` is missing', line: 1, column: 1 }],
-    };
-    gateway.answers.set('POST /api/pipelines/validate', { status: 200, body });
-    const bad = await cli('pipeline', 'validate', 'pipeline.yaml');
-    expect(bad).toEqual({ code: 1, stdout: '', stderr: 'pipeline.yaml:1:1: `steps` is missing\n' });
-    const json = await cli('pipeline', 'validate', 'pipeline.yaml', '-o', 'json');
-    expect([json.code, JSON.parse(json.stdout)]).toEqual([1, body]);
-    gateway.answers.set('POST /api/pipelines/validate', { status: 200, body: { valid: true, errors: [] } });
-    expect(await cli('pipeline', 'validate', file)).toEqual({
-      code: 0,
-      stdout: `${file} is valid\n`,
-      stderr: '',
-    });
-    expect((await cli('pipeline', 'validate', 'missing.yaml')).code).toBe(2);
   });
 
   it('list agents', async () => {

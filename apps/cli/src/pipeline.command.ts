@@ -1,18 +1,12 @@
-/** Commands for definitions of pipelines. */
+/** Commands for definitions of pipelines that the control plane knows. */
 import type { CommandContext, PageOptions } from './context.js';
-import { EXIT } from './exit-codes.js';
-import { PIPELINE_FILE, readDefinitionFile } from './pipeline-definition.js';
-import { reportFieldErrors } from './report.js';
 import { ago } from './text/duration.js';
 import { table } from './text/table.js';
+import { terminalText } from './text/terminal-text.js';
 
-export async function validatePipeline({ api, out }: CommandContext, file = PIPELINE_FILE): Promise<void> {
-  const definition = await readDefinitionFile(file, 'the file to validate');
-  const report = await api.validatePipeline(definition.text);
-  if (!report.valid) process.exitCode = EXIT.failed;
-  if (out.format === 'json') return out.json(report);
-  if (report.valid) return out.line(`${file} is valid`);
-  reportFieldErrors(out, file, report.errors);
+export async function validateAtServer({ api, out }: CommandContext, files: string[]): Promise<void> {
+  const { validateFiles } = await import('./validate.command.js');
+  await validateFiles(out, files, async ({ text }) => (await api.validatePipeline(text)).errors);
 }
 
 export async function listPipelines({ api, out }: CommandContext, query: PageOptions): Promise<void> {
@@ -24,4 +18,24 @@ export async function listPipelines({ api, out }: CommandContext, query: PageOpt
     ago(updated_at, Date.now()),
   ]);
   out.line(table(['PIPELINE', 'VERSION', 'CHANGED'], rows));
+}
+
+export async function pipelineTests(
+  { api, out }: CommandContext,
+  pipeline: string,
+  query: PageOptions,
+): Promise<void> {
+  const page = await api.listTests(pipeline, { ...query });
+  if (out.format === 'json') return out.json(page);
+  if (page.tests.length === 0) return out.line('no test failed lately');
+  const rows = page.tests.map((test) => [
+    terminalText(test.name, false),
+    test.flaky ? 'flaky' : 'failing',
+    `${test.failures}`,
+    terminalText(test.step, false),
+    ago(test.last_failed_at, Date.now()),
+    test.last_run_id,
+  ]);
+  out.line(table(['TEST', '', 'FAILURES', 'STEP', 'LAST FAILED', 'LATEST RUN'], rows));
+  if (page.next_cursor) out.note(`${page.total} in all; the next ones: --cursor ${page.next_cursor}`);
 }

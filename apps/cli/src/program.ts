@@ -22,13 +22,11 @@ import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
 import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
 import { login, logout, whoami } from './login.command.js';
-import { listPipelines, validatePipeline } from './pipeline.command.js';
+import { pipelineCommands } from './pipeline.program.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
-import { cancelRun, listRuns, runLogs, viewRun } from './run-queries.command.js';
-import { collectInput, startRun, type StartRunOptions } from './start-run.command.js';
+import { gateCommands, runCommands } from './run.program.js';
 import { storeCommands } from './store.command.js';
-import { watchToTheEnd } from './watch.command.js';
 
 declare const HYBRID_VERSION: string | undefined;
 const version = typeof HYBRID_VERSION === 'string' ? HYBRID_VERSION : '0.0.0';
@@ -50,6 +48,7 @@ export function buildProgram(): Command {
   signInCommands(program);
   runCommands(program);
   execCommand(program);
+  gateCommands(program);
   pipelineCommands(program);
   jobCommands(program);
   queueCommands(program);
@@ -76,48 +75,6 @@ function signInCommands(program: Command): void {
     .action(does(login));
   program.command('logout').description('end the session of `hybrid login`').action(does(logout, 0));
   program.command('whoami').description('who is signed in, and what they may do').action(does(whoami, 0));
-}
-
-function runCommands(program: Command): void {
-  const run = program
-    .command('run')
-    .description("run a repository's pipeline, or look at runs")
-    .option('--repo <path or url>', 'git repository', '.')
-    .option('--ref <ref>', 'branch, tag or commit; what is checked out unless told')
-    .option('--file <file>', 'a definition instead of the .hybrid/pipeline.yaml of the commit')
-    .option('--default-file <file>', 'a definition for a repository that has none')
-    .option('--pipeline <id>', 'run this stored pipeline, and send no definition')
-    .option('--input <name=value>', 'an input of the pipeline; may be repeated', collectInput, {})
-    .option('--watch', 'show it live until its end (this is what happens unless told)', true)
-    .option('--no-watch', 'only start it')
-    .action((options: StartRunOptions, command: Command) => startRun(contextOf(command), options));
-  run.command('watch <id>').description('show a run live until its end').action(does(watchToTheEnd, 1));
-  run
-    .command('logs <id>')
-    .description('what the steps wrote')
-    .option('--step <name>', 'only this step')
-    .option('-f, --follow', 'go on until the run is over')
-    .action(does(runLogs));
-  paged(run.command('list').description('runs, newest first'))
-    .option('--status <status>', 'such as FAILED')
-    .action((options: { limit?: string; cursor?: string; status?: string }, command: Command) =>
-      // `run` has an option of the same name, which commander would hide from its subcommand.
-      listRuns(contextOf(command), {
-        ...options,
-        pipeline: command.optsWithGlobals<{ pipeline?: string }>().pipeline,
-      }),
-    );
-  run.command('view <id>').description('one run and its steps').action(does(viewRun));
-  run.command('cancel <id>').description('stop a run').action(does(cancelRun));
-}
-
-function pipelineCommands(program: Command): void {
-  const pipeline = program.command('pipeline').description('definitions');
-  pipeline
-    .command('validate [file]')
-    .description('check a definition (.hybrid/pipeline.yaml unless told)')
-    .action(does(validatePipeline, 1));
-  paged(pipeline.command('list').description('stored pipelines')).action(does(listPipelines));
 }
 
 function jobCommands(program: Command): void {

@@ -1,16 +1,10 @@
 /** Commands that look at runs that are there already. */
-import pc from 'picocolors';
-import type { RunView, StepView } from '@hybrid/contracts';
-import type { AttemptLogLine } from './api.js';
 import type { CommandContext } from './context.js';
-import { CommandError } from './errors.js';
-import { EXIT } from './exit-codes.js';
 import { ago, between } from './text/duration.js';
+import { findingsOf } from './text/findings.js';
 import { paintStatus } from './text/status.js';
 import { table } from './text/table.js';
 import { terminalText } from './text/terminal-text.js';
-import { silentAudience, watchToTheEnd } from './watch.command.js';
-import { storedJobLog } from './watch/job-log.js';
 import { stepTable } from './watch/plain-audience.js';
 
 export async function listRuns(
@@ -51,46 +45,14 @@ export async function viewRun({ api, out }: CommandContext, id: string): Promise
         false,
       ),
     );
+  if (run.retry_of) out.line(`repeats run ${run.retry_of}`);
   out.line();
   out.line(stepTable(run));
+  for (const line of findingsOf(run)) out.line(line);
 }
 
 export async function cancelRun({ api, out }: CommandContext, id: string): Promise<void> {
   const run = await api.cancelRun(id);
   if (out.format === 'json') out.json(run);
   else out.line(`run ${run.id} ${run.status.toLowerCase()}`);
-}
-
-export async function runLogs(
-  context: CommandContext,
-  id: string,
-  options: { step?: string; follow?: boolean },
-): Promise<void> {
-  const { api, out } = context;
-  const first = await api.getRun(id);
-  const wanted = stepsNamed(first, options.step);
-  const print = (step: StepView, line: AttemptLogLine) => {
-    if (out.format === 'json') process.stdout.write(`${JSON.stringify({ step: step.id, ...line })}\n`);
-    else
-      out.line(
-        `${wanted.length > 1 ? pc.dim(`${step.id} │ `) : ''}${terminalText(line.text, pc.isColorSupported)}`,
-      );
-  };
-  if (options.follow) {
-    const ids = new Set(wanted.map((step) => step.id));
-    const logLine = (step: StepView, line: AttemptLogLine) => ids.has(step.id) && print(step, line);
-    return watchToTheEnd(context, id, { ...silentAudience(out.note), logLine });
-  }
-  for (const step of wanted) {
-    if (step.job_id === null) continue;
-    for await (const line of storedJobLog(api, step.job_id)) print(step, line);
-  }
-}
-
-/** A name stands for all instances of its matrix. */
-function stepsNamed(run: RunView, name: string | undefined): StepView[] {
-  const steps = run.steps.filter((step) => name === undefined || step.id === name || step.name === name);
-  if (steps.length > 0) return steps;
-  const names = run.steps.map((step) => step.id).join(', ');
-  throw new CommandError(`run ${run.id} has no step "${name}"; it has ${names}`, EXIT.failed);
 }

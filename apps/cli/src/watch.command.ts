@@ -31,7 +31,15 @@ export async function watchToTheEnd(
 
 export function silentAudience(note: (text: string) => void): RunAudience {
   const nothing = () => undefined;
-  return { begins: nothing, stepStarted: nothing, logLine: nothing, stepEnded: nothing, ends: nothing, note };
+  return {
+    begins: nothing,
+    stepStarted: nothing,
+    gateWaits: nothing,
+    logLine: nothing,
+    stepEnded: nothing,
+    ends: nothing,
+    note,
+  };
 }
 
 export function exitCodeOf({ status }: RunView): number {

@@ -93,7 +93,7 @@ export class LocalRun {
     if (!before) this.parts.audience.begins(view);
     for (const { kind, step } of runChanges(before, view)) {
       if (kind === 'step-started') this.parts.audience.stepStarted(step);
-      else this.parts.audience.stepEnded(step);
+      else if (kind === 'step-ended') this.parts.audience.stepEnded(step);
     }
   }
 

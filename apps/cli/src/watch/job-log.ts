@@ -29,11 +29,15 @@ export async function followJobLog(
   }
 }
 
-/** The lines that are there now. */
-export async function* storedJobLog(api: Api, jobId: string): AsyncGenerator<AttemptLogLine> {
+/** The lines that are there now; with `search` only those that hold it, in whatever case. */
+export async function* storedJobLog(
+  api: Api,
+  jobId: string,
+  search?: string,
+): AsyncGenerator<AttemptLogLine> {
   let cursor: string | undefined;
   do {
-    const page = await api.jobLogs(jobId, { limit: 200, cursor });
+    const page = await api.jobLogs(jobId, { limit: 200, cursor, search });
     yield* page.lines;
     // A log that still grows always has a next page, which is empty at its end.
     cursor = page.lines.length > 0 ? (page.next_cursor ?? undefined) : undefined;

@@ -3,6 +3,8 @@ import type { RunView, StepView } from '@hybrid/contracts';
 import pc from 'picocolors';
 import type { Output } from '../output.js';
 import { between } from '../text/duration.js';
+import { findingsOf, waitingGate } from '../text/findings.js';
+import { logGroups } from '../text/log-groups.js';
 import { paintStatus, stepSign } from '../text/status.js';
 import { table } from '../text/table.js';
 import { terminalText } from '../text/terminal-text.js';
@@ -14,6 +16,7 @@ const WIDEST_PREFIX = 28;
 export function plainAudience(out: Output): RunAudience {
   let width = 0;
   const attempts = new Map<string, number>();
+  const groups = new Map<string, ReturnType<typeof logGroups>>();
   const prefix = (step: StepView) => pc.dim(`${step.id.padEnd(width)} │`);
   return {
     begins(run) {
@@ -26,11 +29,19 @@ export function plainAudience(out: Output): RunAudience {
       const where = step.agent_id ? pc.dim(` on agent ${step.agent_id}`) : '';
       out.line(`${stepSign('RUNNING')} ${pc.bold(terminalText(step.id, false))} started${where}`);
     },
+    gateWaits(run, step) {
+      const [first = '', ...others] = waitingGate(run, step);
+      out.line(`${stepSign('WAITING')} ${first}`);
+      for (const line of others) out.line(line);
+    },
     logLine(step, line) {
       if (line.attempt > (attempts.get(step.id) ?? 1))
         out.line(`${prefix(step)} ${pc.yellow(`attempt ${line.attempt}`)}`);
       attempts.set(step.id, line.attempt);
-      const text = terminalText(line.text, pc.isColorSupported);
+      const grouped = groups.get(step.id) ?? logGroups();
+      groups.set(step.id, grouped);
+      const text = grouped(terminalText(line.text, pc.isColorSupported));
+      if (text === undefined) return;
       out.line(`${prefix(step)} ${line.stream === 'system' ? pc.dim(text) : text}`);
     },
     stepEnded(step) {
@@ -43,6 +54,7 @@ export function plainAudience(out: Output): RunAudience {
     ends(run) {
       out.line();
       out.line(stepTable(run));
+      for (const line of findingsOf(run)) out.line(line);
       out.line();
       const time = between(run.created_at, run.completed_at);
       out.line(`run ${run.id} ${paintStatus(run.status.toLowerCase(), run.status)}${time && ` in ${time}`}`);
@@ -66,6 +78,7 @@ export function stepTable(run: RunView): string {
 
 function resultOf(step: StepView): string {
   if (step.message) return terminalText(step.message, false);
+  if (step.reused_from) return `taken over from run ${step.reused_from}`;
   const outputs = Object.entries(step.outputs).map(([key, value]) => `${key}=${terminalText(value, false)}`);
   const artifacts = step.artifacts.map(({ key, size }) => `artifact ${key} (${kilobytes(size)})`);
   return [...artifacts, ...outputs].join(', ');

@@ -1,8 +1,11 @@
 /** What happened to a run between two looks at it, in the order in which a person wants to read it. */
 import type { RunView, StepView } from '@hybrid/contracts';
+import { isWaitingGate } from '../text/gate.js';
 
 export type RunChange =
   | { kind: 'step-started'; step: StepView }
+  /** A gate needs people. */
+  | { kind: 'gate-waits'; step: StepView }
   /** Finished, skipped or cancelled. */
   | { kind: 'step-ended'; step: StepView };
 
@@ -32,7 +35,9 @@ export function runChanges(before: RunView | undefined, now: RunView): RunChange
     const last = known.get(step.id);
     const started = hasStarted(step) && !(last && hasStarted(last));
     const ended = isStepOver(step) && !(last && isStepOver(last));
+    const waits = isWaitingGate(step) && last?.status !== 'WAITING';
     return [
+      ...(waits ? [{ kind: 'gate-waits' as const, step }] : []),
       ...(started ? [{ kind: 'step-started' as const, step }] : []),
       ...(ended ? [{ kind: 'step-ended' as const, step }] : []),
     ];
@@ -45,5 +50,5 @@ function hasStarted(step: StepView): boolean {
 }
 
 function time({ kind, step }: RunChange): string {
-  return (kind === 'step-started' ? step.started_at : step.completed_at) ?? '';
+  return (kind === 'step-ended' ? step.completed_at : step.started_at) ?? '';
 }

@@ -10,6 +10,7 @@ import { isRunOver, runChanges } from './run-changes.js';
 export interface RunAudience {
   begins(run: RunView): void;
   stepStarted(step: StepView): void;
+  gateWaits(run: RunView, step: StepView): void;
   logLine(step: StepView, line: AttemptLogLine): void;
   /** Comes after the step's last line of log. */
   stepEnded(step: StepView): void;
@@ -47,8 +48,10 @@ export async function watchRun(
         continue;
       }
       if (!before) audience.begins(run);
-      for (const { kind, step } of runChanges(before, run)) {
-        if (kind === 'step-started') shown.set(step.id, showStart(api, step, shown, audience, until));
+      const now = run;
+      for (const { kind, step } of runChanges(before, now)) {
+        if (kind === 'gate-waits') void needsShown(step, shown).then(() => audience.gateWaits(now, step));
+        else if (kind === 'step-started') shown.set(step.id, showStart(api, step, shown, audience, until));
         else shown.set(step.id, showEnd(step, shown, audience, until));
       }
       if (!isRunOver(run)) await bell.wait(LOOK_AGAIN_MS, until);
