@@ -1,5 +1,5 @@
 /** Names and options of `hybrid pipeline` and `hybrid init`. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { contextOf } from './context.js';
 import { does, doesHere, paged } from './does.js';
 import { listPipelines, pipelineTests, validateAtServer } from './pipeline.command.js';
