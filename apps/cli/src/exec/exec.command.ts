@@ -22,6 +22,7 @@ import type { Output } from '../output.js';
 import { exitCodeOf, silentAudience } from '../watch.command.js';
 import { plainAudience } from '../watch/plain-audience.js';
 import { beginWork, execHome, ownerOf, PastRuns, sweepWork, type Work } from './exec-home.js';
+import { gateKeeper } from './gates.js';
 import { onInterrupt } from './interrupts.js';
 import type { JobTools } from './local-job.js';
 import { readLocalDefinition, typedInputs } from './local-definition.js';
@@ -41,6 +42,7 @@ export interface ExecOptions {
   image: string;
   maxParallel?: number;
   keep?: boolean;
+  yes?: boolean;
 }
 
 /** Milliseconds for the engine to remove containers when everything is to end at once. */
@@ -84,6 +86,8 @@ async function execIn(
     tools,
     audience: out.format === 'json' ? silentAudience(out.note) : plainAudience(out),
     slots: options.maxParallel ?? availableParallelism(),
+    askGate: gateKeeper(out, options.yes === true),
+    person: userName(),
   });
   const interrupts = onInterrupt(
     () => {
@@ -101,7 +105,6 @@ async function execIn(
       source: sourceOf(place),
       inputs: typedInputs(definition.inputs, options.input),
       previous_execution_id: await past.latest(),
-      started_by: userName(),
     });
     await past.ended(work.runId, ended.status === 'SUCCEEDED');
     if (out.format === 'text' && ended.steps.some(({ artifacts }) => artifacts.length > 0))
@@ -109,7 +112,7 @@ async function execIn(
     if (interrupts.interrupted) throw new CommandError('interrupted', EXIT.interrupted);
     return ended;
   } catch (error) {
-    run.stopAll();
+    await run.stopAll();
     throw error;
   } finally {
     interrupts.done();

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -24,6 +24,11 @@ beforeAll(() => {
   execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
 });
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
+
+/** Gives a program a terminal; of util-linux. */
+function hasScript(): boolean {
+  return spawnSync('script', ['--version']).status === 0;
+}
 
 describe('hybrid exec', () => {
   let folder: string;
@@ -256,6 +261,75 @@ steps:
     expect((await exec()).code).toBe(0);
     await eventually(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'));
     expect(readdirSync(work)).toEqual([]);
+  });
+
+  it('cleans up when it is cancelled, and when its time is over', async () => {
+    const cleaning = (head: string) =>
+      pipeline(
+        `name: demo\n${head}steps:\n${shell('long', 'echo begun; sleep 600')}${shell('clean', 'echo swept', "needs: [long], if: 'always()',")}`,
+      );
+    cleaning('');
+    const run = start([]);
+    await eventually(() => expect(run.stdout()).toContain('│ begun'));
+    run.process.kill('SIGINT');
+    const cancelled = await cliResult(run);
+    expect(logOf(cancelled.stdout, 'clean').at(-1)).toBe('swept');
+    expect(cancelled.code).toBe(130);
+    cleaning('timeout: 2s\n');
+    const late = await exec();
+    expect(logOf(late.stdout, 'clean').at(-1)).toBe('swept');
+    expect(late.stdout).toMatch(/^run .+ failed in .+: timed out after 2 s$/m);
+    expect(late.code).toBe(1);
+  });
+
+  describe('with a gate that people decide', () => {
+    beforeEach(() =>
+      pipeline(`
+name: demo
+steps:
+  - { name: approve, type: step.gate, config: { type: manual, approvers: [ann, bob], required: 2 } }
+${shell('after', 'echo passed', 'needs: [approve],')}`),
+    );
+
+    it('says that nobody can be asked where there is no terminal', async () => {
+      const { code, stdout, stderr } = await exec();
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        'approve: nobody can be asked, as this is no terminal: --yes approves every gate\n',
+      );
+      expect(stdout).toContain('✘ approve failed');
+      expect(stdout).toMatch(/^after +skipped/m);
+    });
+
+    it('passes with --yes', async () => {
+      const { code, stdout } = await exec('--yes');
+      expect(code).toBe(0);
+      expect(logOf(stdout, 'after').at(-1)).toBe('passed');
+    });
+
+    const asks = hasScript() ? it : it.skip;
+    asks.each([
+      ['y', 0, /✔ approve succeeded/],
+      ['n', 1, /✘ approve failed.*: rejected by .*: too late/],
+    ])(
+      `asks at a terminal, and does as told: %s${hasScript() ? '' : ' (script(1) is absent)'}`,
+      async (answer, code, said) => {
+        const command = `${process.execPath} ${join(root, 'dist/cli/main.js')} exec --executor process --allow-host`;
+        const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+          cwd: folder,
+          env: { ...process.env, XDG_CACHE_HOME: cache, NO_COLOR: '1' },
+        });
+        let shown = '';
+        terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+        const ended = new Promise((resolve) => terminal.once('close', resolve));
+        await eventually(() => expect(shown).toContain('? approve wants an approval'));
+        terminal.stdin.write(`${answer}\n`);
+        await eventually(() => expect(shown).toContain('why (may be empty)'));
+        terminal.stdin.write('too late\n');
+        expect(await ended).toBe(code);
+        expect(shown).toMatch(said);
+      },
+    );
   });
 
   it('runs in a folder without git, too', async () => {

@@ -34,7 +34,7 @@ export async function readLocalDefinition(
   return {
     ...definition,
     env: { ...definition.env, ...options.env },
-    steps: withTheirNeeds(definition.steps, options.step),
+    steps: withTheirNeeds(definition.steps, options.step).map(decidedHere),
   };
 }
 
@@ -55,6 +55,12 @@ async function readText(
       { cause },
     );
   }
+}
+
+/** A gate asks the person at the terminal, whoever else it names. */
+function decidedHere(step: Definition['steps'][number]): Definition['steps'][number] {
+  if (step.type !== 'step.gate' || step.config.type !== 'manual') return step;
+  return { ...step, config: { ...step.config, approvers: [], required: 1 } };
 }
 
 /** The named steps and all that they need. */

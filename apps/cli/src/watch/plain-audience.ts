@@ -57,7 +57,10 @@ export function plainAudience(out: Output): RunAudience {
       for (const line of findingsOf(run)) out.line(line);
       out.line();
       const time = between(run.created_at, run.completed_at);
-      out.line(`run ${run.id} ${paintStatus(run.status.toLowerCase(), run.status)}${time && ` in ${time}`}`);
+      const why = run.message ? `: ${terminalText(run.message, false)}` : '';
+      out.line(
+        `run ${run.id} ${paintStatus(run.status.toLowerCase(), run.status)}${time && ` in ${time}`}${why}`,
+      );
     },
     note: (text) => out.note(pc.yellow(text)),
   };
