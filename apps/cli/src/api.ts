@@ -15,6 +15,7 @@ import type {
   Priority,
   Problem,
   ProjectionView,
+  PutPipeline,
   QueueStats,
   RebuildView,
   ReplayedProjection,
@@ -142,10 +143,10 @@ export function connectApi({ url, token, organisation }: Connection) {
     logout: (session: string) =>
       json<unknown>('POST', '/auth/logout', {}, { authorization: `Bearer ${session}` }),
     whoami: () => json<Me>('GET', '/api/users/me'),
-    putPipeline: (name: string, definition: string) =>
-      json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, { definition }),
-    validatePipeline: (definition: string) =>
-      json<ValidationReport>('POST', '/api/pipelines/validate', { definition }),
+    putPipeline: (name: string, definition: string, files?: Files) =>
+      json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, withFiles(definition, files)),
+    validatePipeline: (definition: string, files?: Files) =>
+      json<ValidationReport>('POST', '/api/pipelines/validate', withFiles(definition, files)),
     listPipelines: (query: Query) =>
       json<ListPage & { pipelines: PipelineView[] }>('GET', `/api/pipelines${queryString(query)}`),
     startRun: (pipeline: string, body: StartRun, idempotencyKey: string) =>
@@ -225,6 +226,13 @@ export function connectApi({ url, token, organisation }: Connection) {
         signal,
       }),
   };
+}
+
+/** Files that the definition names, by their paths. */
+type Files = Record<string, string>;
+
+function withFiles(definition: string, files: Files = {}): PutPipeline {
+  return { definition, ...(Object.keys(files).length > 0 && { files }) };
 }
 
 function queryString(query: Query): string {

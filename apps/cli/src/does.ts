@@ -32,8 +32,11 @@ export function doesHere(
 ) {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.pop() as Command;
-    const { output } = command.optsWithGlobals<{ output: 'text' | 'json' }>();
     const action = await load();
-    await action(terminalOutput(output), ...(args.slice(0, take) as never[]));
+    await action(outputOf(command), ...(args.slice(0, take) as never[]));
   };
+}
+
+export function outputOf(command: Command): Output {
+  return terminalOutput(command.optsWithGlobals<{ output: Output['format'] }>().output);
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { filesNamedIn } from './definition-files.js';
 import { CommandError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 
@@ -15,8 +16,17 @@ export interface Snapshot {
   ref: string | undefined;
   /** Uncommitted changes, which a run does not see. */
   dirty: boolean;
-  /** Text of `file` at the commit; `undefined` when `file` is not there. */
+  /** Text of the definition at the commit; `undefined` when it is not there. */
   file: string | undefined;
+  /** Files of the commit that the definition names, by their paths. */
+  files: Record<string, string>;
+}
+
+export interface WantedDefinition {
+  /** Path from the repository's root. */
+  file: string;
+  /** Instead of it. */
+  text?: string;
 }
 
 const run = promisify(execFile);
@@ -54,7 +64,7 @@ export async function gitAnswer(directory: string, args: string[]): Promise<stri
 export async function readRepository(
   address: string,
   ref: string | undefined,
-  file: string,
+  file: WantedDefinition,
 ): Promise<Snapshot> {
   if (address.startsWith('-') || address.startsWith('ext::')) {
     throw new UsageError(`"${address}" is neither a path nor a URL of a git repository (--repo)`);
@@ -72,7 +82,7 @@ export function isUrl(address: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(address) || /^[^/\\\s]+@[^/:\s]+:/.test(address);
 }
 
-async function readLocal(path: string, ref: string | undefined, file: string): Promise<Snapshot> {
+async function readLocal(path: string, ref: string | undefined, file: WantedDefinition): Promise<Snapshot> {
   const workTree = await gitAnswer(path, ['rev-parse', '--show-toplevel']);
   const repository = workTree ?? (await gitAnswer(path, ['rev-parse', '--absolute-git-dir']));
   if (!repository) {
@@ -85,7 +95,7 @@ async function readLocal(path: string, ref: string | undefined, file: string): P
   return { ...(await snapshot(repository, repository, ref, file)), dirty };
 }
 
-async function readRemote(url: string, ref: string | undefined, file: string): Promise<Snapshot> {
+async function readRemote(url: string, ref: string | undefined, file: WantedDefinition): Promise<Snapshot> {
   if (/^[a-z][a-z0-9+.-]*:\/\/[^/@]*:[^/@]+@/i.test(url)) {
     throw new UsageError(
       'the URL holds a password, which must not leave this machine: use a credential helper or ssh (--repo)',
@@ -101,9 +111,10 @@ async function readRemote(url: string, ref: string | undefined, file: string): P
       const words = (cause as { stderr?: string }).stderr?.trim() ?? '';
       throw new CommandError(`git cannot fetch ${ref ?? 'HEAD'} of ${url}: ${words}`, EXIT.failed, { cause });
     }
-    const { commit, file: text } = await snapshot(directory, url, 'FETCH_HEAD', file);
+    const { commit, file: text, files } = await snapshot(directory, url, 'FETCH_HEAD', file);
     const branch = ref ?? (await defaultBranch(url));
-    return { repository: url, commit, ref: branch === commit ? undefined : branch, dirty: false, file: text };
+    const named = branch === commit ? undefined : branch;
+    return { repository: url, commit, ref: named, dirty: false, file: text, files };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -118,7 +129,7 @@ async function snapshot(
   directory: string,
   repository: string,
   ref: string | undefined,
-  file: string,
+  wanted: WantedDefinition,
 ): Promise<Omit<Snapshot, 'dirty'>> {
   const commit = await gitAnswer(directory, [
     'rev-parse',
@@ -131,10 +142,13 @@ async function snapshot(
     throw new CommandError(`${repository} has ${what}`, EXIT.failed);
   }
   const full = await gitAnswer(directory, ['rev-parse', '--symbolic-full-name', ref ?? 'HEAD']);
+  const read = (path: string) => git(directory, ['show', `${commit}:${path}`]).catch(() => undefined);
+  const text = await read(wanted.file);
   return {
     repository,
     commit,
     ref: /^refs\/(?:heads|tags|remotes\/[^/]+)\/(.+)$/.exec(full ?? '')?.[1],
-    file: await git(directory, ['show', `${commit}:${file}`]).catch(() => undefined),
+    file: text,
+    files: await filesNamedIn(wanted.text ?? text ?? '', read),
   };
 }

@@ -12,17 +12,13 @@ export interface Definition {
   file: string;
 }
 
-export interface DefinitionOptions {
-  /** Used instead of the repository's. */
-  file?: string;
-  /** Used if the repository has none. */
-  defaultFile?: string;
-}
-
-export async function readDefinition(snapshot: Snapshot, options: DefinitionOptions): Promise<Definition> {
-  if (options.file !== undefined) return readDefinitionFile(options.file, '--file');
+/** Of the commit, or `defaultFile` where the commit has none. */
+export async function readDefinition(
+  snapshot: Snapshot,
+  defaultFile: string | undefined,
+): Promise<Definition> {
   if (snapshot.file !== undefined) return { text: snapshot.file, file: PIPELINE_FILE };
-  if (options.defaultFile !== undefined) return readDefinitionFile(options.defaultFile, '--default-file');
+  if (defaultFile !== undefined) return readDefinitionFile(defaultFile, '--default-file');
   throw new CommandError(
     `${snapshot.repository} has no ${PIPELINE_FILE} at ${snapshot.commit.slice(0, 10)}: commit one, or name a file with --file`,
     EXIT.failed,

@@ -6,7 +6,11 @@ import { terminalText } from './text/terminal-text.js';
 
 export async function validateAtServer({ api, out }: CommandContext, files: string[]): Promise<void> {
   const { validateFiles } = await import('./validate.command.js');
-  await validateFiles(out, files, async ({ text }) => (await api.validatePipeline(text)).errors);
+  await validateFiles(
+    out,
+    files,
+    async ({ text, files }) => (await api.validatePipeline(text, files)).errors,
+  );
 }
 
 export async function listPipelines({ api, out }: CommandContext, query: PageOptions): Promise<void> {

@@ -56,6 +56,27 @@ describe('hybrid pipeline validate', () => {
     });
   });
 
+  it('reads the files that a definition uses from the repository, and names them in errors', async () => {
+    mkdirSync(join(directory, '.hybrid'));
+    mkdirSync(join(directory, 'ci'));
+    writeFileSync(
+      join(directory, '.hybrid/pipeline.yaml'),
+      'name: demo\nsteps:\n  - { name: a, uses: ./ci/t.yaml }\n',
+    );
+    const file = join(directory, 'ci/t.yaml');
+    const template = (command: string) =>
+      `steps:\n  - { name: x, type: step.shell_exec, config: { ${command} } }\n`;
+    writeFileSync(file, template('commands: [ls]'));
+    expect(await cli('pipeline', 'validate')).toMatchObject({ code: 0, stderr: '' });
+    expect((await cli('pipeline', 'graph')).stdout).toContain('└─ a-x  shell_exec');
+    writeFileSync(file, template('comands: [ls]'));
+    const { code, stderr } = await cli('pipeline', 'validate');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^ci\/t\.yaml:2:47: .*`commands`.*\n {3}2 │ {3}- .*\n {5}│ {47}\^$/m);
+    rmSync(file);
+    expect((await cli('pipeline', 'validate')).stderr).toContain('ci/t.yaml');
+  });
+
   it('says which file cannot be read', async () => {
     const { code, stderr } = await cli('pipeline', 'validate', 'missing.yaml');
     expect(code).toBe(2);
@@ -84,6 +105,21 @@ describe('at the control plane', () => {
     expect(gateway.requests.at(-1)?.body).toEqual({ definition: 'name: x\n' });
   });
 
+  it('pipeline graph draws a run with how its steps fare', async () => {
+    gateway.run.steps = [step('test[a=1]'), step('test[a=2]'), step('build', ['test[a=1]', 'test[a=2]'])];
+    gateway.run.steps[0]!.status = 'FAILED';
+    const { code, stdout } = await cli('pipeline', 'graph', '--run', 'run-1');
+    expect(code).toBe(0);
+    expect(stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '))).toEqual([
+      'demo',
+      '└─ test ×2  shell_exec  1 failed, 1 pending',
+      '  └─ build  shell_exec  pending',
+      '',
+    ]);
+    const mermaid = await cli('pipeline', 'graph', '--run', 'run-1', '--format', 'mermaid');
+    expect(mermaid.stdout).toContain('s0 --> s1');
+  });
+
   it('pipeline tests lists what failed lately', async () => {
     const test = {
       name: 'adds',
@@ -99,6 +135,24 @@ describe('at the control plane', () => {
     const { stdout } = await cli('pipeline', 'tests', 'demo', '--limit', '5');
     expect(stdout.split('\n')[1]).toMatch(/^adds +flaky +2 +test +never +r1$/);
     expect(gateway.requests.at(-1)?.query).toBe('limit=5');
+  });
+});
+
+describe('hybrid pipeline graph', () => {
+  const cli = (...args: string[]) => cliResult(runCli(args, { cwd: directory }));
+
+  it.each(['text', 'mermaid', 'dot'])('draws a definition as %s', async (format) => {
+    writeFileSync(join(directory, 'p.yaml'), GOOD);
+    const { code, stdout } = await cli('pipeline', 'graph', 'p.yaml', '--format', format);
+    expect(code).toBe(0);
+    expect(stdout).toContain('shell_exec');
+  });
+
+  it('shows the errors of one that cannot be drawn', async () => {
+    writeFileSync(join(directory, 'p.yaml'), BAD);
+    const { code, stderr } = await cli('pipeline', 'graph', 'p.yaml');
+    expect(code).toBe(1);
+    expect(stderr).toContain('p.yaml:4:11: ');
   });
 });
 

@@ -1,8 +1,14 @@
 /** Names and options of `hybrid pipeline` and `hybrid init`. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { contextOf } from './context.js';
-import { does, doesHere, paged } from './does.js';
+import { does, doesHere, outputOf, paged } from './does.js';
+import type { GraphFormat } from './graph.command.js';
 import { listPipelines, pipelineTests, validateAtServer } from './pipeline.command.js';
+
+interface GraphOptions {
+  run?: string;
+  format: GraphFormat;
+}
 
 export function pipelineCommands(program: Command): void {
   const pipeline = program.command('pipeline').description('definitions');
@@ -13,6 +19,18 @@ export function pipelineCommands(program: Command): void {
     .action(async (files: string[], options: { server?: boolean }, command: Command) => {
       if (options.server) return validateAtServer(contextOf(command), files);
       await doesHere(async () => (await import('./validate.command.js')).validateFiles, 1)(files, command);
+    });
+  pipeline
+    .command('graph [file]')
+    .description('a picture of a definition (.hybrid/pipeline.yaml unless told), or of a run')
+    .option('--run <id>', 'of this run, with how its steps fare')
+    .addOption(
+      new Option('--format <format>', 'how it is drawn').choices(['text', 'mermaid', 'dot']).default('text'),
+    )
+    .action(async (file: string | undefined, options: GraphOptions, command: Command) => {
+      const { graphOfFile, graphOfRun } = await import('./graph.command.js');
+      if (options.run !== undefined) return graphOfRun(contextOf(command), options.run, options.format);
+      await graphOfFile(outputOf(command), file, options.format);
     });
   paged(pipeline.command('list').description('stored pipelines')).action(does(listPipelines));
   paged(

@@ -16,7 +16,7 @@ import {
 import { listConsumers, replayConsumer } from './consumer.command.js';
 import { contextOf } from './context.js';
 import { doctor } from './doctor.command.js';
-import { does, paged, whole } from './does.js';
+import { does, outputOf, paged, whole } from './does.js';
 import { execCommand } from './exec/exec.program.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
@@ -25,6 +25,7 @@ import { login, logout, whoami } from './login.command.js';
 import { pipelineCommands } from './pipeline.program.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
+import { commandReference } from './reference.js';
 import { gateCommands, runCommands } from './run.program.js';
 import { storeCommands } from './store.command.js';
 
@@ -64,6 +65,10 @@ export function buildProgram(): Command {
       'what of the installation is unsafe, and how to mend it; ends with 1 where there is anything',
     )
     .action((_: unknown, command: Command) => doctor(contextOf(command), version));
+  program
+    .command('reference')
+    .description('all commands, as Markdown')
+    .action((_: unknown, command: Command) => outputOf(command).line(commandReference(program).trimEnd()));
   return program;
 }
 

@@ -161,6 +161,28 @@ describe('hybrid run', () => {
     expect(code).toBe(0);
   });
 
+  it('sends the files that the definition uses, as they are at the commit, and inputs as they are declared', async () => {
+    const definition = `name: demo
+on: { manual: { inputs: { count: { type: number }, sure: { type: boolean }, word: { type: string } } } }
+steps:
+  - { name: a, uses: ./ci/t.yaml }
+  - { name: b, uses: ./ci/missing.yaml }
+`;
+    const template = 'steps:\n  - { name: x, type: step.shell_exec, config: { commands: [ls] } }\n';
+    const good = definition.replace(/.*missing.*\n/, '');
+    rmSync(repository.path, { recursive: true });
+    repository = gitFixture({ '.hybrid/pipeline.yaml': good, 'ci/t.yaml': template });
+    writeFileSync(join(repository.path, 'ci/t.yaml'), 'changed since');
+    const inputs = ['--input', 'count=5', '--input', 'sure=true', '--input', 'word=7'];
+    const { code } = await cliResult(cli('run', '--no-watch', ...inputs));
+    expect(code).toBe(0);
+    expect(gateway.requests[0]?.body).toEqual({ definition: good, files: { 'ci/t.yaml': template } });
+    expect(gateway.requests.at(-1)?.body['inputs']).toEqual({ count: 5, sure: true, word: '7' });
+    writeFileSync(join(repository.path, 'other.yaml'), definition);
+    await cliResult(cli('run', '--no-watch', '--file', 'other.yaml'));
+    expect(gateway.requests.at(-2)?.body).toEqual({ definition, files: { 'ci/t.yaml': template } });
+  });
+
   it('warns of uncommitted changes, and runs what is committed', async () => {
     writeFileSync(join(repository.path, '.hybrid/pipeline.yaml'), 'name: other\n');
     const { stderr } = await cliResult(cli('run', '--no-watch'));
@@ -200,7 +222,7 @@ describe('hybrid run', () => {
 
   it('shows each error of an invalid definition with its place, and ends with 1', async () => {
     const errors = [
-      { path: 'steps[0].type', message: 'unknown step type', line: 3, column: 11 },
+      { path: 'name', message: 'unknown name', line: 1, column: 7 },
       { path: 'steps', message: 'must not be empty', line: 5, column: 1 },
     ];
     gateway.answers.set('PUT /api/pipelines/demo', {
@@ -209,7 +231,7 @@ describe('hybrid run', () => {
     });
     const { code, stderr } = await cliResult(cli('run'));
     expect(stderr).toBe(
-      '.hybrid/pipeline.yaml:3:11: unknown step type\n' +
+      '.hybrid/pipeline.yaml:1:7: unknown name\n   1 │ name: demo\n     │       ^\n' +
         '.hybrid/pipeline.yaml:5:1: must not be empty\n' +
         'error: the definition has 2 errors\n',
     );

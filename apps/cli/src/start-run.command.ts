@@ -3,8 +3,15 @@ import type { StartRun } from '@hybrid/contracts';
 import type { CommandContext } from './context.js';
 import { RefusedError, UsageError } from './errors.js';
 import { readRepository, type Snapshot } from './git-repository.js';
-import { PIPELINE_FILE, pipelineName, readDefinition, type Definition } from './pipeline-definition.js';
-import { reportFieldErrors } from './report.js';
+import {
+  PIPELINE_FILE,
+  pipelineName,
+  readDefinition,
+  readDefinitionFile,
+  type Definition,
+} from './pipeline-definition.js';
+import { reportDefinitionErrors, type DefinitionText } from './text/definition-errors.js';
+import { typedInputs } from './typed-inputs.js';
 import { watchToTheEnd } from './watch.command.js';
 
 export interface StartRunOptions {
@@ -19,16 +26,23 @@ export interface StartRunOptions {
 
 export async function startRun(context: CommandContext, options: StartRunOptions): Promise<void> {
   const { api, out } = context;
-  const snapshot = await readRepository(options.repo, options.ref, PIPELINE_FILE);
+  const given = options.file === undefined ? undefined : await readDefinitionFile(options.file, '--file');
+  const wanted = { file: PIPELINE_FILE, text: given?.text };
+  const snapshot = await readRepository(options.repo, options.ref, wanted);
   if (snapshot.dirty) {
     out.note(`warning: ${snapshot.repository} has uncommitted changes, which the run does not see`);
   }
-  const pipeline =
-    options.pipeline ?? (await storeDefinition(context, await definitionFor(context, snapshot, options)));
+  const definition =
+    options.pipeline === undefined ? (given ?? (await definitionFor(context, snapshot, options))) : undefined;
+  const pipeline = definition
+    ? await storeDefinition(context, { ...definition, files: snapshot.files })
+    : options.pipeline!;
   const { repository, commit, ref } = snapshot;
   const body: StartRun = {
     source: { repository, commit, ...(ref !== undefined && { ref }) },
-    ...(Object.keys(options.input).length > 0 && { inputs: options.input }),
+    ...(Object.keys(options.input).length > 0 && {
+      inputs: await inputsFor(definition?.text, snapshot.files, options.input),
+    }),
   };
   const run = await api.startRun(pipeline, body, randomUUID());
   if (options.watch) return watchToTheEnd(context, run.id);
@@ -41,35 +55,44 @@ async function definitionFor(
   snapshot: Snapshot,
   options: StartRunOptions,
 ): Promise<Definition> {
-  const definition = await readDefinition(snapshot, options);
-  if (options.file === undefined && snapshot.file === undefined) {
+  const definition = await readDefinition(snapshot, options.defaultFile);
+  if (snapshot.file === undefined) {
     out.note(`${snapshot.repository} has no ${PIPELINE_FILE}: using ${definition.file}`);
   }
   return definition;
 }
 
-async function storeDefinition(
-  { api, out }: CommandContext,
-  definition: { text: string; file: string },
-): Promise<string> {
+/** With the types that the definition declares; a stored pipeline's are not known here. */
+async function inputsFor(
+  text: string | undefined,
+  files: Record<string, string>,
+  given: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  if (text === undefined) return given;
+  const { readPipeline } = await import('@hybrid/pipeline');
+  const read = readPipeline(text, files);
+  return 'definition' in read ? typedInputs(read.definition.inputs, given) : given;
+}
+
+async function storeDefinition({ api, out }: CommandContext, definition: DefinitionText): Promise<string> {
   const name = pipelineName(definition.text);
   if (name === undefined) {
-    const { errors } = await api.validatePipeline(definition.text);
-    reportFieldErrors(out, definition.file, errors);
+    const { errors } = await api.validatePipeline(definition.text, definition.files);
+    reportDefinitionErrors(out, definition, errors);
     throw new UsageError(
       `${definition.file} names no pipeline: it needs a line \`name: …\` at the left margin`,
     );
   }
   try {
-    return (await api.putPipeline(name, definition.text)).id;
+    return (await api.putPipeline(name, definition.text, definition.files)).id;
   } catch (error) {
     // With their place in the file they are worth more than in the text of the refusal.
-    if (error instanceof RefusedError) reportFieldErrors(out, definition.file, error.errors.splice(0));
+    if (error instanceof RefusedError) reportDefinitionErrors(out, definition, error.errors.splice(0));
     throw error;
   }
 }
 
-/** Collects `--input name=value`. The server turns the text into the type that the pipeline declares. */
+/** Collects `--input name=value`. */
 export function collectInput(text: string, inputs: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`--input "${text}" is not of the form name=value`);

@@ -1,23 +1,27 @@
 /** `hybrid pipeline validate`: every error of a definition, with the line that it is about. */
-import { readPipeline } from '@hybrid/pipeline';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { FieldError } from '@hybrid/contracts';
+import { readPipeline, type Definition } from '@hybrid/pipeline';
+import { filesNamedIn } from './definition-files.js';
 import { EXIT } from './exit-codes.js';
+import { gitAnswer } from './git-repository.js';
 import type { Output } from './output.js';
 import { PIPELINE_FILE, readDefinitionFile } from './pipeline-definition.js';
 import { reportDefinitionErrors, type DefinitionText } from './text/definition-errors.js';
 
 /** Checks one definition. */
-export type Check = (definition: DefinitionText) => Promise<FieldError[]>;
+type Check = (definition: DefinitionText) => Promise<FieldError[]>;
 
-export const checkHere: Check = ({ text }) => {
-  const read = readPipeline(text);
+const checkHere: Check = ({ text, files }) => {
+  const read = readPipeline(text, files);
   return Promise.resolve('errors' in read ? read.errors : []);
 };
 
 export async function validateFiles(out: Output, files: string[], check: Check = checkHere): Promise<void> {
   const errors: (FieldError & { file: string })[] = [];
   for (const file of files.length > 0 ? files : [PIPELINE_FILE]) {
-    const definition = await readDefinitionFile(file, 'the file to validate');
+    const definition = await definitionText(file);
     const found = await check(definition);
     errors.push(...found.map((error) => ({ ...error, file: error.file ?? file })));
     if (out.format === 'json') continue;
@@ -26,4 +30,27 @@ export async function validateFiles(out: Output, files: string[], check: Check =
   }
   if (errors.length > 0) process.exitCode = EXIT.failed;
   if (out.format === 'json') out.json({ valid: errors.length === 0, errors });
+}
+
+/** The definition of a file; where it has errors, they are shown and there is none. */
+export async function checkedDefinition(out: Output, file = PIPELINE_FILE): Promise<Definition | undefined> {
+  const definition = await definitionText(file);
+  const read = readPipeline(definition.text, definition.files);
+  if ('definition' in read) return read.definition;
+  reportDefinitionErrors(out, definition, read.errors);
+  return undefined;
+}
+
+async function definitionText(file: string): Promise<DefinitionText> {
+  const { text } = await readDefinitionFile(file, 'the file to validate');
+  const root = await rootOf(file);
+  const read = (path: string) => readFile(join(root, path), 'utf8').catch(() => undefined);
+  return { file, text, files: await filesNamedIn(text, read) };
+}
+
+/** Of the repository that the file lies in; outside of one, what holds its .hybrid folder, or the file. */
+async function rootOf(file: string): Promise<string> {
+  const folder = dirname(resolve(file));
+  const top = await gitAnswer(folder, ['rev-parse', '--show-toplevel']);
+  return top ?? (basename(folder) === '.hybrid' ? dirname(folder) : folder);
 }

@@ -20,12 +20,13 @@ import { CommandError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import type { Output } from '../output.js';
 import { exitCodeOf, silentAudience } from '../watch.command.js';
+import { typedInputs } from '../typed-inputs.js';
 import { plainAudience } from '../watch/plain-audience.js';
 import { beginWork, execHome, ownerOf, PastRuns, sweepWork, type Work } from './exec-home.js';
 import { gateKeeper } from './gates.js';
 import { onInterrupt } from './interrupts.js';
 import type { JobTools } from './local-job.js';
-import { readLocalDefinition, typedInputs } from './local-definition.js';
+import { readLocalDefinition } from './local-definition.js';
 import { LocalRun } from './local-run.js';
 import { copySnapshot, placeOf, sourceOf, takeSnapshot, type Place } from './working-tree.js';
 

@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPipeline, type Definition } from '@hybrid/pipeline';
+import { filesNamedIn } from '../definition-files.js';
 import { CommandError, UsageError } from '../errors.js';
 import { EXIT } from '../exit-codes.js';
 import { git } from '../git-repository.js';
 import type { Output } from '../output.js';
-import { PIPELINE_FILE } from '../pipeline-definition.js';
+import { PIPELINE_FILE, readDefinitionFile } from '../pipeline-definition.js';
 import { reportDefinitionErrors } from '../text/definition-errors.js';
 import type { Place } from './working-tree.js';
 
@@ -23,10 +24,11 @@ export async function readLocalDefinition(
   place: Place,
   options: LocalDefinitionOptions,
 ): Promise<Definition> {
-  const { file, text } = await readText(place, options);
-  const read = readPipeline(text);
+  const { file, text } = await readDefinition(place, options);
+  const files = await filesNamedIn(text, (path) => readText(place, path, options.clean));
+  const read = readPipeline(text, files);
   if ('errors' in read) {
-    reportDefinitionErrors(out, { file, text }, read.errors);
+    reportDefinitionErrors(out, { file, text, files }, read.errors);
     throw new CommandError(`${file} is no pipeline that can be run`, EXIT.failed);
   }
   // Other runs, which the concurrency of runs is about, are not known here.
@@ -38,23 +40,23 @@ export async function readLocalDefinition(
   };
 }
 
-async function readText(
+async function readDefinition(
   place: Place,
   { file, clean }: LocalDefinitionOptions,
 ): Promise<{ file: string; text: string }> {
-  try {
-    if (file !== undefined) return { file, text: await readFile(file, 'utf8') };
-    if (clean) return { file: PIPELINE_FILE, text: await git(place.top, ['show', `HEAD:${PIPELINE_FILE}`]) };
-    return { file: PIPELINE_FILE, text: await readFile(join(place.top, PIPELINE_FILE), 'utf8') };
-  } catch (cause) {
-    if (file !== undefined)
-      throw new UsageError(`${file} (--file) cannot be read: ${(cause as Error).message}`, { cause });
-    throw new CommandError(
-      `${place.top} has no ${PIPELINE_FILE}${clean ? ' at HEAD' : ''}: \`hybrid init\` writes one, --file names another`,
-      EXIT.failed,
-      { cause },
-    );
-  }
+  if (file !== undefined) return readDefinitionFile(file, '--file');
+  const text = await readText(place, PIPELINE_FILE, clean);
+  if (text !== undefined) return { file: PIPELINE_FILE, text };
+  throw new CommandError(
+    `${place.top} has no ${PIPELINE_FILE}${clean ? ' at HEAD' : ''}: \`hybrid init\` writes one, --file names another`,
+    EXIT.failed,
+  );
+}
+
+/** Of the working tree, or of HEAD. */
+async function readText({ top }: Place, path: string, clean = false): Promise<string | undefined> {
+  const text = clean ? git(top, ['show', `HEAD:${path}`]) : readFile(join(top, path), 'utf8');
+  return text.catch(() => undefined);
 }
 
 /** A gate asks the person at the terminal, whoever else it names. */
@@ -81,22 +83,4 @@ function withTheirNeeds(steps: Definition['steps'], names: string[]): Definition
     want(name);
   }
   return steps.filter(({ name }) => wanted.has(name));
-}
-
-/** As the pipeline declares them: the command line knows only texts. What does not fit is left for the check of the inputs. */
-export function typedInputs(
-  declared: Definition['inputs'],
-  given: Record<string, string>,
-): Record<string, unknown> {
-  const typed = (name: string, text: string): unknown => {
-    switch (Object.hasOwn(declared, name) ? declared[name]?.type : undefined) {
-      case 'number':
-        return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
-      case 'boolean':
-        return text === 'true' ? true : text === 'false' ? false : text;
-      default:
-        return text;
-    }
-  };
-  return Object.fromEntries(Object.entries(given).map(([name, text]) => [name, typed(name, text)]));
 }
