@@ -1,5 +1,6 @@
 /** The pipelines' messages: definitions and runs. Owner: the pipelines service. */
 import { AnyObject, Nested, OneOf, Text, TextMap } from './fields.js';
+import { DEFINITION_MAX } from './limits.js';
 import { ListQuery } from './paging.contract.js';
 import type { FieldError } from './problem.js';
 import { type ArtifactRef, Source } from './job.contract.js';
@@ -26,9 +27,6 @@ export type StepStatus = (typeof STEP_STATUSES)[number];
 /** What started a run. */
 export const RUN_TRIGGERS = ['manual', 'push', 'pull_request', 'tag', 'schedule', 'pipeline', 'api'] as const;
 export type RunTrigger = (typeof RUN_TRIGGERS)[number];
-
-/** Size limit of a definition, in characters: a hundred times what a person writes. */
-export const DEFINITION_MAX = 500_000;
 
 export class PutPipeline {
   @Text({ max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })

@@ -3,9 +3,7 @@
  * append. Metadata only: texts are masked and shortened on the agent, and no source code crosses.
  */
 import { Flag, Nested, NestedList, OneOf, Real, Text, Texts, Whole } from './fields.js';
-
-/** Entries of each list in a report; what is beyond is counted, and stands in the report that the customer keeps. */
-export const REPORT_LIST_MAX = 100;
+import { REPORT_LIST_MAX, SEVERITIES, type Severity } from './limits.js';
 
 export class TestCase {
   @Text({ max: 500, description: 'suite and name, as the report spells them' })
@@ -68,10 +66,6 @@ export class Annotation {
   @Whole({ optional: true, min: 0, max: 100_000 })
   column?: number;
 }
-
-/** Most severe first. */
-export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'] as const;
-export type Severity = (typeof SEVERITIES)[number];
 
 /** Where and by which rule; never the code itself. */
 export class ScanFinding {
