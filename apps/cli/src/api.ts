@@ -27,6 +27,7 @@ import type {
   ScalePool,
   ScaleSignal,
   StartRun,
+  StepView,
   TestView,
   ValidationReport,
 } from '@hybrid/contracts';
@@ -154,6 +155,7 @@ export function connectApi({ url, token, organisation }: Connection) {
         'idempotency-key': idempotencyKey,
       }),
     getRun: (id: string) => json<RunView>('GET', `/api/runs/${at(id)}`),
+    getStep: (run: string, step: string) => json<StepView>('GET', `/api/runs/${at(run)}/steps/${at(step)}`),
     listRuns: (query: Query) =>
       json<ListPage & { runs: RunSummary[] }>('GET', `/api/runs${queryString(query)}`),
     cancelRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/cancel`, {}),

@@ -82,6 +82,17 @@ describe('a run that wants people', () => {
     expect((await cli('run', 'retry', RUN_ID, '--failed', '--step', 'test')).code).toBe(2);
   });
 
+  it('fetches the reports of failed steps where the run has too many steps for one answer', async () => {
+    gateway.ends('test', 'FAILED');
+    gateway.runEnds('FAILED');
+    gateway.run.in_short = true;
+    const annotations = [{ level: 'error', message: 'broken' }];
+    const body = { ...gateway.run.steps[0], report: { annotations } };
+    gateway.answers.set(`GET /api/runs/${RUN_ID}/steps/test`, { status: 200, body });
+    expect((await cli('run', 'view', RUN_ID)).stdout).toContain('  test: error: broken\n');
+    expect((await cli('run', 'watch', RUN_ID)).stdout).toContain('  test: error: broken\n');
+  });
+
   it('shows what its steps reported', async () => {
     gateway.starts('test');
     gateway.ends('test', 'FAILED', {

@@ -5,6 +5,7 @@ import { findingsOf } from './text/findings.js';
 import { paintStatus } from './text/status.js';
 import { table } from './text/table.js';
 import { terminalText } from './text/terminal-text.js';
+import { withReports } from './watch/run-watcher.js';
 import { stepTable } from './watch/plain-audience.js';
 
 export async function listRuns(
@@ -35,7 +36,7 @@ export async function viewRun({ api, out }: CommandContext, id: string): Promise
   if (out.format === 'json') return out.json(run);
   const time = between(run.created_at, run.completed_at);
   out.line(
-    `run ${run.id} of ${run.pipeline} version ${run.pipeline_version}: ${paintStatus(run.status.toLowerCase(), run.status)}`,
+    `run ${run.id} of ${run.pipeline} version ${run.pipeline_version}: ${paintStatus(run.status.toLowerCase(), run.status)}${run.message ? `: ${terminalText(run.message, false)}` : ''}`,
   );
   out.line(`started ${run.created_at} by ${run.started_by}${time && `, took ${time}`}`);
   if (run.source)
@@ -48,7 +49,7 @@ export async function viewRun({ api, out }: CommandContext, id: string): Promise
   if (run.retry_of) out.line(`repeats run ${run.retry_of}`);
   out.line();
   out.line(stepTable(run));
-  for (const line of findingsOf(run)) out.line(line);
+  for (const line of findingsOf(await withReports(api, run))) out.line(line);
 }
 
 export async function cancelRun({ api, out }: CommandContext, id: string): Promise<void> {

@@ -58,12 +58,24 @@ export async function watchRun(
     }
     await Promise.all([...shown.values()].map(({ ended }) => ended));
     signal.throwIfAborted();
-    audience.ends(run);
+    audience.ends(await withReports(api, run));
     return run;
   } finally {
     stop.abort();
     await Promise.allSettled([events, ...[...shown.values()].flatMap(({ log, ended }) => [log, ended])]);
   }
+}
+
+/** Steps whose reports are fetched one by one. */
+const MOST_REPORTS = 20;
+
+/** A run of many steps comes without what they reported: that of those that failed is fetched. */
+export async function withReports(api: Api, run: RunView): Promise<RunView> {
+  if (!run.in_short) return run;
+  const failed = run.steps.filter(({ status }) => status === 'FAILED').slice(0, MOST_REPORTS);
+  const whole = await Promise.all(failed.map((step) => api.getStep(run.id, step.id).catch(() => step)));
+  const byId = new Map(whole.map((step) => [step.id, step]));
+  return { ...run, steps: run.steps.map((step) => byId.get(step.id) ?? step) };
 }
 
 /** How far the showing of a step has come. */
