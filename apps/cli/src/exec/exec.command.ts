@@ -7,6 +7,7 @@ import type { RunView } from '@hybrid/contracts';
 import type { Definition } from '@hybrid/pipeline';
 import {
   chooseExecutor,
+  DockerExecutor,
   type Executor,
   type ExecutorChoice,
   ExecutorProblem,
@@ -47,7 +48,7 @@ export interface ExecOptions {
 }
 
 /** Milliseconds for the engine to remove containers when everything is to end at once. */
-const LAST_SWEEP_MS = 5_000;
+const LAST_SWEEP_MS = 15_000;
 
 export async function exec(out: Output, options: ExecOptions): Promise<void> {
   const place = await placeOf(options.repo);
@@ -177,8 +178,8 @@ function tellOfDeployments(out: Output, { steps }: Definition): void {
 
 async function endAtOnce(executor: Executor, work: Work): Promise<void> {
   killAllGroups();
-  const containers = executor.name === 'docker' ? executor.sweep().catch(() => 0) : Promise.resolve(0);
-  await Promise.race([containers, pause(LAST_SWEEP_MS)]);
+  const containers = executor instanceof DockerExecutor ? executor.endAll() : Promise.resolve();
+  await Promise.race([containers.catch(() => undefined), pause(LAST_SWEEP_MS)]);
   await work.end(false).catch(() => undefined);
   process.exit(EXIT.interrupted);
 }

@@ -2,7 +2,6 @@
  * A run in memory: the decider says what is to be done, as it does for the control plane; the jobs are done here, and
  * what became of them is told to the decider again, until the run is over.
  */
-import { isRejection } from '@hybrid/decider';
 import { runDecider, viewOf, type RunCommand, type RunEvent, type RunState } from '@hybrid/pipeline';
 import { StepStopped, type StepResult } from '@hybrid/steps';
 import type { EnqueueJobCommand, RunView, StepReport, StepView } from '@hybrid/contracts';
@@ -92,7 +91,7 @@ export class LocalRun {
   /** Decides, and carries out what was decided. */
   #tell(command: RunCommand): void {
     const events = runDecider.decide(command, this.#state);
-    if (isRejection(events)) throw new CommandError(events.detail, EXIT.failed);
+    if ('rejected' in events) throw new CommandError(events.detail, EXIT.failed);
     const queued = new Set(this.#stepOfJob.keys());
     this.#state = events.reduce(runDecider.evolve, this.#state);
     this.#show();

@@ -6,7 +6,7 @@ import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docke
 import { createContainer, DockerProblem, endContainer, removeContainer } from './docker-engine.js';
 import { ContainerFiles, userIn } from './docker-files.js';
 import { ensureImage } from './docker-image.js';
-import { labelsOf, sweepEngine } from './docker-labels.js';
+import { labelsOf, removeAllOf, sweepEngine } from './docker-labels.js';
 import { pumpOutput } from './docker-output.js';
 import { JobServices } from './docker-services.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
@@ -88,6 +88,11 @@ export class DockerExecutor implements Executor {
 
   async sweep(): Promise<number> {
     return sweepEngine(this.engine, this.agentId());
+  }
+
+  /** Ends and removes what runs, at once: `run` then fails in whatever way. */
+  async endAll(): Promise<void> {
+    await removeAllOf(this.engine, this.agentId());
   }
 
   async #create({ options }: ContainerPlan): Promise<Docker.Container> {

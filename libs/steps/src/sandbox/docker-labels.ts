@@ -1,6 +1,7 @@
 /** What everything that we make on an engine is labelled with, and the removal of what nobody owns any more. */
 import type Docker from 'dockerode';
 import { readFile, readlink } from 'node:fs/promises';
+import { pause } from './backoff.js';
 import { removeContainer, statusOf } from './docker-engine.js';
 import { identityOf, isAlive } from './process-identity.js';
 
@@ -9,6 +10,9 @@ const JOB = 'hybrid.job';
 const ATTEMPT = 'hybrid.attempt';
 /** `<boot> <process namespace> <pid> <start time>` of the process that made it; empty where the system does not tell. */
 const OWNER = 'hybrid.owner';
+
+/** Milliseconds between two looks at what is being removed. */
+const AGAIN_MS = 50;
 
 export async function labelsOf(
   agentId: string,
@@ -51,7 +55,23 @@ export async function sweepEngine(engine: Docker, agentId: string): Promise<numb
   return removed;
 }
 
-/** Another agent's sweep may have been faster, or be about it still. */
+/** Removes everything under the id, whoever made it, until nothing of it is left: for a program that ends without waiting. */
+export async function removeAllOf(engine: Docker, agentId: string): Promise<void> {
+  const filters = { label: [`${AGENT}=${agentId}`] };
+  for (;;) {
+    const containers = await engine.listContainers({ all: true, filters });
+    const { Volumes } = await engine.listVolumes({ filters });
+    const networks = await engine.listNetworks({ filters });
+    if (containers.length + (Volumes?.length ?? 0) + networks.length === 0) return;
+    // What the step itself is removing at this moment refuses, and is gone at the next look.
+    await Promise.allSettled(containers.map(({ Id }) => removeContainer(engine, Id)));
+    await Promise.allSettled((Volumes ?? []).map(({ Name }) => engine.getVolume(Name).remove()));
+    await Promise.allSettled(networks.map(({ Id }) => engine.getNetwork(Id).remove()));
+    await pause(AGAIN_MS);
+  }
+}
+
+/** Another agent's sweep may have been faster. */
 async function gone(removal: Promise<unknown>): Promise<number> {
   try {
     await removal;
