@@ -1,7 +1,7 @@
 // Bundles one app into dist/<app>/main.js, and programs of threads, which a source names as
 // `new URL('./x.worker.js', import.meta.url)`, beside it. Workspace libraries are bundled from source;
 // packages from npm stay external and are loaded from node_modules.
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -36,8 +36,10 @@ async function write(input, dir, version, ...plugins) {
       if (log.code !== 'EVAL') handler(level, log);
     },
   });
+  // Put in place file by file when all are there: what runs from there meanwhile never reads half a file.
+  const beside = `${dir}.${process.pid}`;
   const { output } = await rolled.write({
-    dir,
+    dir: beside,
     format: 'esm',
     sourcemap: true,
     entryFileNames: '[name].js',
@@ -45,6 +47,9 @@ async function write(input, dir, version, ...plugins) {
     chunkFileNames: '[name].js',
   });
   await rolled.close();
+  await mkdir(dir, { recursive: true });
+  for (const name of await readdir(beside)) await rename(join(beside, name), join(dir, name));
+  await rm(beside, { recursive: true });
   await checkVersions(
     dir,
     new Set(
