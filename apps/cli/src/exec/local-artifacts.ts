@@ -38,7 +38,7 @@ export class LocalArtifacts implements ArtifactStore {
   async download(execution: string, key: string): Promise<Downloaded> {
     const kept = await this.#read(execution, key);
     const file = this.#placeOf(execution, key);
-    const sha256 = await sha256Of(file);
+    const sha256 = await fileSha256(file);
     if (sha256 !== kept.sha256)
       throw new StepProblem(
         `the artifact ${key} of ${execution} is not what was stored: its SHA-256 is ${sha256} and was ${kept.sha256}; run the step that stores it again`,
