@@ -1,4 +1,5 @@
 /** All secrets of an agent: known by name, had from where they lie when a step needs them, kept in memory for a minute. */
+import { abortable } from '../abortable.js';
 import { pause } from '../sandbox/backoff.js';
 import { StepProblem } from '../step.js';
 import { SecretProblem } from './secret-problem.js';
@@ -111,14 +112,4 @@ export class SecretStore {
       throw new SecretProblem((error as Error).message, true, { cause: error });
     }
   }
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', abort));
 }

@@ -2,6 +2,7 @@
 import type { Source } from '@hybrid/contracts';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { abortable } from '../abortable.js';
 import { StepProblem } from '../step.js';
 import { gitAccess } from './git-credentials.js';
 import { fetchLargeFiles, fetchSubmodules } from './git-extras.js';
@@ -65,7 +66,10 @@ async function fetchCommit(
   if (mirrors !== undefined && !isLocal(repository) && (!isCommit || FULL_SHA.test(commit))) {
     const request = { repository, identity, wanted, isCommit, depth };
     // Whatever is wrong with it, a fetch without it tells better, or mends it.
-    const found = await mirrored(git, mirrors, request).catch(unlessMissing);
+    const found = await abortable(mirrored(git, mirrors, request), git.signal).catch((error: Error) => {
+      git.signal.throwIfAborted();
+      return unlessMissing(error);
+    });
     const copied =
       found && (await fetch(`file://${found.mirror}`, found.ref).then(() => true, unlessMissing));
     if (copied) return;

@@ -21,6 +21,10 @@ export interface GitOptions {
 export class Git {
   constructor(private readonly options: GitOptions) {}
 
+  get signal(): AbortSignal {
+    return this.options.signal;
+  }
+
   /** Its output. Throws GitMissing, an Error with the end of what git says, or the signal's reason. */
   async run(cwd: string, args: string[], more: Record<string, string> = {}): Promise<string> {
     const { signal } = this.options;
