@@ -1,4 +1,4 @@
-/** `npm run bench:queue` measures the queue beside its peers; `npm run bench:store` the event store beside its limits, `npm run bench:auth` what it costs to know an agent. */
+/** `npm run bench:queue` measures the queue beside its peers; `npm run bench:store` the event store beside its limits, `npm run bench:auth` what it costs to know an agent, `npm run bench:pipeline` whole pipelines beside a CI server. */
 const [what = 'queue', ...options] = process.argv.slice(2);
 switch (what) {
   case 'queue':
@@ -13,6 +13,9 @@ switch (what) {
   case 'auth':
     await (await import('./auth/auth-bench.js')).benchAuth();
     break;
+  case 'pipeline':
+    await (await import('./pipeline/pipeline-bench.js')).benchPipeline(options);
+    break;
   case 'store':
     await (await import('./store/store-bench.js')).benchStore(options);
     break;
@@ -20,6 +23,6 @@ switch (what) {
     await (await import('./store/no-op-server.js')).serveNothing(options[0]);
     break;
   default:
-    console.error(`bench: '${what}' is not known; it is queue, store or auth`);
+    console.error(`bench: '${what}' is not known; it is queue, pipeline, store or auth`);
     process.exitCode = 2;
 }
