@@ -36,11 +36,13 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Pipelines } from '../pipelines/pipelines.js';
 import { commandFor } from './job-commands.js';
 import { runList, type ListedRun } from './run-list.projection.js';
+import { RunTurns } from './run-turns.js';
 import { runPublisher } from './run.publisher.js';
 
 @Injectable()
 export class Runs implements OnModuleInit {
   private readonly things: Things<RunState, RunCommand, RunEvent>;
+  private readonly turns: RunTurns;
 
   constructor(
     private readonly connections: Connections,
@@ -49,6 +51,7 @@ export class Runs implements OnModuleInit {
     // A run of 1,000 steps has thousands of events.
     const snapshots = new Snapshots(connections.pool, 'pipelines', RUN_FOLD, runEvents);
     this.things = new Things(connections.eventStore, 'run', runDecider, snapshots);
+    this.turns = new RunTurns(this.things);
   }
 
   async onModuleInit(): Promise<void> {
@@ -197,9 +200,9 @@ export class Runs implements OnModuleInit {
     command: RunCommand,
     call: CallContext,
   ): Promise<Handled<RunState, RunEvent>> {
-    let handled = await this.things.handle(runId, command, call);
+    let handled = await this.turns.handle(runId, command, call);
     while (handled.events.length > 0 && isLeftOver(handled.state))
-      handled = await this.things.handle(runId, { type: 'GoOn', now: now() }, call);
+      handled = await this.turns.handle(runId, { type: 'GoOn', now: now() }, call);
     return handled;
   }
 
