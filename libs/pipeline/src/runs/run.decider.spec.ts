@@ -261,12 +261,12 @@ describe('gates', () => {
   });
 
   it('stay shut otherwise, and say which condition kept them', () => {
-    const run = gate('true', 'has(inputs.x)', 'inputs.x == 1');
+    const run = gate('true', 'has(steps.test.outputs.x)', 'steps.test.outputs.x == 1');
     const [, rejected] = given(runDecider, ...play(run))
       .when(ended('test', 'succeeded'))
       .thenTypes('StepSucceeded', 'GateRejected', 'StepSkipped', 'RunFailed');
     expect(rejected!.data).toMatchObject({
-      message: 'the condition is false: has(inputs.x)',
+      message: 'the condition is false: has(steps.test.outputs.x)',
       conditions: [
         { result: true },
         { result: false },
