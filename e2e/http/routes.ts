@@ -62,7 +62,7 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/agents/{agent_id}/deregister': { people: 'oa', gets: 404, agent: 200 },
   'POST /api/pipelines': { people: 'doa', gets: 422 },
   'POST /api/pipelines/validate': { people: '*', gets: 422 },
-  'GET /api/pipelines/schema': { people: '*', gets: 200 },
+  'GET /api/pipelines/schema': 'everybody',
   'GET /api/v1/module-schemas': { people: '*', gets: 200 },
   'GET /api/pipelines': { people: '*', gets: 200 },
   'GET /api/pipelines/{pipeline_id}': { people: '*', gets: 404 },

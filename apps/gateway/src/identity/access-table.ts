@@ -93,7 +93,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   'POST /api/pipelines': work,
   'POST /api/pipelines/validate': read,
-  'GET /api/pipelines/schema': read,
+  // An editor that completes pipeline files has no credential.
+  'GET /api/pipelines/schema': 'everybody',
   'GET /api/v1/module-schemas': read,
   'GET /api/pipelines': read,
   'GET /api/pipelines/{pipeline_id}': on(read, pipeline),
