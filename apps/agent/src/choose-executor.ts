@@ -7,8 +7,10 @@ export async function chooseExecutor(
   workspaces: string,
   agentId: () => string,
 ): Promise<Executor> {
+  const { stepMemory, stepCpu, stepPids, allowMounts, allowDockerSocket } = settings;
+  const sandbox = { memory: stepMemory, cpu: stepCpu, pids: stepPids, allowMounts, allowDockerSocket };
   try {
-    return await choose(settings, workspaces, agentId);
+    return await choose({ ...settings, sandbox }, workspaces, agentId);
   } catch (cause) {
     if (!(cause instanceof ExecutorProblem)) throw cause;
     throw new SettingsError(cause.message, { cause });

@@ -1,6 +1,7 @@
 /** One claimed job from its start to its outcome on disk: prepares, runs the step, ends the log. The delivery tells the gateway. */
 import type { ClaimedJob } from '@hybrid/contracts';
 import {
+  COULD_NOT_RUN,
   type CachePlace,
   type Executor,
   makeAttemptFolders,
@@ -10,7 +11,8 @@ import {
   type Progress,
   resultOf,
   runStep,
-  type Secrets,
+  type SecretStore,
+  type SourceSettings,
   splitLine,
   type StepContext,
   type StepResult,
@@ -43,6 +45,7 @@ export interface JobTools {
   spool: Spool;
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
+  caches?: CachePlace;
   /** Folder of the jobs' folders. */
   workspaces: string;
 }
@@ -50,6 +53,7 @@ export interface JobTools {
 export class JobRun {
   readonly #control = new AbortController();
   readonly #folder: string;
+  readonly #status: CommitStatus | undefined;
   #delivery: Delivery | null = null;
   #context: StepContext | null = null;
   #ended: () => void = () => undefined;
@@ -62,6 +66,7 @@ export class JobRun {
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
+    this.#status = tools.statuses.of(job);
   }
 
   /** The heartbeat says that the job is someone else's now: its processes are ended, nothing more is sent. */
@@ -166,7 +171,10 @@ export class JobRun {
   #runStep(log: AttemptLog, traceparent: string): Promise<StepResult> {
     const { job, tools } = this;
     return resultOf(
-      async () => runStep(await this.#prepare(log, traceparent)),
+      async () => {
+        this.#context = await this.#prepare(log, traceparent);
+        return runStep(this.#context);
+      },
       this.#control.signal,
       (text) => tools.notify(`job ${job.id}: ${text}`),
     );
@@ -181,8 +189,10 @@ export class JobRun {
       'x-lease-token': job.lease_token,
     };
     const { workspace, scratch } = await makeAttemptFolders(this.#folder);
+    const asker = { pipeline: job.pipeline_id ?? undefined, ref: job.spec.source?.ref };
     return {
       ...tools,
+      secrets: await tools.secrets.forStep(job.spec, asker, signal),
       job,
       workspace,
       scratch,

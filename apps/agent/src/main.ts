@@ -1,4 +1,12 @@
-import { killAllGroups, Masker, pause, SecretsFileError, VaultSettingsError } from '@hybrid/steps';
+import { openStore } from '@hybrid/stores';
+import {
+  type CachePlace,
+  killAllGroups,
+  Masker,
+  pause,
+  SecretsFileError,
+  VaultSettingsError,
+} from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,7 +53,10 @@ async function main(): Promise<void> {
   if (printOnly) return void process.stdout.write(shown);
   const joinToken = readJoinToken(settings.joinTokenFile);
   const source = workloadTokenSource(settings, joinToken);
-  const secrets = await loadSecrets(settings.secretsFile, process.env, notify);
+  // The token of the first start is the agent's own secret: no step may print it.
+  const masker = new Masker(joinToken ? [joinToken] : []);
+  const secrets = await openSecrets(settings, masker, notify);
+  if (checkSecrets) return tellSecrets(secrets);
   const keeping = await openLogKeeping(settings);
   const data = await DataDirectory.open(settings.data);
   let agentId = '';
@@ -66,6 +77,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
+    caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,
     data,
     joinToken,

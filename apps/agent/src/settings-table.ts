@@ -2,8 +2,25 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';
-import type { HealthAddress } from './settings.js';
-import { SettingsError } from './settings-error.js';
+import {
+  command,
+  commitStatus,
+  cores,
+  folders,
+  gatewayUrl,
+  gitCredentials,
+  healthAddress,
+  labels,
+  machineName,
+  oneOf,
+  secretRules,
+  size,
+  storeUrl,
+  text,
+  textsByKey,
+  whole,
+  yesOrNo,
+} from './settings-values.js';
 
 export type Setting = {
   flag: string;
@@ -332,6 +349,30 @@ export const SETTINGS = {
     env: 'HYBRID_LOG_STORE',
     about: "the customer's store of logs: file:///… or s3://bucket/prefix?region=…",
     parse: storeUrl,
+  },
+  cacheStore: {
+    flag: 'cache-store',
+    takes: 'url',
+    env: 'HYBRID_CACHE_STORE',
+    about: 'where caches are kept: file:///… or s3://…; the folder cache in the data directory unless told',
+    parse: storeUrl,
+  },
+  cacheSizeMb: {
+    flag: 'cache-size-mb',
+    takes: 'MB',
+    env: 'HYBRID_CACHE_SIZE_MB',
+    about: 'what a directory of caches may hold; what was used longest ago goes first; 0: no caches at all',
+    initial: () => 10_240,
+    parse: whole(0, 1_000_000_000),
+  },
+  cacheBranch: {
+    flag: 'cache-branch',
+    takes: 'branch,…',
+    env: 'HYBRID_CACHE_BRANCHES',
+    about: 'branches whose caches the jobs of all branches may read',
+    initial: () => ['main', 'master'],
+    list: true,
+    parse: (texts) => texts.map((one) => one.trim()).filter((one) => one !== ''),
   },
   healthAddress: {
     flag: 'health-address',

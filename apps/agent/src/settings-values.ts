@@ -1,4 +1,5 @@
 /** How the text of each setting is read. Each throws SettingsError with what it must be. */
+import { readStoreUrl } from '@hybrid/stores';
 import { readCredentials, readSecretRules, type HostCredential } from '@hybrid/steps';
 import { hostname } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
@@ -123,4 +124,13 @@ export function machineName(): string {
       .replace(/^[^A-Za-z0-9]+/, '')
       .slice(0, 100) || 'agent'
   );
+}
+
+export function storeUrl(given: string): string {
+  try {
+    readStoreUrl(given);
+    return given;
+  } catch (cause) {
+    throw new SettingsError((cause as Error).message, { cause });
+  }
 }

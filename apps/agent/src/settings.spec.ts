@@ -103,6 +103,9 @@ describe('settings', () => {
       artifactStore: ['s3://ci-data/artifacts?region=x', 's3://ci-data/artifacts?region=x'],
       logs: ['both', 'both'],
       logStore: ['file:///srv/logs', 'file:///srv/logs'],
+      cacheStore: ['file:///srv/cache', 'file:///srv/cache'],
+      cacheSizeMb: ['5', 5],
+      cacheBranch: ['trunk,next', ['trunk', 'next']],
       healthAddress: ['[::1]:8085', { host: '::1', port: 8085 }],
     };
     writeFileSync(join(home, 'other.yaml'), '');

@@ -2,6 +2,8 @@
 import type { HostCredential } from '@hybrid/steps';
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import type { ForgeSettings } from './forges.js';
 import type { LogKeeper } from './log-keeping.js';
 import { SETTINGS, split, type Setting } from './settings-table.js';
 import { readSettingsFile } from './settings-file.js';
@@ -38,7 +40,7 @@ export interface Settings {
   gitKnownHosts?: string;
   gitAcceptNewHosts: boolean;
   status: Record<string, ForgeSettings>;
-  executor: 'auto' | 'docker' | 'process';
+  executor: 'auto' | 'docker' | 'process' | 'dummy';
   allowHost: boolean;
   defaultImage: string;
   /** Bytes. */
@@ -61,6 +63,10 @@ export interface Settings {
   logs: LogKeeper;
   /** URL. */
   logStore?: string;
+  /** URL. */
+  cacheStore?: string;
+  cacheSizeMb: number;
+  cacheBranch: string[];
   healthAddress?: HealthAddress;
 }
 

@@ -80,7 +80,7 @@ export class ArtifactOut {
   @Text({ max: 1000, description: 'file or folder in the workspace; a folder is stored as a gzipped tar' })
   path!: string;
 
-  @Whole({ optional: true, min: 1, max: 36_500, description: "the installation's unless told" })
+  @Whole({ optional: true, min: 1, max: 3_650, description: 'the store keeps it for so long' })
   retention_days?: number;
 }
 

@@ -6,6 +6,7 @@ export { graphDot, graphMermaid, graphText, type StatusOf } from './language/gra
 export { readPipeline } from './language/read-pipeline.js';
 export { stepTypes } from './language/step-types.js';
 export { later, runDeadline } from './runs/run.deadline.js';
+export { namedFiles } from './language/uses/named-files.js';
 export { runDecider, type RunCommand } from './runs/run.decider.js';
 export { runEvents, type RunEvent, type StepQueued } from './runs/run.events.js';
 export { retryOf, takenOver } from './runs/run.retry.js';

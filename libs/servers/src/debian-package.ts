@@ -1,8 +1,10 @@
-/** Fetches a Debian package and unpacks it, which needs no root and starts nothing on the machine. */
+/** What comes out of a Debian package that is fetched and unpacked, not installed: no root, no service on the machine. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { MissingProgramError } from './errors.js';
+import { findProgram, isExecutable, workspaceRoot } from './programs.js';
 
 const run = promisify(execFile);
 /** Package lists and a package are about 20 MB: a slow line needs minutes. */
@@ -51,4 +53,38 @@ export async function unpackDebianPackage(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+export interface DebianProgram {
+  /** Of the package. */
+  name: string;
+  /** Path in the package. */
+  program: string;
+  /** How else the program can be had. */
+  remedy: string;
+}
+
+/** Path of the program in `cacheDir`, by default the checkout's node_modules/.cache. Throws MissingProgramError with the remedy. */
+export async function fromDebianPackage(
+  wanted: DebianProgram,
+  say: (progress: string) => void,
+  cacheDir = join(workspaceRoot(), 'node_modules', '.cache', 'hybrid'),
+): Promise<string> {
+  const { name, program, remedy } = wanted;
+  const cached = join(cacheDir, basename(program));
+  if (isExecutable(cached)) return cached;
+  if (!findProgram('apt-get') || !findProgram('dpkg-deb')) {
+    throw new MissingProgramError(`${name} is not on this machine: ${remedy}`);
+  }
+  try {
+    await unpackDebianPackage(name, cacheDir, (unpacked) => rename(join(unpacked, program), cached), say);
+  } catch (cause) {
+    const { stderr = '', message } = cause as Error & { stderr?: string };
+    const reason = stderr.trim().split('\n').at(-1) ?? message;
+    throw new MissingProgramError(
+      `${name} is not on this machine and apt-get could not fetch it (${reason}): ${remedy}`,
+      { cause },
+    );
+  }
+  return cached;
 }

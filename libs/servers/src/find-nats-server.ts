@@ -1,9 +1,7 @@
 /** Where the nats-server program comes from: a setting, the machine, or the Debian package unpacked beside this checkout's dependencies. */
-import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { unpackDebianPackage } from './debian-package.js';
+import { fromDebianPackage } from './debian-package.js';
 import { MissingProgramError } from './errors.js';
-import { findProgram, isExecutable, workspaceRoot } from './programs.js';
+import { findProgram, isExecutable } from './programs.js';
 
 const REMEDY =
   'install it (Debian, Ubuntu: apt-get install nats-server; macOS: brew install nats-server) ' +
@@ -33,27 +31,9 @@ export async function findNatsServer(
   }
   const found = options.installed === false ? undefined : findProgram('nats-server');
   if (found) return found;
-  const cached = join(cacheDir, 'nats-server');
-  if (isExecutable(cached)) return cached;
-  if (!findProgram('apt-get') || !findProgram('dpkg-deb')) {
-    throw new MissingProgramError(`nats-server is not on this machine: ${REMEDY}`);
-  }
-  try {
-    await unpackDebianPackage(
-      'nats-server',
-      cacheDir,
-      (unpacked) => rename(join(unpacked, 'usr', 'sbin', 'nats-server'), cached),
-      say,
-    );
-  } catch (cause) {
-    const { stderr = '', message } = cause as Error & { stderr?: string };
-    const reason = stderr.trim().split('\n').at(-1) ?? message;
-    throw new MissingProgramError(
-      `nats-server is not on this machine and apt-get could not fetch it (${reason}): ${REMEDY}`,
-      {
-        cause,
-      },
-    );
-  }
-  return cached;
+  return fromDebianPackage(
+    { name: 'nats-server', program: 'usr/sbin/nats-server', remedy: REMEDY },
+    say,
+    options.cacheDir,
+  );
 }

@@ -1,4 +1,10 @@
 export { unpackDebianPackage } from './debian-package.js';
+export {
+  findDockerRegistry,
+  startDockerRegistry,
+  type DockerRegistry,
+  type DockerRegistryOptions,
+} from './docker-registry.js';
 export { MissingProgramError, ProcessFailedError } from './errors.js';
 export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
 export { findNatsServer } from './find-nats-server.js';

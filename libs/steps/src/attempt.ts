@@ -8,7 +8,7 @@ import { StepProblem, StepStopped, type StepContext, type StepResult } from './s
 
 /** Exit codes of steps that did not end by themselves; 124 is what timeout(1) says. */
 const TIMED_OUT = 124;
-const COULD_NOT_RUN = -1;
+export const COULD_NOT_RUN = -1;
 /** Characters; the contract's limit. */
 const MESSAGE_MAX = 4000;
 

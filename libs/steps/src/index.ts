@@ -1,4 +1,12 @@
-export { makeAttemptFolders, maskedLines, maskedResult, resultOf, stopAfter } from './attempt.js';
+export {
+  COULD_NOT_RUN,
+  makeAttemptFolders,
+  maskedLines,
+  maskedResult,
+  resultOf,
+  stopAfter,
+} from './attempt.js';
+export { type CachePlace } from './caches/cache-place.js';
 export {
   artifactObject,
   FILE_TYPE,
@@ -19,13 +27,7 @@ export {
 export { type Progress } from './output/progress-file.js';
 export { Backoff, pause } from './sandbox/backoff.js';
 export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
-export {
-  chooseExecutor,
-  DEFAULT_IMAGE,
-  ExecutorProblem,
-  EXECUTORS,
-  type ExecutorChoice,
-} from './sandbox/choose-executor.js';
+export { chooseExecutor, ExecutorProblem, type ExecutorChoice } from './sandbox/choose-executor.js';
 export { DockerProblem, findEngine } from './sandbox/docker-engine.js';
 export { DockerExecutor } from './sandbox/docker-executor.js';
 export { DummyExecutor } from './sandbox/dummy-executor.js';

@@ -1,5 +1,9 @@
 /** Runs one step from its checkout to its result, whoever asks: an agent for the control plane, or `hybrid exec`. */
 import { placeArtifacts, pullArtifact, pushArtifact } from './steps/artifact-steps.js';
+import { buildDockerImage } from './steps/docker-build.js';
+import { pushDockerImage } from './steps/docker-push.js';
+import { runDockerImage } from './steps/docker-run.js';
+import { runPlugin } from './steps/plugin.js';
 import { runDeployStep } from './steps/deploy-step.js';
 import { runScanStep } from './steps/scan-step.js';
 import { runShellStep } from './steps/shell-step.js';
@@ -31,8 +35,9 @@ export async function runStep(context: StepContext): Promise<StepResult> {
   if (spec.source && context.checkOut) {
     context.commit = await context.checkOut(spec.source, context.workspace);
   } else if (spec.source) {
-    const { workspace, scratch, signal } = context;
-    context.commit = await checkOut({ source: spec.source, workspace, scratch, signal });
+    const { workspace, scratch, sources: settings, signal } = context;
+    const log = (text: string): void => context.log('system', text);
+    context.commit = await checkOut({ source: spec.source, workspace, scratch, settings, log, signal });
     context.log('system', `checked out ${context.commit} of ${publicName(spec.source.repository)}`);
   }
   await placeArtifacts(context);

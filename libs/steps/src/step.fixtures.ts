@@ -1,10 +1,11 @@
 /** What specs of single steps need: a workspace, a log that can be read, a store that remembers. */
 import type { JobSpec } from '@hybrid/contracts';
+import { fileSha256 } from '@hybrid/stores';
 import { afterEach, beforeEach } from '@jest/globals';
 import { mkdir, mkdtemp, readFile, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sha256Of, type ArtifactStore } from './files/artifact-store.js';
+import type { ArtifactStore } from './files/artifact-store.js';
 import { Masker } from './output/masking.js';
 import type { Executor } from './sandbox/executor.js';
 import { ProcessExecutor } from './sandbox/process-executor.js';
@@ -46,7 +47,7 @@ export function stepBench(): StepBench {
     upload: async (_execution, key, path) => {
       const text = await readFile(path, 'utf8');
       stored.set(key, text);
-      return { key, sha256: await sha256Of(path), size: Buffer.byteLength(text) };
+      return { key, sha256: await fileSha256(path), size: Buffer.byteLength(text) };
     },
     download: async (_execution, key) => Promise.reject(new StepProblem(`no artifact ${key}`)),
     look: async (_execution, key) => Promise.reject(new StepProblem(`no artifact ${key}`)),

@@ -1,5 +1,6 @@
 /** A step as the agent sees it: what it is given, and what it hands back. */
-import type { ArtifactRef, ClaimedJob, Source } from '@hybrid/contracts';
+import type { ArtifactRef, ClaimedJob, Source, StepReport } from '@hybrid/contracts';
+import type { CachePlace } from './caches/cache-place.js';
 import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';
@@ -13,7 +14,7 @@ export interface StepResult {
   errorMessage?: string;
   outputs: Record<string, string>;
   artifacts: ArtifactRef[];
-  /** Within the contract's bounds, its texts masked by who made it. */
+  /** Masked and within the contract's limits. */
   report?: StepReport;
 }
 

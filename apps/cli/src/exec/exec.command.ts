@@ -41,6 +41,8 @@ export interface ExecOptions {
   secretsFile?: string;
   executor: ExecutorChoice['executor'];
   allowHost?: boolean;
+  allowMounts?: string[];
+  allowDockerSocket?: boolean;
   image: string;
   maxParallel?: number;
   keep?: boolean;
@@ -121,9 +123,11 @@ async function execIn(
   }
 }
 
-async function executorOf({ executor, allowHost, image }: ExecOptions, work: Work): Promise<Executor> {
+async function executorOf(options: ExecOptions, work: Work): Promise<Executor> {
+  const { executor, allowHost = false, image, allowMounts, allowDockerSocket } = options;
   try {
-    const choice = { executor, allowHost: allowHost === true, defaultImage: image };
+    const sandbox = { allowMounts, allowDockerSocket };
+    const choice = { executor, allowHost, defaultImage: image, sandbox };
     return await chooseExecutor(choice, work.jobs, () => ownerOf(work.runId));
   } catch (cause) {
     if (!(cause instanceof ExecutorProblem)) throw cause;

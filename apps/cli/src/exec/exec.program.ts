@@ -25,6 +25,8 @@ export function execCommand(program: Command): void {
         .default('auto'),
     )
     .option('--allow-host', 'steps may run on this machine, without a sandbox')
+    .option('--allow-mounts <folders...>', 'folders of this machine that steps may mount')
+    .option('--allow-docker-socket', "steps may have the engine's socket, and with it this machine")
     .option('--image <image>', 'of steps that name none', 'node:20-slim')
     .option('--max-parallel <n>', 'steps at a time; one for each core unless told', atLeastOne)
     .option('--yes', 'approve every gate')

@@ -2,7 +2,8 @@
 import { copyFile, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactRef } from '@hybrid/contracts';
-import { packArtifact, sha256Of, StepProblem, type ArtifactStore, type Downloaded } from '@hybrid/steps';
+import { fileSha256 } from '@hybrid/stores';
+import { packArtifact, StepProblem, type ArtifactStore, type Downloaded } from '@hybrid/steps';
 
 /** What the language allows for keys and what run ids are made of: neither can leave the folder. */
 const NAME = /^(?!\.)[A-Za-z0-9._-]{1,200}$/;
@@ -26,7 +27,7 @@ export class LocalArtifacts implements ArtifactStore {
     try {
       if (isTree) await packArtifact(path, key, part, this.signal);
       else await copyFile(path, part);
-      const artifact = { key, sha256: await sha256Of(part), size: (await stat(part)).size };
+      const artifact = { key, sha256: await fileSha256(part), size: (await stat(part)).size };
       await rename(part, place);
       await writeFile(`${place}.json`, JSON.stringify({ ...artifact, isTree } satisfies Kept));
       return artifact;

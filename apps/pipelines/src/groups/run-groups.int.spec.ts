@@ -69,7 +69,7 @@ steps:
     let replica = await scene.spawn();
     const pipeline = await define('killed', false);
     const ids: string[] = [];
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 2; round++) {
       const { id } = await scene.start(pipeline);
       ids.push(id);
       // Between what is stored and what follows from it, or not: whatever it is just at.

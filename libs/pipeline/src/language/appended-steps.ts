@@ -1,26 +1,66 @@
-/** Steps that a step of a run appends to it: a YAML list, checked as if it stood at the end of the pipeline. */
+/** Steps that a step of a run appends to it, checked as the pipeline's own are. */
 import type { FieldError } from '@hybrid/contracts';
-import type { Definition, StepDefinition } from './definition.js';
-import { readPipeline } from './read-pipeline.js';
+import { MAX_STEPS, type Definition, type StepDefinition } from './definition.js';
+import { readDocument, type SourceDocument } from './document.js';
+import { examine, MAX_ERRORS, presentable } from './examine.js';
+import { listOf, mapOf } from './normalise/raw.js';
+import { shapeErrors } from './shape.js';
+import type { Part } from './uses/splice.js';
 
-const INDENT = 2;
-
+/**
+ * Checks steps that a dynamic step appends to its run: a YAML list of steps, or `{steps: […]}`; there may be none. They
+ * may need the steps that are there and each other; their names must be new, and the bounds of a run hold for all steps
+ * together. Answers them, or all errors, with line and column.
+ */
 export function readAppendedSteps(
   text: string,
   existing: Definition,
 ): { steps: StepDefinition[] } | { errors: FieldError[] } {
-  const known = existing.steps.map(
-    ({ name }) => `  - {name: ${JSON.stringify(name)}, type: step.shell_exec, config: {commands: ["true"]}}`,
+  if (text.trim() === '') return { steps: [] };
+  const { document: written, errors } = readDocument(text);
+  if (!written) return { errors };
+  const document = Array.isArray(written.value) ? inSteps(written) : written;
+  errors.push(...shapeErrors(document, MAX_ERRORS + 1, 'appended'));
+  const added = listOf(mapOf(document.value).steps);
+  const count = existing.steps.length + added.length;
+  if (count > MAX_STEPS) {
+    const message = `the run would have ${count} steps, more than ${MAX_STEPS}`;
+    return { errors: presentable([...errors, { path: '', message, line: 1, column: 1 }]) };
+  }
+  if (errors.length > MAX_ERRORS) return { errors: presentable(errors) };
+  const part: Part = { document, misshapen: errors.map(({ path }) => path) };
+  const before: Part = { document, misshapen: [] };
+  added.forEach((step, index) => {
+    const { uses } = mapOf(step);
+    if (typeof uses !== 'string' || !uses.startsWith('./')) return;
+    const message = 'steps that a step appends cannot use templates; write the steps themselves';
+    errors.push({ path: `steps[${index}].uses`, message, ...document.positionOf(`/steps/${index}/uses`) });
+  });
+  const none = existing.steps.map(() => ({}));
+  const definition = examine(
+    {
+      value: { steps: [...none, ...added] },
+      templates: new Map(),
+      originOf(pointer) {
+        const [, index, rest = ''] = /^\/steps\/(\d+)(\/.*)?$/s.exec(pointer) ?? [];
+        const own = Number(index ?? -1) - none.length;
+        return own < 0 ? { part: before, pointer: '' } : { part, pointer: `/steps/${own}${rest}` };
+      },
+    },
+    errors,
+    existing,
   );
-  const header = ['name: appended', 'steps:', ...known];
-  const lines = text.split('\n').map((line) => ' '.repeat(INDENT) + line);
-  const read = readPipeline([...header, ...lines].join('\n'));
-  if (!('errors' in read)) return { steps: read.definition.steps.slice(known.length) };
+  if (errors.length > 0) return { errors: presentable(errors) };
+  return { steps: definition.steps.slice(existing.steps.length) };
+}
+
+/** A list of steps as a map that holds it. */
+function inSteps(list: SourceDocument): SourceDocument {
+  const inner = (pointer: string): string => pointer.replace(/^\/steps/, '');
   return {
-    errors: read.errors.map(({ line = 1, column = 1, ...error }) => ({
-      ...error,
-      line: Math.max(1, line - header.length),
-      column: Math.max(1, column - INDENT),
-    })),
+    value: { steps: list.value },
+    positionOf: (pointer) => list.positionOf(inner(pointer)),
+    positionOfKey: (pointer) => list.positionOfKey(inner(pointer)),
+    textOf: (pointer) => list.textOf(inner(pointer)),
   };
 }

@@ -15,7 +15,7 @@ import { splice } from './uses/splice.js';
  */
 export function readPipeline(
   text: string,
-  _files: Record<string, string> = {},
+  files: Record<string, string> = {},
 ): { definition: Definition } | { errors: FieldError[] } {
   const { document, errors } = readDocument(text);
   if (!document) return { errors };

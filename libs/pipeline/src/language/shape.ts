@@ -15,8 +15,9 @@ const ajv = new Ajv({
   code: { optimize: false },
 });
 ajv.addVocabulary(['x-instead', 'x-rule']);
-/** Compiled by ajv when a document of its kind is checked for the first time: that takes a good part of a second. */
 const schemas = { pipeline: pipelineSchema, template: templateSchema, appended: appendedSchema };
+/** Compiled when they are first used: it takes as long as reading a hundred pipelines. */
+const validators: Partial<Record<keyof typeof schemas, ValidateFunction>> = {};
 
 /** Say only that errors within failed, which are there too. */
 const ENVELOPES = ['if', 'propertyNames'];
@@ -27,8 +28,7 @@ export function shapeErrors(
   limit: number,
   of: keyof typeof schemas = 'pipeline',
 ): FieldError[] {
-  // ajv remembers what it has compiled, by the schema.
-  const validate = ajv.compile(schemas[of]);
+  const validate = (validators[of] ??= ajv.compile(schemas[of]));
   if (validate(document.value)) return [];
   return (validate.errors ?? [])
     .filter(({ keyword }) => !ENVELOPES.includes(keyword))

@@ -1,6 +1,8 @@
 /** Which artifacts a job stores and fetches, and from which run. */
 import type { ArtifactIn, ArtifactOut } from '@hybrid/contracts';
+import { storesArtifact } from '../language/artifacts.js';
 import type { PluginStep, PushStep, ShellStep } from '../language/definition.js';
+import type { StepInstance } from '../language/expand.js';
 import { ancestorsOf } from '../language/graph.js';
 import { render, type TemplateValues } from '../language/template.js';
 import { JobError } from './run.job-error.js';
@@ -10,7 +12,7 @@ import { runValues } from './run.values.js';
 /** A name that the artifact store takes. */
 const KEY = /^[A-Za-z0-9._-]{1,200}$/;
 
-type Stored = PluginStep['config'] | ShellStep['config'];
+type StoringStep = PluginStep | ShellStep;
 
 export function keyOf(template: string, values: TemplateValues): string {
   const key = render(template, values);
@@ -23,19 +25,22 @@ export function keyOf(template: string, values: TemplateValues): string {
 }
 
 /** What the step asks for itself. */
-export function fetchedBy(run: Run, { artifacts_in }: Stored, values: TemplateValues): ArtifactIn[] {
-  return artifacts_in.map(({ key: template, dest, execution_id = '{{.RunID}}' }) => {
+export function fetchedBy(run: Run, { config }: StoringStep, values: TemplateValues): ArtifactIn[] {
+  return config.artifacts_in.map(({ key: template, dest, execution_id = '{{.RunID}}' }) => {
     const key = keyOf(template, values);
     return { execution_id: homeOf(run, render(execution_id, values), key), key, dest: render(dest, values) };
   });
 }
 
-export function storedBy({ artifacts_out }: Stored, values: TemplateValues): ArtifactOut[] {
-  return artifacts_out.map(({ key, path, retention_days }) => ({
-    key: keyOf(key, values),
-    path: render(path, values),
-    ...(retention_days !== undefined && { retention_days }),
-  }));
+/** Of the instances for which a key is the same, one stores it. */
+export function storedBy(step: StoringStep, instance: StepInstance, values: TemplateValues): ArtifactOut[] {
+  return step.config.artifacts_out
+    .filter(({ key }) => storesArtifact(step, instance, key))
+    .map(({ key, path, retention_days }) => ({
+      key: keyOf(key, values),
+      path: render(path, values),
+      ...(retention_days !== undefined && { retention_days }),
+    }));
 }
 
 /** What the pushes that need this step take from its workspace, for each of their instances. */

@@ -27,8 +27,8 @@ export function specOf(
       const { env: _, artifacts_in: __, artifacts_out: ___, ...config } = step.config;
       return {
         config: rendered(config, values),
-        artifacts_in: [...pulledBefore(run, instance.step), ...fetchedBy(run, step.config, values)],
-        artifacts_out: [...storedBy(step.config, values), ...pushesFrom(run, instance.step)],
+        artifacts_in: [...pulledBefore(run, instance.step), ...fetchedBy(run, step, values)],
+        artifacts_out: [...storedBy(step, instance, values), ...pushesFrom(run, instance.step)],
         fresh: true,
       };
     }

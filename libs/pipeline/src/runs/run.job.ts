@@ -55,7 +55,7 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
       step: { id: instance.id, name: step.name, type: step.type, config },
       ...(fresh && run.source && { source: run.source }),
       execution_id: run.run_id,
-      env: { ...env, ...parallelEnv(run, instance, step) },
+      env: { ...env, ...parallelEnv(instance) },
       artifacts_in,
       artifacts_out,
       ...besides(step, withEnv),
@@ -98,12 +98,13 @@ function besides(step: StepDefinition, values: TemplateValues): Partial<JobSpec>
   };
 }
 
-/** Which share of the work is this instance's: the copies of a combination of the matrix stand one after the other. */
-function parallelEnv(run: Run, instance: StepInstance, { parallel }: StepDefinition): Record<string, string> {
-  if (parallel === undefined) return {};
-  const [first = 0] = run.plan.instancesOf[instance.step]!;
-  const place = run.plan.indexOf.get(instance.id)! - first;
-  return { HYBRID_PARALLEL_INDEX: String(place % parallel), HYBRID_PARALLEL_TOTAL: String(parallel) };
+/** Which share of the work is this instance's. */
+function parallelEnv({ parallel }: StepInstance): Record<string, string> {
+  if (!parallel) return {};
+  return {
+    HYBRID_PARALLEL_INDEX: String(parallel.index),
+    HYBRID_PARALLEL_TOTAL: String(parallel.total),
+  };
 }
 
 function checkLimits(job: EnqueueJobCommand): void {

@@ -61,7 +61,7 @@ export async function* packTrees(
   await filling;
 }
 
-/** Files of the given names and texts as tar, beside their folder `./`; a name that ends with `/` is a folder. */
+/** Files of the given names and texts as tar; a name that ends with `/` is a folder. */
 export async function* packTexts(files: Record<string, string>, owner: Owner = ROOT): AsyncGenerator<Buffer> {
   const archive = pack();
   for (const [name, text] of Object.entries(files)) {

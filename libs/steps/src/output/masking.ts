@@ -36,13 +36,6 @@ export class Masker {
     for (const form of formsOf(value)) this.#fixed.add(form);
   }
 
-  /** Masks this value from now on, in texts that are under way too. */
-  add(value: string): void {
-    if (this.#fixed.includes(value)) return;
-    this.#fixed.push(value);
-    this.#refresh();
-  }
-
   /** Masks this value as well, in texts that are under way too; and the one before it, which may be valid still. */
   renew(value: string): void {
     if (this.#renewable.at(-1) === value) return;

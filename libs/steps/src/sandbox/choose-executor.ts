@@ -2,17 +2,19 @@
 import { DockerProblem, findEngine } from './docker-engine.js';
 import { DockerExecutor } from './docker-executor.js';
 import type { Executor } from './executor.js';
+import { DummyExecutor } from './dummy-executor.js';
+import type { SandboxSettings } from './limits.js';
 import { ProcessExecutor } from './process-executor.js';
 
-export const EXECUTORS = ['auto', 'docker', 'process'] as const;
-export const DEFAULT_IMAGE = 'node:20-slim';
-
 export interface ExecutorChoice {
-  executor: (typeof EXECUTORS)[number];
+  /** `auto`: docker where an engine answers; `dummy` runs nothing. */
+  executor: 'auto' | 'docker' | 'process' | 'dummy';
   /** Steps may run on this machine without a sandbox. */
   allowHost: boolean;
   /** Of steps that name none. */
   defaultImage: string;
+  /** What containers may have and do. */
+  sandbox?: SandboxSettings;
 }
 
 /** What was asked for cannot be had here; the message says what to do. */
@@ -28,10 +30,11 @@ export class ExecutorProblem extends Error {
  * only when a job runs. Throws ExecutorProblem.
  */
 export async function chooseExecutor(
-  { executor, allowHost, defaultImage }: ExecutorChoice,
+  { executor, allowHost, defaultImage, sandbox }: ExecutorChoice,
   workspaces: string,
   owner: () => string,
 ): Promise<Executor> {
+  if (executor === 'dummy') return new DummyExecutor();
   if (executor === 'process') {
     if (allowHost) return new ProcessExecutor(workspaces);
     throw new ExecutorProblem(
@@ -39,7 +42,7 @@ export async function chooseExecutor(
     );
   }
   try {
-    return new DockerExecutor(await findEngine(), owner, defaultImage);
+    return new DockerExecutor(await findEngine(), owner, defaultImage, sandbox);
   } catch (cause) {
     if (!(cause instanceof DockerProblem)) throw cause;
     if (executor === 'auto' && allowHost) return new ProcessExecutor(workspaces);

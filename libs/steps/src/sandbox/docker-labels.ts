@@ -71,7 +71,7 @@ export async function removeAllOf(engine: Docker, agentId: string): Promise<void
   }
 }
 
-/** Another agent's sweep may have been faster. */
+/** Another agent's sweep may have been faster, or be about it still. */
 async function gone(removal: Promise<unknown>): Promise<number> {
   try {
     await removal;

@@ -77,7 +77,8 @@ async function askHelper(name: string, registry: string): Promise<RegistryCreden
     const child = spawn(program, ['get'], {
       env: process.env,
       stdio: ['pipe', 'pipe', 'ignore'],
-      timeout: HELPER_MS,
+      // `timeout` would keep its timer where the program cannot be started.
+      signal: AbortSignal.timeout(HELPER_MS),
     });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (piece: string) => (text += piece));

@@ -157,6 +157,15 @@ await describeWithEngine(
       await expect(build([name()])).rejects.toThrow(/cannot be built: .*unknown instruction: NONSENSE/i);
     });
 
+    it('end a build that is out of time, with what it runs', async () => {
+      await bench.write({ Dockerfile: `FROM ${bench.image}\nRUN echo begun; sleep 1000\n` });
+      await expect(build([name()], { timeout: '2s' })).rejects.toThrow('timed out after 2 s');
+      const filters = { ancestor: [bench.image] };
+      await eventually(async () =>
+        expect(await bench.engine.listContainers({ all: true, filters })).toEqual([]),
+      );
+    });
+
     withRegistry('build, push, pull by digest, run', async () => {
       bench.secrets = { REGISTRY: PASSWORD };
       const image = await built();
@@ -233,7 +242,7 @@ await describeWithEngine(
         /no credentials for .*config.username/,
       );
       process.env['PATH'] = home;
-    await expect(push(image, { auth_provider: 'gcp' })).rejects.toThrow(
+      await expect(push(image, { auth_provider: 'gcp' })).rejects.toThrow(
         /docker-credential-gcloud, which cannot be started/,
       );
       await expect(push(image, { auth_provider: 'none' })).rejects.toThrow(/cannot be pushed/);
@@ -256,7 +265,9 @@ await describeWithEngine(
       await expect(run({ command: ['no-such-program'] })).rejects.toThrow(
         /cannot be started: .*no-such-program/,
       );
-      await expect(run({ command: ['sleep', '1000'], timeout: '1s' })).rejects.toThrow('timed out after 1 s');
+      await expect(
+        run({ command: ['sh', '-c', 'trap exit TERM; while :; do sleep 0.1; done'], timeout: '1s' }),
+      ).rejects.toThrow('timed out after 1 s');
       expect(await bench.leftovers()).toEqual([]);
     });
 

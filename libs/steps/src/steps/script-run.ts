@@ -1,11 +1,12 @@
 /** Runs a script for a step: its output into the log, its end into a result. */
-import type { ArtifactRef } from '@hybrid/contracts';
+import type { ArtifactRef, StepReport } from '@hybrid/contracts';
 import { restoreCaches } from '../caches/step-caches.js';
 import type { Kept } from '../files/artifact-store.js';
 import { insideWorkspace } from '../files/workspace-path.js';
 import { OutputLines, type Markers } from '../output/output-lines.js';
 import { followProgress } from '../output/progress-file.js';
 import { parseOutputs } from '../output/output-file.js';
+import { ReportCollector } from '../reports/collect-report.js';
 import { pause } from '../sandbox/backoff.js';
 import type { FinishedScript, Script } from '../sandbox/executor.js';
 import { executionId, StepProblem, StepStopped, type StepContext, type StepResult } from '../step.js';
@@ -24,20 +25,21 @@ export async function runScript(
   const wanted = wantedArtifacts(context, config, script.workDir);
   const caches = await restoreCaches(context, script.workDir);
   const preload = [...(script.preload ?? []), ...caches.preload];
-  const report = caches.hits.length > 0 ? { report: { cache_hits: caches.hits } } : {};
+  const reports = new ReportCollector(context, script.workDir);
   const finished = await withTimeout(config.seconds('timeout'), context.signal, (signal) =>
-    execute(context, { ...script, preload }, signal, how.markers),
+    execute(context, { ...script, preload }, reports, signal, how.markers),
   );
   try {
     const { exitCode, note } = finished;
+    const report = withCacheHits(await reports.collect(finished), caches.hits);
     if (exitCode !== 0) {
       const errorMessage = `${how.failure(exitCode)}${note ? `: ${note}` : ''}`;
-      return { exitCode, errorMessage, outputs: {}, artifacts: [], ...report };
+      return { exitCode, errorMessage, outputs: {}, artifacts: [], report };
     }
     const outputs = parseOutputs(await finished.outputs());
     const artifacts = await storeAll(context, wanted, finished);
     await caches.save(finished);
-    return { exitCode, outputs, artifacts, ...report };
+    return { exitCode, outputs, artifacts, report };
   } finally {
     await finished.dispose();
   }
@@ -46,14 +48,19 @@ export async function runScript(
 async function execute(
   context: StepContext,
   script: StepScript,
+  reports: ReportCollector,
   signal: AbortSignal,
   markers?: Markers,
 ): Promise<FinishedScript> {
   const { job, masker, executor, workspace, scratch } = context;
   const over = new AbortController();
+  const emit = (stream: 'stdout' | 'stderr') => (line: string) => {
+    context.log(stream, line);
+    reports.see(line);
+  };
   const streams = {
-    stdout: new OutputLines(masker, (line) => context.log('stdout', line), markers),
-    stderr: new OutputLines(masker, (line) => context.log('stderr', line)),
+    stdout: new OutputLines(masker, emit('stdout'), markers),
+    stderr: new OutputLines(masker, emit('stderr')),
   };
   try {
     return await executor.run(
@@ -64,6 +71,7 @@ async function execute(
         env: { ...script.env, ...ownVariables(context) },
         workspace,
         scratch,
+        ownFiles: [...(script.ownFiles ?? []), ...reports.ownFiles],
         progressFrom: (read) => void followProgress(read, context.tellProgress, over.signal),
       },
       async (stream, chunk) => {
@@ -149,4 +157,8 @@ export async function withTimeout<T>(
   } finally {
     over.abort();
   }
+}
+
+function withCacheHits(report: StepReport | undefined, hits: string[]): StepReport | undefined {
+  return hits.length > 0 ? { ...report, cache_hits: hits } : report;
 }

@@ -42,10 +42,6 @@ export class StepConfig {
     throw new StepProblem(`config.${name} must be an object`);
   }
 
-  optionalTexts(name: string): string[] | undefined {
-    return (this.values[name] ?? undefined) === undefined ? undefined : this.texts(name);
-  }
-
   texts(name: string): string[] {
     const value = this.values[name];
     if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
