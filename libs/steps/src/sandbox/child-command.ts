@@ -1,12 +1,12 @@
 /** Runs a program in a process group of its own, so that it can be ended with everything that it started. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { pause } from './backoff.js';
-import { signalReaches } from './process-identity.js';
+import { groupLives, signalReaches } from './process-identity.js';
 
 /** Milliseconds between the polite signal and the other one: what the control plane promises for a cancelled job. */
 export const GRACE_MS = 10_000;
 
-/** Milliseconds that killed processes are waited for; as zombies that nobody reaps they would be seen for ever. */
+/** Milliseconds that killed processes are waited for. */
 const DYING_MS = 2_000;
 
 const live = new Set<number>();
@@ -43,10 +43,12 @@ export function startGroup(
 export async function endGroup(pid: number, graceMs = GRACE_MS): Promise<void> {
   const deadline = performance.now() + graceMs;
   if (graceMs > 0) signalGroup(pid, 'SIGTERM');
-  while (signalReaches(-pid) && performance.now() < deadline + DYING_MS) {
+  while ((await groupLives(pid)) && performance.now() < deadline + DYING_MS) {
     if (performance.now() >= deadline) signalGroup(pid, 'SIGKILL');
     await pause(20);
   }
+  // For one that was born while the others were counted.
+  signalGroup(pid, 'SIGKILL');
   live.delete(pid);
 }
 

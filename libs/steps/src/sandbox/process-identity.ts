@@ -1,5 +1,5 @@
 /** Tells a process from a later one with the same number, by its start time where the system shows it (Linux). */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** `<pid> <start time>`; the start time is empty where it cannot be read. */
 export async function identityOf(pid: number): Promise<string> {
@@ -22,12 +22,27 @@ export function signalReaches(pid: number): boolean {
   }
 }
 
+/**
+ * True while a member of group `pid` lives. The dead whose parent does not ask after them (as where an agent is the first
+ * process of its container) keep their number and can still be signalled; where the system shows it (Linux), they do not
+ * count.
+ */
+export async function groupLives(pid: number): Promise<boolean> {
+  if (!signalReaches(-pid)) return false;
+  const numbers = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
+  const members = (await Promise.all(numbers.map((number) => statOf(number)))).filter(
+    ([, , group]) => group === String(pid),
+  );
+  return members.length === 0 || members.some(([state]) => state !== 'Z' && state !== 'X');
+}
+
 async function startTime(pid: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // Field 22, counted after the command, which is in brackets and may hold anything.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
+  return (await statOf(pid))[19] ?? '';
+}
+
+/** The fields of /proc/<pid>/stat from the third on (state, parent, group …); none where they cannot be read. */
+async function statOf(pid: number | string): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // The second field is the command, which is in brackets and may hold anything.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
