@@ -175,10 +175,10 @@ describe('agent', () => {
     expect(logText(job)).toContain('to stderr');
     expect(logText(job)).not.toContain('never');
     expect(
-      await completed(bench.gateway.offer({ step: { id: 'x', name: 'x', type: 'step.deploy', config: {} } })),
+      await completed(bench.gateway.offer({ step: { id: 'x', name: 'x', type: 'step.later', config: {} } })),
     ).toMatchObject({
       exit_code: -1,
-      error_message: expect.stringContaining('step.deploy'),
+      error_message: expect.stringContaining('cannot run steps of type step.later'),
     });
     expect(await completed(bench.shell(['echo bad >> "$HYBRID_OUTPUT"']))).toMatchObject({
       exit_code: -1,
