@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '@hybrid/testing';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -38,6 +39,7 @@ describe('a checkout', () => {
   async function tree(
     source: { repository: string; commit?: string; ref?: string },
     more: Partial<SourceSettings> = {},
+    signal = never,
   ): Promise<{ workspace: string; scratch: string; commit: string; said: string[]; history: number }> {
     const folders = await home.folders();
     const said: string[] = [];
@@ -47,7 +49,7 @@ describe('a checkout', () => {
       ...folders,
       settings,
       log: (text) => said.push(text),
-      signal: never,
+      signal,
     });
     const history = Number(home.git(folders.workspace, 'rev-list', '--count', 'HEAD'));
     return { ...folders, commit, said, history };
@@ -169,6 +171,68 @@ describe('a checkout', () => {
       await expect(tree({ repository: repository(), ref: 'nowhere' }, settings)).rejects.toThrow(
         /nowhere of http:.* cannot be checked out: .*nowhere/,
       );
+    });
+  });
+
+  describe('of a server that never answers', () => {
+    let mute: GitHttpServer;
+    let address: string;
+    beforeEach(async () => {
+      mute = new GitHttpServer(join(home.path, 'repos'));
+      mute.silent = true;
+      address = await mute.start();
+    });
+    afterEach(() => mute.stop());
+
+    function step(settings: Partial<SourceSettings>): { ended: Promise<string>; cancel(): Promise<number> } {
+      const controller = new AbortController();
+      const ended = tree({ repository: `${address}/app.git` }, settings, controller.signal).then(
+        ({ commit }) => commit,
+        (error: Error) => error.message,
+      );
+      /** Milliseconds until it has ended. */
+      const cancel = async (): Promise<number> => {
+        const from = performance.now();
+        controller.abort(new Error('cancelled'));
+        expect(await ended).toBe('cancelled');
+        return performance.now() - from;
+      };
+      return { ended, cancel };
+    }
+    /** Steps that have come as far as to fetch, or to wait for another's fetch. */
+    const steps = async (): Promise<number> => {
+      const jobs = (await readdir(home.path)).filter((name) => name.startsWith('job-'));
+      const configs = jobs.map((job) => readFile(join(home.path, job, 'workspace/.git/config'), 'utf8'));
+      const read = await Promise.allSettled(configs);
+      return read.filter((one) => one.status === 'fulfilled' && one.value.includes(address)).length;
+    };
+    const noneIsLeft = (): Promise<void> =>
+      eventually(() =>
+        expect(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })).not.toContain(address),
+      );
+    // Far below the ten seconds of grace that a git which does not listen has.
+    const SOON_MS = 5_000;
+
+    it('ends with its step', async () => {
+      const only = step({});
+      await eventually(() => expect(mute.requests).toHaveLength(1));
+      expect(await only.cancel()).toBeLessThan(SOON_MS);
+      await noneIsLeft();
+    });
+
+    it('ends with its step when it makes a mirror or waits for one, and the next goes on', async () => {
+      const settings = { mirrors: join(home.path, 'silent') };
+      const maker = step(settings);
+      await eventually(() => expect(mute.requests).toHaveLength(1));
+      const waiting = step(settings);
+      const next = step(settings);
+      await eventually(async () => expect(await steps()).toBe(3));
+      expect(await waiting.cancel()).toBeLessThan(SOON_MS);
+      expect(mute.requests).toHaveLength(1);
+      mute.silent = false;
+      expect(await maker.cancel()).toBeLessThan(SOON_MS);
+      expect(await next.ended).toBe(commits[2]);
+      await noneIsLeft();
     });
   });
 

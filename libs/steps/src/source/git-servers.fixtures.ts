@@ -64,6 +64,8 @@ export class GitHttpServer {
   readonly requests: { path: string; authorization?: string }[] = [];
   /** Of Git LFS, by their SHA-256. */
   readonly objects = new Map<string, Buffer>();
+  /** Requests are taken and never answered. */
+  silent = false;
   readonly #server: Server;
 
   constructor(
@@ -94,6 +96,7 @@ export class GitHttpServer {
     const { pathname, search } = new URL(request.url ?? '', 'http://git');
     const { authorization } = request.headers;
     this.requests.push({ path: pathname, authorization });
+    if (this.silent) return;
     const wanted = this.login && `Basic ${Buffer.from(this.login).toString('base64')}`;
     if (wanted && authorization !== wanted) {
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' });
