@@ -1,7 +1,7 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
@@ -42,8 +42,7 @@ describe('hybrid store', () => {
     const lonely = mkdtempSync(join(root, 'dist', 'cli-alone-'));
     try {
       const program = join(lonely, 'cli', 'main.js');
-      mkdirSync(join(lonely, 'cli'));
-      copyFileSync(cli, program);
+      cpSync(dirname(cli), dirname(program), { recursive: true });
       expect(await hybrid(['store', 'verify'], {}, program)).toMatchObject({
         code: 1,
         stderr: expect.stringMatching(/program is not at .*event-store\/main\.js: build it with/),
