@@ -69,9 +69,10 @@ describe('who may use which route', () => {
     const send = (role: Role | 'none' | 'wrong') => {
       const { token, agentId } = of(role);
       const request = route.replace('{agent_id}', agentId).replaceAll(/\{\w+\}/g, NOBODY);
-      const bodied = /^(POST|PATCH|PUT)/.test(request) && !request.includes('/artifacts/');
-      const streamed = role === 'agent' && request.includes('/artifacts/');
-      const headers: Record<string, string> = streamed ? { 'x-content-sha256': EMPTY_SHA256 } : {};
+      const streamed = request.startsWith('PUT /api/artifacts/');
+      const bodied = /^(POST|PATCH|PUT)/.test(request) && !streamed;
+      const headers: Record<string, string> =
+        streamed && role === 'agent' ? { 'x-content-sha256': EMPTY_SHA256 } : {};
       return ask(system.url, request, { token, headers, ...(bodied && { json: {} }) });
     };
     if (row === 'everybody' || 'everybody' in row) {
@@ -287,6 +288,7 @@ describe('who may use which route', () => {
       'POST /api/agents/register',
       'POST /api/agents/token',
       'POST /api/agents/{agent_id}/heartbeat',
+      'POST /api/artifacts/{execution_id}/{key}/metadata',
       'POST /api/dashboard/jobs',
       'POST /api/invitations',
       'POST /api/join-tokens',

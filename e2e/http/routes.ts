@@ -80,6 +80,8 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/runs/{run_id}/gates/{gate}/reject': { people: 'doa', gets: 404 },
   'PUT /api/artifacts/{execution_id}/{key}': { people: 'doa', gets: 422, agent: 422 },
   'GET /api/artifacts/{execution_id}/{key}': { people: '*', gets: 404, agent: 422 },
+  'GET /api/artifacts/{execution_id}/{key}/upload': { people: 'doa', gets: 422, agent: 422 },
+  'POST /api/artifacts/{execution_id}/{key}/metadata': { people: 'doa', gets: 422, agent: 422 },
   'GET /api/artifacts/{execution_id}': { people: '*', gets: 200 },
   'DELETE /api/artifacts/{execution_id}/{key}': { people: 'doa', gets: 404 },
   'GET /api/dashboard/events': { people: '*', gets: 200 },
