@@ -69,7 +69,7 @@ export const ROUTES: Record<string, Row> = {
   'PUT /api/pipelines/{pipeline_id}': { people: 'doa', gets: 422 },
   'DELETE /api/pipelines/{pipeline_id}': { people: 'doa', gets: 404 },
   'POST /api/pipelines/{pipeline_id}/runs': { people: 'doa', gets: 404 },
-  'GET /api/pipelines/{pipeline_id}/tests': { people: '*', gets: 200 },
+  'GET /api/pipelines/{pipeline_id}/tests': { people: '*', gets: 404 },
   'GET /api/runs': { people: '*', gets: 200 },
   'GET /api/runs/{run_id}': { people: '*', gets: 404 },
   'GET /api/runs/{run_id}/graph': { people: '*', gets: 404 },
