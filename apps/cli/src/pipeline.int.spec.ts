@@ -77,6 +77,27 @@ describe('hybrid pipeline validate', () => {
     expect((await cli('pipeline', 'validate')).stderr).toContain('ci/t.yaml');
   });
 
+  it('finds the definition from any folder of the repository, and says what to do where there is none', async () => {
+    const inside = join(directory, 'src/deep');
+    mkdirSync(inside, { recursive: true });
+    execFileSync('git', ['init', '-q', directory]);
+    const there = (...args: string[]) =>
+      cliResult(runCli(args, { url: 'http://127.0.0.1:9', cwd: inside, env: { HYBRID_TOKEN: '' } }));
+    for (const command of ['validate', 'graph']) {
+      const { code, stderr } = await there('pipeline', command);
+      expect({ command, code }).toEqual({ command, code: 2 });
+      expect(stderr).toMatch(/has no \.hybrid\/pipeline\.yaml: `hybrid init` writes one/);
+    }
+    mkdirSync(join(directory, '.hybrid'));
+    writeFileSync(join(directory, '.hybrid/pipeline.yaml'), GOOD);
+    expect(await there('pipeline', 'validate')).toEqual({
+      code: 0,
+      stdout: '../../.hybrid/pipeline.yaml is valid\n',
+      stderr: '',
+    });
+    expect(await there('pipeline', 'graph')).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('says which file cannot be read', async () => {
     const { code, stderr } = await cli('pipeline', 'validate', 'missing.yaml');
     expect(code).toBe(2);

@@ -1,9 +1,11 @@
 /** `hybrid pipeline validate`: every error of a definition, with the line that it is about. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { FieldError } from '@hybrid/contracts';
 import { readPipeline, type Definition } from '@hybrid/pipeline';
 import { filesNamedIn } from './definition-files.js';
+import { UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import { gitAnswer } from './git-repository.js';
 import type { Output } from './output.js';
@@ -20,7 +22,7 @@ const checkHere: Check = ({ text, files }) => {
 
 export async function validateFiles(out: Output, files: string[], check: Check = checkHere): Promise<void> {
   const errors: (FieldError & { file: string })[] = [];
-  for (const file of files.length > 0 ? files : [PIPELINE_FILE]) {
+  for (const file of files.length > 0 ? files : [await ownDefinition()]) {
     const definition = await definitionText(file);
     const found = await check(definition);
     errors.push(...found.map((error) => ({ ...error, file: error.file ?? file })));
@@ -33,12 +35,20 @@ export async function validateFiles(out: Output, files: string[], check: Check =
 }
 
 /** The definition of a file; where it has errors, they are shown and there is none. */
-export async function checkedDefinition(out: Output, file = PIPELINE_FILE): Promise<Definition | undefined> {
-  const definition = await definitionText(file);
+export async function checkedDefinition(out: Output, file?: string): Promise<Definition | undefined> {
+  const definition = await definitionText(file ?? (await ownDefinition()));
   const read = readPipeline(definition.text, definition.files);
   if ('definition' in read) return read.definition;
   reportDefinitionErrors(out, definition, read.errors);
   return undefined;
+}
+
+/** Of the repository that this is a folder of, whichever it is. */
+async function ownDefinition(): Promise<string> {
+  const top = (await gitAnswer('.', ['rev-parse', '--show-toplevel'])) ?? process.cwd();
+  const file = join(top, PIPELINE_FILE);
+  if (existsSync(file)) return relative(process.cwd(), file);
+  throw new UsageError(`${top} has no ${PIPELINE_FILE}: \`hybrid init\` writes one; or name a file`);
 }
 
 async function definitionText(file: string): Promise<DefinitionText> {
