@@ -131,9 +131,13 @@ describe('a run that repeats another', () => {
     expect(retry).toMatchObject({ wanted_by: ['user:ada', 'carol'] });
   });
 
-  it('is refused for a run that is not over, and for a step that it has not', () => {
+  it('is refused for a run that is not over or has nothing to repeat, and for a step that it has not', () => {
     const rejected = (run: Run, wish: RetryRun) => (retryOf(run, wish) as { rejected?: string }).rejected;
     expect(rejected(runAfter(...play(chain)), { from: 'failed' })).toBe('run_not_over');
+    const well = ['lint', 'build', 'test', 'ship'].map((step) =>
+      ended(step, 'succeeded', { outputs: { v: '1' }, artifacts }),
+    );
+    expect(rejected(runAfter(...play(chain, ...well)), { from: 'failed' })).toBe('nothing_failed');
     expect(rejected(failed, { from: 'step' })).toBe('step_missing');
     expect(rejected(failed, { from: 'step', step: 'biuld' })).toBe('step_not_found');
   });

@@ -11,7 +11,10 @@ const MAX_TAKEN_BYTES = 400_000;
 
 export type Retry = Omit<StartRun, 'type' | 'run_id' | 'started_by' | 'now'>;
 
-/** What to start; `wanted_by` has all whose wish the run before was. Rejections: run_not_over, step_missing, step_not_found. */
+/**
+ * What to start; `wanted_by` has all whose wish the run before was.
+ * Rejections: run_not_over, nothing_failed, step_missing, step_not_found.
+ */
 export function retryOf(run: Run, { from, step }: RetryRun): Retry | Rejection {
   if (!hasEnded(run))
     return reject('run_not_over', `run ${run.run_id} is ${run.status}: cancel it, or wait for its end`);
@@ -26,6 +29,11 @@ export function retryOf(run: Run, { from, step }: RetryRun): Retry | Rejection {
         const instances = run.plan.instancesOf[index]!.map((instance) => run.steps[instance]!);
         if (instances.some(({ status }) => status !== 'SUCCEEDED')) chosen.add(name);
       });
+      if (chosen.size === 0)
+        return reject(
+          'nothing_failed',
+          `every step of run ${run.run_id} succeeded: repeat it as a whole, or from one of its steps`,
+        );
       break;
     case 'step': {
       if (step === undefined)
