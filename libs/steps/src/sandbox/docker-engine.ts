@@ -45,6 +45,11 @@ export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number }).statusCode;
 }
 
+/** What an engine said when it refused, without what the library puts before it. */
+export function wordsOf(error: unknown): string {
+  return (error as Error).message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
+}
+
 /**
  * Ends what runs in the container: SIGTERM, ten seconds of grace, SIGKILL; gives up the wait when `over` aborts.
  * Never rejects: what cannot be ended is removed by force.

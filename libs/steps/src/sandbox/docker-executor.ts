@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import type { Readable } from 'node:stream';
 import { StepProblem } from '../step.js';
 import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docker-container.js';
-import { createContainer, DockerProblem, endContainer, removeContainer } from './docker-engine.js';
+import { createContainer, DockerProblem, endContainer, removeContainer, wordsOf } from './docker-engine.js';
 import { ContainerFiles, userIn } from './docker-files.js';
 import { ensureImage } from './docker-image.js';
 import { labelsOf, removeAllOf, sweepEngine } from './docker-labels.js';
@@ -99,10 +99,9 @@ export class DockerExecutor implements Executor {
     try {
       return await createContainer(this.engine, options);
     } catch (cause) {
-      throw new DockerProblem(
-        `no container can be made of the image ${options.Image}: ${(cause as Error).message}`,
-        { cause },
-      );
+      throw new DockerProblem(`no container can be made of the image ${options.Image}: ${wordsOf(cause)}`, {
+        cause,
+      });
     }
   }
 }
@@ -169,7 +168,7 @@ export async function startContainer(
   try {
     await container.start();
   } catch (cause) {
-    const { message } = cause as Error;
+    const message = wordsOf(cause);
     if (!program && message.includes('executable file not found'))
       throw new StepProblem(
         `the image${image ? ` ${image}` : ''} has no ${shell ?? 'sh'}, by which the commands are run: ` +

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { packTexts, packTree, type Owner } from '../files/tree-archive.js';
 import { unpackTree, type UnpackLimits } from '../files/tree-unpack.js';
 import { StepProblem } from '../step.js';
-import { createContainer, DockerProblem, statusOf } from './docker-engine.js';
+import { createContainer, DockerProblem, statusOf, wordsOf } from './docker-engine.js';
 
 /** Folder in the container for what must not lie in the workspace. */
 export const OWN = '/hybrid';
@@ -66,7 +66,7 @@ export class ContainerFiles {
     try {
       await this.#send(tree, base ?? '/');
     } catch (cause) {
-      throw new DockerProblem(`${to} cannot be put into the container: ${(cause as Error).message}`, {
+      throw new DockerProblem(`${to} cannot be put into the container: ${wordsOf(cause)}`, {
         cause,
       });
     }

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { DockerProblem, statusOf } from './docker-engine.js';
+import { DockerProblem, statusOf, wordsOf } from './docker-engine.js';
 import { followEngine } from './docker-progress.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
 
@@ -31,7 +31,7 @@ export async function ensureImage(
   } catch (cause) {
     signal.throwIfAborted();
     throw new DockerProblem(
-      `the image ${image} is not on this machine and cannot be pulled (${(cause as Error).message}): ` +
+      `the image ${image} is not on this machine and cannot be pulled (${wordsOf(cause)}): ` +
         'check its name, and that the engine reaches its registry',
       { cause },
     );

@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import { randomUUID } from 'node:crypto';
 import { pause } from './backoff.js';
 import { hardened } from './docker-container.js';
-import { createContainer, DockerProblem, removeContainer, statusOf } from './docker-engine.js';
+import { createContainer, DockerProblem, removeContainer, statusOf, wordsOf } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
 import { pumpOutput } from './docker-output.js';
 import { boundsOf, type SandboxSettings } from './limits.js';
@@ -94,7 +94,7 @@ export class JobServices {
       const container = await this.#create(spec);
       this.#running.push({ spec, container });
       await container.start().catch((cause: Error) => {
-        throw new DockerProblem(`the service ${spec.name} cannot be started: ${cause.message}`, { cause });
+        throw new DockerProblem(`the service ${spec.name} cannot be started: ${wordsOf(cause)}`, { cause });
       });
     }
     // One that fails must not leave the others waiting.
@@ -124,7 +124,7 @@ export class JobServices {
         NetworkingConfig: { EndpointsConfig: { [this.network]: { Aliases: [name] } } },
       });
     } catch (cause) {
-      throw new DockerProblem(`the service ${name} cannot be made: ${(cause as Error).message}`, { cause });
+      throw new DockerProblem(`the service ${name} cannot be made: ${wordsOf(cause)}`, { cause });
     }
   }
 
