@@ -50,7 +50,7 @@ describe('lint refuses', () => {
     broken = await rulesBroken([
       ['apps/queue/src/jobs/job.decider.ts', decider],
       ['apps/queue/src/jobs/jobs.ts', imports],
-      ['apps/agent/src/backoff.ts', imports],
+      ['apps/agent/src/agent.ts', imports],
       ['apps/queue/src/app.module.ts', `import '@hybrid/agents';\n`],
       ['apps/queue/src/app.module.ts', careless],
     ]);
