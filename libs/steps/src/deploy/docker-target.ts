@@ -7,7 +7,7 @@
  *   hybrid.<environment>.<service>.previous   what the successor has replaced; gone once that is sure
  */
 import type Docker from 'dockerode';
-import { DockerProblem, statusOf } from '../sandbox/docker-engine.js';
+import { createContainer, DockerProblem, statusOf } from '../sandbox/docker-engine.js';
 import { StepProblem } from '../step.js';
 import type { DockerSettings } from './docker-settings.js';
 import type { Deployment } from './provider.js';
@@ -69,7 +69,7 @@ export class DockerTarget {
     for (const port of ports)
       (bindings[keyOf(port)] ??= []).push({ HostIp: port.hostIp ?? '', HostPort: String(port.hostPort) });
     try {
-      return await this.engine.createContainer({
+      return await createContainer(this.engine, {
         name: `${this.name}.next`,
         Image: image,
         ...(command && { Cmd: command }),

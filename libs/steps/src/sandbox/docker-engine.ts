@@ -35,9 +35,12 @@ export async function findEngine(): Promise<Docker> {
 /** The library would write all options, secrets too, into the address of the request as well as into its body. */
 export function createContainer(
   engine: Docker,
-  options: Docker.ContainerCreateOptions,
+  { name, ...options }: Docker.ContainerCreateOptions,
 ): Promise<Docker.Container> {
-  return engine.createContainer({ _query: {}, _body: options } as Docker.ContainerCreateOptions);
+  return engine.createContainer({
+    _query: { ...(name !== undefined && { name }) },
+    _body: options,
+  } as Docker.ContainerCreateOptions);
 }
 
 /** HTTP status of an engine's refusal. */
