@@ -89,9 +89,25 @@ await describeWithEngine('services', (bench) => {
     expect(await bench.leftovers()).toEqual([]);
   });
 
+  it.each([
+    ['hangs', ['sleep', '1000']],
+    ['talks without end', ['yes']],
+  ])('fail the step after their time when their ready command %s', async (_, ready) => {
+    const stuck = web(bench, {
+      command: ['sleep', '1000'],
+      ready,
+      ready_timeout_seconds: 1,
+      env: {},
+    });
+    await expect(bench.shell(['true'], {}, { services: [stuck] })).rejects.toThrow(
+      'the service web was not ready within 1 s (its ready command does not end)',
+    );
+    expect(await bench.leftovers()).toEqual([]);
+  });
+
   it('end when the step is cancelled, also while they start', async () => {
     const cancel = new AbortController();
-    const slow = web(bench, { command: ['sleep', '1000'], ready: ['false'], env: {} });
+    const slow = web(bench, { command: ['sleep', '1000'], ready: ['sleep', '1000'], env: {} });
     const running = bench.run(
       'step.shell_exec',
       { commands: ['true'] },

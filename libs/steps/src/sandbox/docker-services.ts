@@ -2,6 +2,7 @@
 import type { ServiceSpec } from '@hybrid/contracts';
 import type Docker from 'dockerode';
 import { randomUUID } from 'node:crypto';
+import { abortable } from '../abortable.js';
 import { pause } from './backoff.js';
 import { hardened } from './docker-container.js';
 import { createContainer, DockerProblem, removeContainer, statusOf, wordsOf } from './docker-engine.js';
@@ -19,6 +20,8 @@ const READY_SECONDS = 60;
 const POLL_MS = 250;
 /** Lines of a service that are shown when something went wrong. */
 const TAIL = 20;
+/** Bytes of a ready command's output that are kept: its last line is shown. */
+const OUTPUT_MAX = 8 * 1024;
 
 interface Service {
   spec: ServiceSpec;
@@ -130,25 +133,26 @@ export class JobServices {
 
   async #ready({ spec, container }: Service, signal: AbortSignal): Promise<void> {
     const seconds = spec.ready_timeout_seconds ?? READY_SECONDS;
-    const deadline = performance.now() + seconds * 1000;
+    const late = AbortSignal.timeout(seconds * 1000);
+    const over = AbortSignal.any([signal, late]);
+    let last = 'its ready command does not end';
     for (;;) {
       const { State } = await container.inspect();
       if (!State.Running) {
         await this.#fail(spec, container, `ended with ${State.ExitCode} before it was ready`);
       }
       if (!spec.ready) return;
-      const { exitCode, output } = await execute(container, spec.ready);
-      if (exitCode === 0) return;
-      if (performance.now() > deadline) {
-        const last = output.trim().split('\n').at(-1) ?? '';
-        const why = last ? `: ${last}` : '';
-        await this.#fail(
-          spec,
-          container,
-          `was not ready within ${seconds} s (its ready command ends with ${exitCode}${why})`,
-        );
+      try {
+        // One that hangs ends with its container.
+        const { exitCode, lastLine } = await abortable(execute(container, spec.ready), over);
+        if (exitCode === 0) return;
+        last = `its ready command ends with ${exitCode}${lastLine && `: ${lastLine}`}`;
+        await pause(POLL_MS, over);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!late.aborted) throw error;
+        await this.#fail(spec, container, `was not ready within ${seconds} s (${last})`);
       }
-      await pause(POLL_MS, signal);
     }
   }
 
@@ -167,21 +171,26 @@ async function lastLines(container: Docker.Container): Promise<string[]> {
 async function execute(
   container: Docker.Container,
   command: string[],
-): Promise<{ exitCode: number; output: string }> {
+): Promise<{ exitCode: number; lastLine: string }> {
   try {
     const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
     const stream = await exec.start({});
-    const output = await textOf(stream);
-    return { exitCode: (await exec.inspect()).ExitCode ?? -1, output };
+    const output = await textOf(stream, OUTPUT_MAX);
+    const lastLine = output.trim().split('\n').at(-1) ?? '';
+    return { exitCode: (await exec.inspect()).ExitCode ?? -1, lastLine };
   } catch (error) {
     // 409: it does not run any more, which the next look says better.
-    if (statusOf(error) === 409) return { exitCode: -1, output: '' };
+    if (statusOf(error) === 409) return { exitCode: -1, lastLine: '' };
     throw error;
   }
 }
 
-async function textOf(output: AsyncIterable<Buffer> | Buffer[]): Promise<string> {
-  const pieces: Buffer[] = [];
-  await pumpOutput(output as AsyncIterable<Buffer>, async (_, piece) => void pieces.push(piece));
-  return Buffer.concat(pieces).toString('utf8');
+/** The last `max` bytes, as text. */
+async function textOf(output: AsyncIterable<Buffer> | Buffer[], max = Infinity): Promise<string> {
+  let kept: Buffer = Buffer.alloc(0);
+  await pumpOutput(output as AsyncIterable<Buffer>, async (_, piece) => {
+    kept = Buffer.concat([kept, piece]);
+    if (kept.length > max) kept = kept.subarray(-max);
+  });
+  return kept.toString('utf8');
 }
