@@ -7,6 +7,7 @@ import { runPlugin } from './steps/plugin.js';
 import { runDeployStep } from './steps/deploy-step.js';
 import { runScanStep } from './steps/scan-step.js';
 import { runShellStep } from './steps/shell-step.js';
+import { commitFacts } from './source/commit-facts.js';
 import { checkOut, publicName } from './source/git-checkout.js';
 import { StepProblem, type StepContext, type StepResult } from './step.js';
 
@@ -40,6 +41,8 @@ export async function runStep(context: StepContext): Promise<StepResult> {
     context.commit = await checkOut({ source: spec.source, workspace, scratch, settings, log, signal });
     context.log('system', `checked out ${context.commit} of ${publicName(spec.source.repository)}`);
   }
+  if (context.commit && spec.step.type === 'step.plugin')
+    context.commitFacts = await commitFacts(context.workspace, context.scratch, context.signal);
   await placeArtifacts(context);
   return run(context);
 }

@@ -5,6 +5,7 @@ import type { ArtifactStore } from './files/artifact-store.js';
 import type { Executor, LogStream } from './sandbox/executor.js';
 import type { Masker } from './output/masking.js';
 import type { Progress } from './output/progress-file.js';
+import type { CommitFacts } from './source/commit-facts.js';
 import type { SourceSettings } from './source/source-settings.js';
 import type { Secrets } from './secrets/secrets.js';
 
@@ -28,6 +29,8 @@ export interface StepContext {
   checkOut?: (source: Source, workspace: string) => Promise<string>;
   /** Full SHA of what is checked out; nothing where the job has no source. */
   commit?: string;
+  /** What that commit says of itself, where the step type wants to know. */
+  commitFacts?: CommitFacts;
   traceparent: string;
   executor: Executor;
   store: ArtifactStore;

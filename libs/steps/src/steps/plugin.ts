@@ -1,6 +1,4 @@
 /** step.plugin: an image of Woodpecker's and Drone's kind, which finds its settings in PLUGIN_* and the commit in CI_*. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { DEFAULT_WORK_DIR } from '../files/workspace-path.js';
 import type { Secrets } from '../secrets/secrets.js';
 import { publicName } from '../source/git-checkout.js';
@@ -18,7 +16,7 @@ export async function runPlugin(context: StepContext): Promise<StepResult> {
     {
       program: { inWorkspace: true },
       env: {
-        ...(await ciVariables(context)),
+        ...ciVariables(context),
         ...environmentOf(context, config),
         ...pluginVariables(config.object('settings'), context.secrets),
       },
@@ -67,8 +65,7 @@ function withSecrets(value: unknown, secrets: Pick<Secrets, 'resolve'>): unknown
  * What is known on the agent of that which plugins look at. The event and the number of the pipeline are not: a pipeline
  * may give them in `env`.
  */
-async function ciVariables(context: StepContext): Promise<Record<string, string>> {
-  const { job, commit, workspace } = context;
+function ciVariables({ job, commit, commitFacts = {} }: StepContext): Record<string, string> {
   const { repository, ref } = job.spec.source ?? {};
   const known: Record<string, string | undefined> = {
     CI_WORKSPACE: DEFAULT_WORK_DIR,
@@ -76,7 +73,11 @@ async function ciVariables(context: StepContext): Promise<Record<string, string>
     CI_STEP_NAME: job.spec.step.name,
     ...(repository !== undefined && repositoryVariables(publicName(repository))),
     ...(ref !== undefined && refVariables(ref)),
-    ...(commit !== undefined && { CI_COMMIT_SHA: commit, ...(await commitVariables(workspace)) }),
+    CI_COMMIT_SHA: commit,
+    // Plugins that tell people of a run show them.
+    CI_COMMIT_AUTHOR: commitFacts.author,
+    CI_COMMIT_AUTHOR_EMAIL: commitFacts.email,
+    CI_COMMIT_MESSAGE: commitFacts.message,
   };
   return Object.fromEntries(
     Object.entries(known).filter((entry): entry is [string, string] => Boolean(entry[1])),
@@ -99,28 +100,4 @@ function refVariables(ref: string): Record<string, string> {
   if (tag !== undefined) return { CI_COMMIT_REF: ref, CI_COMMIT_TAG: tag };
   const branch = ref.replace(/^refs\/heads\//, '');
   return { CI_COMMIT_REF: ref.startsWith('refs/') ? ref : `refs/heads/${ref}`, CI_COMMIT_BRANCH: branch };
-}
-
-/** Plugins that tell people of a run show them. */
-async function commitVariables(workspace: string): Promise<Record<string, string | undefined>> {
-  const { stdout } = await promisify(execFile)(
-    'git',
-    [
-      '-c',
-      'safe.directory=*',
-      '-C',
-      workspace,
-      'log',
-      '-1',
-      '--no-show-signature',
-      '--format=%an%x00%ae%x00%B',
-    ],
-    { encoding: 'utf8' },
-  ).catch(() => ({ stdout: '' }));
-  const [author, email, message] = stdout.split('\0');
-  return {
-    CI_COMMIT_AUTHOR: author?.trim(),
-    CI_COMMIT_AUTHOR_EMAIL: email,
-    CI_COMMIT_MESSAGE: message?.trim(),
-  };
 }
