@@ -102,6 +102,10 @@ describe('a checkout', () => {
       const own = tree({ repository: repository().replace('//', '//me:hunter44@') });
       await expect(own).rejects.toThrow(/cannot be checked out/);
       await expect(own).rejects.not.toThrow(/hunter/);
+      const withAt = tree({ repository: repository().replace('//', '//me:p@hunter44@') });
+      await expect(withAt).rejects.toThrow(
+        /HEAD of http:\/\/127\.0\.0\.1:\d+\/app\.git cannot be checked out/,
+      );
     });
 
     it('gives it to no other host', async () => {

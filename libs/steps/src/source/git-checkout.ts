@@ -92,7 +92,8 @@ function unlessMissing(error: Error): undefined {
 
 /** The repository without the name and password that it may hold. */
 export function publicName(repository: string): string {
-  return repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1');
+  // Up to the last @: a password may hold others.
+  return repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
 }
 
 /** User and password of an address of http or https are given to git in another way than in its arguments. */
