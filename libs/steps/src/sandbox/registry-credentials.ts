@@ -98,8 +98,17 @@ async function askHelper(name: string, registry: string): Promise<RegistryCreden
       `credentials for ${registry} cannot be had: ${program} ended with ${code ?? 'a signal'}; ` +
         `try "echo ${registry} | ${program} get" as the user of the agent`,
     );
-  const { Username, Secret } = JSON.parse(output) as { Username?: string; Secret?: string };
+  const { Username, Secret } = answerOf(output, program);
   return Username === TOKEN
     ? { identitytoken: Secret, serveraddress: registry }
     : { username: Username, password: Secret, serveraddress: registry };
+}
+
+function answerOf(output: string, program: string): { Username?: string; Secret?: string } {
+  try {
+    return JSON.parse(output) as { Username?: string; Secret?: string };
+  } catch {
+    // The parser's message would hold a piece of the secret.
+    throw new DockerProblem(`${program} answers something else than JSON: is it a credential helper?`);
+  }
 }
