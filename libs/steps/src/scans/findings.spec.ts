@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Masker } from '../output/masking.js';
 import { scanReport, type Threshold } from './findings.js';
 import type { SarifResult } from './sarif.js';
 
@@ -11,7 +12,7 @@ const finding = (more: Partial<SarifResult> = {}): SarifResult => ({
   ...more,
 });
 const report = (results: SarifResult[], threshold: Threshold = 'high', tool = 'some') =>
-  scanReport(tool, { tool, results }, threshold, ['/tmp/job/workspace', '/workspace']);
+  scanReport(tool, { tool, results }, threshold, ['/tmp/job/workspace', '/workspace'], (text) => text);
 const severities = (results: SarifResult[], tool?: string) =>
   report(results, 'none', tool).findings.map(({ severity }) => severity);
 const fingerprint = (result: Partial<SarifResult>) => report([finding(result)]).findings[0]?.fingerprint;
@@ -33,6 +34,21 @@ describe('findings', () => {
     ]);
     const levels = (['error', 'warning', 'note', 'none'] as const).map((level) => finding({ level }));
     expect(levels.flatMap((one) => severities([one]))).toEqual(['high', 'medium', 'low', 'info']);
+  });
+
+  it('are masked before they are cut', () => {
+    const masker = new Masker(['hunter22', 'two\nlines']);
+    const message = `${'x'.repeat(993)} hunter22; two\nlines`;
+    const [found] = scanReport(
+      'some',
+      { results: [finding({ message, rule: `${'r'.repeat(296)}hunter22`, uri: 'a/hunter22' })] },
+      'none',
+      [],
+      (text) => masker.mask(text),
+    ).findings;
+    expect(found?.message).toMatch(/^x+ \*\*\*; \*$/);
+    expect(found?.rule_id).toMatch(/^r+\*\*\*$/);
+    expect(found?.location).toBe('a/***');
   });
 
   it('of trivy have the severity that it shows', () => {

@@ -24,14 +24,16 @@ export type Threshold = Severity | 'none';
 /** Folders that stand for the workspace in what scanners write. */
 export type Roots = readonly string[];
 
-/** The report that goes to the control plane: no code, most severe first. */
+/** The report that goes to the control plane: no code, no secret that `mask` knows, most severe first. */
 export function scanReport(
   scanner: string,
   sarif: SarifReport,
   threshold: Threshold,
   roots: Roots,
+  mask: (text: string) => string,
 ): ScanReport {
   const findings = findingsOf(sarif, roots);
+  const clean = (text: string, max: number): string => cleaned(text, max, mask);
   const counts = { critical: 0, high: 0, medium: 0, low: 0, info: 0 };
   for (const { severity } of findings) counts[severity] = Math.min(counts[severity] + 1, COUNT_MAX);
   return {
@@ -40,7 +42,12 @@ export function scanReport(
     passed: !findings.some(({ severity }) => reaches(severity, threshold)),
     threshold,
     counts,
-    findings: findings.slice(0, REPORT_LIST_MAX),
+    findings: findings.slice(0, REPORT_LIST_MAX).map(({ rule_id, message, location, ...rest }) => ({
+      ...rest,
+      rule_id: clean(rule_id, RULE_MAX),
+      message: clean(message, MESSAGE_MAX),
+      ...(location !== undefined && { location: clean(location, LOCATION_MAX) }),
+    })),
   };
 }
 
@@ -48,7 +55,7 @@ export function reaches(severity: Severity, threshold: Threshold): boolean {
   return threshold !== 'none' && SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold);
 }
 
-/** Each finding once, most severe first, then by place. */
+/** Each finding once, most severe first, then by place; its texts as the scanner has them. */
 function findingsOf(sarif: SarifReport, roots: Roots): ScanFinding[] {
   const usable = usableFingerprints(sarif.results);
   const isTrivy = sarif.tool?.toLowerCase() === 'trivy';
@@ -77,10 +84,10 @@ function findingsOf(sarif: SarifReport, roots: Roots): ScanFinding[] {
     const number = alike.get(what) ?? 0;
     alike.set(what, number + 1);
     findings.push({
-      rule_id: clean(rule, RULE_MAX),
+      rule_id: rule,
       severity: severityOf(result, isTrivy),
-      message: clean(message, MESSAGE_MAX),
-      ...(location !== '' && { location: clean(location, LOCATION_MAX) }),
+      message,
+      ...(location !== '' && { location }),
       ...(line !== undefined && { line: Math.min(line, COUNT_MAX) }),
       fingerprint: createHash('sha256').update(`${what}#${number}`).digest('hex'),
     });
@@ -148,8 +155,10 @@ function pathOf(uri: string): string | undefined {
   }
 }
 
-function clean(text: string, max: number): string {
-  return visibleControls(text.replaceAll(/\s+/g, ' ').trim()).slice(0, max);
+/** Masked first: of a secret that is cut, or that lost a line break, the rest would not be known any more. */
+function cleaned(text: string, max: number, mask: (text: string) => string): string {
+  const oneLine = mask(text).replaceAll(/\s+/g, ' ').trim();
+  return visibleControls(mask(oneLine)).slice(0, max);
 }
 
 /** The same on every machine, whatever its language. */

@@ -116,7 +116,7 @@ describe('a SARIF report', () => {
       fc.property(value, value, value, (results, tool, originalUriBaseIds) => {
         const text = log({ results: Array.isArray(results) ? results : [results], tool, originalUriBaseIds });
         try {
-          const report = scanReport('any', readSarif(text), 'low', ['/workspace']);
+          const report = scanReport('any', readSarif(text), 'low', ['/workspace'], (text) => text);
           for (const finding of report.findings) expect(finding.fingerprint).toMatch(/^[0-9a-f]{64}$/);
         } catch (error) {
           expect(error).toBeInstanceOf(SarifError);
@@ -143,6 +143,6 @@ describe('a SARIF report', () => {
     const many = withResults(
       ...Array.from({ length: 100_000 }, (_, line) => ({ ruleId: 'a', level: 'error', x: line })),
     );
-    expect(scanReport('any', readSarif(many), 'none', []).counts.high).toBe(1);
+    expect(scanReport('any', readSarif(many), 'none', [], (text) => text).counts.high).toBe(1);
   });
 });

@@ -29,14 +29,9 @@ export async function runScanStep(context: StepContext): Promise<StepResult> {
   });
   const output = await runScanner(context, scanner, command, config.optionalText('image'));
   const sarif = sarifOf(name, scanner, output);
-  const report = masked(
-    scanReport(name, sarif, threshold, [
-      context.workspace,
-      await realpath(context.workspace),
-      DEFAULT_WORK_DIR,
-    ]),
-    (text) => context.masker.mask(text),
-  );
+  const roots = [context.workspace, await realpath(context.workspace), DEFAULT_WORK_DIR];
+  // A scanner that looks for secrets quotes them.
+  const report = scanReport(name, sarif, threshold, roots, (text) => context.masker.mask(text));
   show(context, report);
   const key = config.optionalText('artifact_key');
   const artifacts =
@@ -70,17 +65,6 @@ function sarifOf(
     if (!(error instanceof SarifError)) throw error;
     throw new StepProblem(`the report of ${name} cannot be used: ${error.message}${words}`, { cause: error });
   }
-}
-
-/** A scanner that looks for secrets quotes them. */
-function masked(report: ScanReport, mask: (text: string) => string): ScanReport {
-  const findings = report.findings.map((finding) => ({
-    ...finding,
-    rule_id: mask(finding.rule_id),
-    message: mask(finding.message),
-    ...(finding.location !== undefined && { location: mask(finding.location) }),
-  }));
-  return { ...report, findings };
 }
 
 function outputsOf({ passed, counts }: ScanReport): Record<string, string> {
