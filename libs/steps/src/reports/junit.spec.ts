@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { specSeed } from '@hybrid/testing';
-import { parseJunit } from './junit.js';
+import { parseJunit, type TestOutcome } from './junit.js';
 import { testReport } from './test-report.js';
 
 const asIs = (text: string): string => text;
@@ -215,5 +215,10 @@ describe('JUnit XML', () => {
       }),
       { seed: specSeed(), numRuns: 500 },
     );
+  });
+
+  it('take no longer for a test that is there hundreds of thousands of times', () => {
+    const [once] = parseJunit('<testsuite><testcase name="a"/></testsuite>');
+    expect(testReport(Array<TestOutcome>(400_000).fill(once!), asIs)).toMatchObject({ total: 400_000 });
   });
 });

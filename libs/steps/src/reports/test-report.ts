@@ -15,7 +15,9 @@ export function testReport(outcomes: TestOutcome[], tidy: (text: string) => stri
   const tests = new Map<string, TestOutcome[]>();
   for (const outcome of outcomes) {
     const key = JSON.stringify([outcome.file, outcome.suite, outcome.name]);
-    tests.set(key, [...(tests.get(key) ?? []), outcome]);
+    const tries = tests.get(key);
+    if (tries) tries.push(outcome);
+    else tests.set(key, [outcome]);
   }
   const report = { total: 0, failed: 0, skipped: 0, flaky: 0, seconds: 0 };
   const failures: TestCase[] = [];
