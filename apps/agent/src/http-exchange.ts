@@ -33,7 +33,6 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
     const abort = (): void => void request.destroy(signal?.reason as Error);
     const fail = (error: Error): void => {
       signal?.removeEventListener('abort', abort);
-      if (body instanceof Readable) body.destroy();
       reject(signal?.aborted ? (signal.reason as Error) : error);
     };
     signal?.addEventListener('abort', abort, { once: true });
@@ -45,6 +44,8 @@ export async function exchange(options: Exchange): Promise<IncomingMessage> {
     });
     if (body instanceof Readable) {
       body.on('error', (error) => request.destroy(error));
+      // Whoever answers before it has read all reads no more of it: the file behind it would stay open.
+      request.on('close', () => body.destroy());
       body.pipe(request);
     } else request.end(body);
   });
