@@ -1,8 +1,8 @@
 /** The report files that a step left behind, by patterns such as `reports/**\/*.xml`. */
-import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
-import { basename, join, posix } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { glob } from 'tinyglobby';
+import { openRegularFile } from '../files/regular-file.js';
 import { insideWorkspace } from '../files/workspace-path.js';
 import type { FinishedScript } from '../sandbox/executor.js';
 
@@ -41,7 +41,7 @@ export async function reportFiles(
       break;
     }
     try {
-      const text = await readRegularFile(file);
+      const text = await readWhole(file);
       bytes += text.length;
       read.push({ path, text });
     } catch (error) {
@@ -79,14 +79,10 @@ function literal(part: string): string {
   return part.replace(/[[\]{}()!+@|\\]/g, '\\$&');
 }
 
-/** Not a link, which in a workspace on this machine could lead anywhere. */
-async function readRegularFile(path: string): Promise<string> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+async function readWhole(path: string): Promise<string> {
+  const handle = await openRegularFile(path);
   try {
-    const { size, isFile } = await handle
-      .stat()
-      .then((found) => ({ size: found.size, isFile: found.isFile() }));
-    if (!isFile) throw new Error(`${basename(path)} is not a file`);
+    const { size } = await handle.stat();
     if (size > FILE_MAX) throw new Error(`it has more than ${FILE_MAX} bytes`);
     return await handle.readFile('utf8');
   } finally {

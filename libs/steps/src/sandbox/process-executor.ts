@@ -1,11 +1,12 @@
 /** Runs scripts on the host itself, as the agent's own user: only for hosts whose owner trusts the pipelines. */
-import { cp, mkdir, open, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, posix } from 'node:path';
 import { endGroup, startGroup } from './child-command.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
 import { drainOutput } from './output-drain.js';
 import { identityOf, isAlive, signalReaches } from './process-identity.js';
+import { readPart } from '../files/regular-file.js';
 import { existingInside, ifMissing, insideWorkspace, makeFolderInside } from '../files/workspace-path.js';
 import { StepProblem } from '../step.js';
 
@@ -58,7 +59,7 @@ export class ProcessExecutor implements Executor {
       if (pid !== undefined) void endGroup(pid);
     };
     signal.addEventListener('abort', abort, { once: true });
-    script.progressFrom(() => endOf(ownFile('HYBRID_PROGRESS')));
+    script.progressFrom(() => readPart(ownFile('HYBRID_PROGRESS'), PROGRESS_MAX, 'end'));
     try {
       const drained = drainOutput({ stdout: child.stdout!, stderr: child.stderr! }, sink);
       if (pid !== undefined) await writeFile(join(script.scratch, 'group'), await identityOf(pid));
@@ -67,8 +68,12 @@ export class ProcessExecutor implements Executor {
       if (pid !== undefined) await endGroup(pid, signal.aborted ? undefined : 0);
       await drained.finish();
       signal.throwIfAborted();
-      const textOf = async (variable: string): Promise<string> =>
-        (await readFile(ownFile(variable))).subarray(0, OWN_FILE_MAX).toString('utf8');
+      const textOf = (variable: string): Promise<string> =>
+        readPart(ownFile(variable), OWN_FILE_MAX, 'beginning').catch((cause: Error) => {
+          throw new StepProblem(`the file that $${variable} names cannot be read: ${cause.message}`, {
+            cause,
+          });
+        });
       return {
         exitCode,
         collect: (path) => collect(script, path),
@@ -137,19 +142,6 @@ function inWorkspace(path: string, workDir: string): string | undefined {
   const absolute = isAbsolute(path) ? posix.resolve(path) : undefined;
   const outside = absolute !== undefined && absolute !== workDir && !absolute.startsWith(`${workDir}/`);
   return outside || path === '~' || path.startsWith('~/') ? undefined : insideWorkspace(path, workDir);
-}
-
-/** Its last bytes: a step may write for hours. */
-async function endOf(file: string): Promise<string> {
-  const handle = await open(file);
-  try {
-    const { size } = await handle.stat();
-    const bytes = Buffer.alloc(Math.min(size, PROGRESS_MAX));
-    await handle.read(bytes, 0, bytes.length, size - bytes.length);
-    return bytes.toString('utf8');
-  } finally {
-    await handle.close();
-  }
 }
 
 function passedOn(): Record<string, string> {
