@@ -51,10 +51,8 @@ export interface Scenario extends Ending {
   files?: string[];
   /** The run is of a commit of `repository/`. */
   repository?: boolean;
-  /** Its steps run in containers; what else it needs of this machine. */
-  docker?: true | 'plugin' | 'registry' | 'deploy';
-  /** The input `marker` is the path of a file that is not there. */
-  marker?: boolean;
+  /** Its steps run in containers; `registry`: it needs one beside. */
+  docker?: true | 'registry';
   actions?: Action[];
   /** Of the runs that actions start, in order. */
   others?: Ending[];
