@@ -8,7 +8,7 @@ describe('annotations', () => {
       'compiling a::b',
       '::error file=/workspace/src/a.ts,line=3,col=7,title=Types::it is a number%0Anot a text',
       '::warning file=./b.ts,line=x::slow',
-      '::notice::done',
+      '::notice file=./::done',
       '::group::not one',
       '::error::',
     ])

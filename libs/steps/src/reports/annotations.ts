@@ -27,14 +27,14 @@ export class Annotations {
       return;
     }
     const title = properties.get('title');
-    const file = properties.get('file');
+    const file = fileName(properties.get('file') ?? '', this.workDir);
     const line = number(properties.get('line'), 10_000_000);
     const column = number(properties.get('col') ?? properties.get('column'), 100_000);
     this.list.push({
       level,
       message: text.slice(0, 2_000),
       ...(title && { title: title.slice(0, 200) }),
-      ...(file && { file: fileName(file, this.workDir).slice(0, 500) }),
+      ...(file && { file: file.slice(0, 500) }),
       ...(line !== undefined && { line }),
       ...(column !== undefined && { column }),
     });

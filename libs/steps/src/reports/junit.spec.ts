@@ -221,4 +221,10 @@ describe('JUnit XML', () => {
     const [once] = parseJunit('<testsuite><testcase name="a"/></testsuite>');
     expect(testReport(Array<TestOutcome>(400_000).fill(once!), asIs)).toMatchObject({ total: 400_000 });
   });
+
+  it('have a name, and no text that is empty, whatever the report lacks', () => {
+    const xml = '<testsuite><testcase file="&#27;[0m"><failure message="&#27;[0m"/></testcase></testsuite>';
+    const withoutColours = (text: string): string => text.replaceAll('\x1b[0m', '');
+    expect(testReport(parseJunit(xml), withoutColours).failures).toEqual([{ name: '(no name)', seconds: 0 }]);
+  });
 });

@@ -41,13 +41,14 @@ export function testReport(outcomes: TestOutcome[], tidy: (text: string) => stri
 
 function add(list: TestCase[], outcome: TestOutcome, tidy: (text: string) => string): void {
   if (list.length === REPORT_LIST_MAX) return;
-  const { suite, name, file, line, message, seconds } = outcome;
+  const { suite, name, line, seconds } = outcome;
+  const [file, message] = [tidy(outcome.file ?? ''), tidy(outcome.message ?? '')];
   const whole = suite === '' || name.startsWith(suite) ? name : `${suite} › ${name}`;
   list.push({
-    name: tidy(whole).slice(0, NAME_MAX),
-    ...(file && { file: tidy(file).slice(0, NAME_MAX) }),
+    name: tidy(whole).slice(0, NAME_MAX) || '(no name)',
+    ...(file && { file: file.slice(0, NAME_MAX) }),
     ...(line !== undefined && line <= 10_000_000 && { line }),
-    ...(message && { message: tidy(message).slice(0, MESSAGE_MAX) }),
+    ...(message && { message: message.slice(0, MESSAGE_MAX) }),
     seconds: rounded(Math.min(seconds, SECONDS_MAX)),
   });
 }
