@@ -7,6 +7,7 @@ import type Docker from 'dockerode';
 import { pause } from '../sandbox/backoff.js';
 import { findEngine } from '../sandbox/docker-engine.js';
 import { ensureImage } from '../sandbox/docker-image.js';
+import { textOf } from '../sandbox/docker-output.js';
 import { StepProblem } from '../step.js';
 import { dockerSettings, type DockerSettings } from './docker-settings.js';
 import { DockerTarget } from './docker-target.js';
@@ -149,17 +150,6 @@ async function showLog(container: Docker.Container, told: DeployTold): Promise<v
   const raw = await container
     .logs({ stdout: true, stderr: true, tail: LOG_LINES })
     .catch(() => Buffer.alloc(0));
-  const text = textOf(raw).trimEnd();
+  const text = (await textOf([raw])).trimEnd();
   if (text !== '') for (const line of text.split('\n')) told.log(`its log: ${line.slice(0, 1_000)}`);
-}
-
-/** Without the headers of eight bytes that tell stdout from stderr. */
-function textOf(raw: Buffer): string {
-  const pieces: Buffer[] = [];
-  for (let at = 0; at + 8 <= raw.length;) {
-    const size = raw.readUInt32BE(at + 4);
-    pieces.push(raw.subarray(at + 8, at + 8 + size));
-    at += 8 + size;
-  }
-  return Buffer.concat(pieces).toString('utf8');
 }

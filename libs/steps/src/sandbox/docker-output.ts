@@ -26,3 +26,13 @@ export async function pumpOutput(output: AsyncIterable<Buffer>, sink: OutputSink
     }
   }
 }
+
+/** What both streams hold, as text: all of it, or the last `max` bytes. */
+export async function textOf(output: AsyncIterable<Buffer> | Buffer[], max = Infinity): Promise<string> {
+  let kept: Buffer = Buffer.alloc(0);
+  await pumpOutput(output as AsyncIterable<Buffer>, async (_, piece) => {
+    kept = Buffer.concat([kept, piece]);
+    if (kept.length > max) kept = kept.subarray(-max);
+  });
+  return kept.toString('utf8');
+}

@@ -7,7 +7,7 @@ import { pause } from './backoff.js';
 import { hardened } from './docker-container.js';
 import { createContainer, DockerProblem, removeContainer, statusOf, wordsOf } from './docker-engine.js';
 import { ensureImage } from './docker-image.js';
-import { pumpOutput } from './docker-output.js';
+import { textOf } from './docker-output.js';
 import { boundsOf, type SandboxSettings } from './limits.js';
 import { StepProblem } from '../step.js';
 
@@ -183,14 +183,4 @@ async function execute(
     if (statusOf(error) === 409) return { exitCode: -1, lastLine: '' };
     throw error;
   }
-}
-
-/** The last `max` bytes, as text. */
-async function textOf(output: AsyncIterable<Buffer> | Buffer[], max = Infinity): Promise<string> {
-  let kept: Buffer = Buffer.alloc(0);
-  await pumpOutput(output as AsyncIterable<Buffer>, async (_, piece) => {
-    kept = Buffer.concat([kept, piece]);
-    if (kept.length > max) kept = kept.subarray(-max);
-  });
-  return kept.toString('utf8');
 }
