@@ -23,7 +23,10 @@ export async function pushDockerImage(context: StepContext): Promise<StepResult>
   return withTimeout(config.seconds('timeout'), context.signal, async (signal) => {
     let digest: string | undefined;
     for (const name of names) {
-      const credentials = await credentialsOf(context, config, registryOf(name.repository));
+      const credentials = await credentialsOf(context, config, {
+        registry: registryOf(name.repository),
+        own: registryOf(target.repository),
+      });
       const own = await tagged(engine, image, name);
       try {
         const pushed = await push(context, engine, name, credentials, signal);
@@ -83,15 +86,17 @@ async function tagged(engine: Docker, image: string, name: Name): Promise<string
   return shown(name);
 }
 
+/** `own`: the registry that the config's username and password are for; they are shown to no other. */
 async function credentialsOf(
   { secrets }: StepContext,
   config: StepConfig,
-  registry: string,
+  { registry, own }: { registry: string; own: string },
 ): Promise<RegistryCredentials | undefined> {
   const provider = config.oneOf<Provider>('auth_provider', PROVIDERS, 'basic');
   if (provider === 'none') return undefined;
   const [username, password] = [config.optionalText('username'), config.optionalText('password')];
-  if (provider === 'basic' && username !== undefined && password !== undefined)
+  const given = provider === 'basic' && username !== undefined && password !== undefined;
+  if (given && registry === own)
     return {
       username: secrets.resolve(username),
       password: secrets.resolve(password),
@@ -101,11 +106,15 @@ async function credentialsOf(
   if (found) return found;
   throw new StepProblem(
     `there are no credentials for ${registry}: ` +
-      (provider === 'basic'
-        ? 'give config.username and config.password as references to secrets, '
-        : `set up ${provider}'s login for the user of the agent, `) +
+      `${given ? `config.password is for ${own} alone: push there by a step of its own` : wayIn(provider)}, ` +
       'or log in there with docker login as the user of the agent',
   );
+}
+
+function wayIn(provider: Provider): string {
+  return provider === 'basic'
+    ? 'give config.username and config.password as references to secrets'
+    : `set up ${provider}'s login for the user of the agent`;
 }
 
 /** Answers the digest, which the registry tells at the end. */

@@ -241,6 +241,10 @@ await describeWithEngine(
       await expect(push(image, { password: undefined })).rejects.toThrow(
         /no credentials for .*config.username/,
       );
+      bench.secrets = { REGISTRY: PASSWORD };
+      await expect(push(image, { also_as: ['127.0.0.1:1/mirror:1'] })).rejects.toThrow(
+        /no credentials for 127.0.0.1:1: config.password is for \S+ alone/,
+      );
       process.env['PATH'] = home;
       await expect(push(image, { auth_provider: 'gcp' })).rejects.toThrow(
         /docker-credential-gcloud, which cannot be started/,
