@@ -1,5 +1,5 @@
 export { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
-export { connectEventStore, connectPostgres } from './connections.js';
+export { connectEventStore, connectPostgres, disposeEventStore } from './connections.js';
 export { greetEventStore } from './event-store-tls.js';
 export { foldVersion, understood } from './event-types.js';
 export { ReadModel } from './freshness.js';

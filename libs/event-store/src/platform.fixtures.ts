@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
-import { connectEventStore, connectPostgres } from './connections.js';
+import { connectEventStore, connectPostgres, disposeEventStore } from './connections.js';
 
 export interface Platform {
   /** Temporary; removed by `stop`. */
@@ -41,7 +41,7 @@ export async function startPlatform(): Promise<Platform> {
     connections,
     async stop() {
       await connections.nats.close();
-      await connections.eventStore.dispose();
+      await disposeEventStore(connections.eventStore);
       await connections.pool.end();
       await Promise.all([eventStore.stop(), postgres.stop(), nats.stop()]);
       await rm(directory, { recursive: true, force: true });

@@ -1,10 +1,11 @@
+import { jsonEvent } from '@eventstore/db-client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startEventStore, type ServerWithUrl } from '@hybrid/servers';
 import { breakableLine } from '@hybrid/testing';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectEventStore } from './connections.js';
+import { connectEventStore, disposeEventStore } from './connections.js';
 import { readWithin } from './read-within.js';
 
 describe('a read with a deadline', () => {
@@ -34,5 +35,14 @@ describe('a read with a deadline', () => {
     expect(await read().catch(() => read())).toBeLessThanOrEqual(1);
     await client.dispose();
     await line.close();
+  });
+
+  it('keeps no client from closing, though it was given up when all of the answer was there', async () => {
+    const client = connectEventStore(`esdb://127.0.0.1:${server.port}?tls=false`);
+    await client.appendToStream('given-up', jsonEvent({ type: 'Happened', data: {} }));
+    client.readStream('given-up').destroy();
+    // Whose answer comes after that of the other.
+    for await (const _ of readWithin(60_000, client.readStream('given-up')));
+    await disposeEventStore(client);
   });
 });

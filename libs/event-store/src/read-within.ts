@@ -1,8 +1,8 @@
 import type { StreamingRead } from '@eventstore/db-client';
 
 /**
- * A read of the official client, which itself has no deadline for reads. To be read to its end: one that was left half-way
- * keeps the client from closing.
+ * A read of the official client, which itself has no deadline for reads. To be read to its end: what is left half-way
+ * stays in memory until the client is closed.
  * @throws Error when it is not over in time; what the read throws.
  */
 export async function* readWithin<E>(ms: number, reading: StreamingRead<E>): AsyncGenerator<E> {

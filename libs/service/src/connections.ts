@@ -2,6 +2,7 @@ import type { ServiceHealth, Finding } from '@hybrid/contracts';
 import {
   connectEventStore,
   connectPostgres,
+  disposeEventStore,
   greetEventStore,
   Projector,
   readWithin,
@@ -150,7 +151,7 @@ export class Connections {
   async close(): Promise<void> {
     await Promise.all(this.background.map((part) => part.stop()));
     await this.nats.drain();
-    await this.eventStore.dispose();
+    await disposeEventStore(this.eventStore);
     await this.pool.end();
   }
 }

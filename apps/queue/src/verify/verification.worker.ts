@@ -1,5 +1,5 @@
 /** The thread of a verification. It has a connection of its own to the event store: nothing of it stands in the claims' way. */
-import { connectEventStore } from '@hybrid/event-store';
+import { connectEventStore, disposeEventStore } from '@hybrid/event-store';
 import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -24,7 +24,7 @@ await readLog({ client, prefixes: REPLAYED_PREFIXES, log: (warning) => post({ wa
 for (const _ of verifier.end()) tellNowAndThen();
 post({ progress: verifier.progress });
 post({ result: verifier.result });
-await client.dispose();
+await disposeEventStore(client);
 
 function tellNowAndThen(): void {
   if (performance.now() - told < PROGRESS_MS) return;
