@@ -76,6 +76,16 @@ describe('reading in bulk', () => {
     expect(batches).toBe(1);
   });
 
+  it('ends when nobody wanted it any more before it began, though it would follow for ever', async () => {
+    const { eventStore: client } = platform.connections;
+    const late = new AbortController();
+    const reading = bulkRead({ client, prefixes: [], after: null, signal: late.signal, follow: true });
+    const first = reading.next();
+    // While the call is opened.
+    late.abort();
+    expect(await first).toEqual({ done: true, value: undefined });
+  });
+
   it('says that another event store has no such call', async () => {
     const server = new Server();
     const port = await promisify(server.bindAsync.bind(server))(

@@ -75,6 +75,8 @@ export async function* bulkRead(options: BulkRead): AsyncGenerator<BulkBatch> {
   const stop = () => messages.cancel();
   signal.addEventListener('abort', stop, { once: true });
   try {
+    // Meanwhile: an event that is past is not heard.
+    if (signal.aborted) stop();
     for await (const message of messages as AsyncIterable<Buffer>) yield decode(message);
   } catch (error) {
     if (signal.aborted) return;
