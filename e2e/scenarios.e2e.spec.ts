@@ -102,6 +102,7 @@ async function removeMine(docker: Docker, registry: DockerRegistry | undefined):
     name.startsWith(mine) || (registry !== undefined && name.startsWith(registry.host));
   for (const { Id, Image } of await docker.listContainers({ all: true }))
     if (ours(Image)) await docker.getContainer(Id).remove({ force: true });
-  for (const { RepoTags } of await docker.listImages())
-    for (const tag of RepoTags ?? []) if (ours(tag)) await docker.getImage(tag).remove({ force: true });
+  for (const { RepoTags, RepoDigests } of await docker.listImages())
+    for (const name of [...(RepoTags ?? []), ...(RepoDigests ?? [])])
+      if (ours(name)) await docker.getImage(name).remove({ force: true });
 }

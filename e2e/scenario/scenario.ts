@@ -96,7 +96,7 @@ export const scenarios: ScenarioFiles[] = readdirSync(folder)
     };
   });
 
-function filesIn(directory: string): Record<string, string> {
+export function filesIn(directory: string): Record<string, string> {
   if (!existsSync(directory)) return {};
   const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
