@@ -31,7 +31,7 @@ const REPORT = { version: '2.1.0', runs: [{ tool: { driver: { name: 'Semgrep OSS
   let pipeline: string;
 
   const tag = async (from: string, name: string): Promise<void> => {
-    const [repo, version = 'latest'] = name.split(':');
+    const [repo = name, version = 'latest'] = name.split(':');
     if (
       await images
         .getImage(name)
