@@ -1,4 +1,4 @@
-/** The example of docs/pipelines.md in full, with images of its names that are made of what this machine has. */
+/** A whole pipeline, from tests to the gate and the deployment, with images of its names that are made of what this machine has. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RunView } from '@hybrid/contracts';
 import { findProgram } from '@hybrid/servers';
