@@ -74,6 +74,15 @@ if ('reason' in found) {
       expect(stdout).not.toContain('on the host');
     });
 
+    it('says of an image that cannot be had what the step says, and nothing beside it', async () => {
+      command('true');
+      const { code, stdout, stderr } = await cliResult(start('--image', '127.0.0.1:1/no/such:image'));
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+      expect(stdout).toMatch(
+        /✘ \S+ failed in .*: the image 127\.0\.0\.1:1\/no\/such:image .* cannot be pulled \(/,
+      );
+    });
+
     it('leaves no container and no volume after a second Ctrl-C', async () => {
       command('trap "" TERM; echo begun; while true; do sleep 1; done');
       const run = start();

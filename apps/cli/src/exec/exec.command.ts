@@ -154,7 +154,6 @@ async function toolsOf(
     keep: options.keep === true,
     artifacts,
     env: options.env,
-    note: out.note,
     logRoom,
     checkOut: options.clean
       ? undefined

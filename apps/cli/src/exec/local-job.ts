@@ -41,8 +41,6 @@ export interface JobTools {
   checkOut: StepContext['checkOut'];
   /** Added to what the pipeline gives every step. */
   env: Record<string, string>;
-  /** Hears of what broke beside the step itself. */
-  note(text: string): void;
   /** Resolves when more lines may be written. */
   logRoom(): Promise<void>;
 }
@@ -108,7 +106,8 @@ async function runAttempt(
           signal: control.signal,
         }),
       control.signal,
-      (text) => tools.note(`${job.name ?? job.job_id}: ${text}`),
+      // The result says it, without secrets, and is shown.
+      () => undefined,
     );
     return maskedResult(result, tools.masker);
   } finally {
