@@ -1,5 +1,7 @@
 /** Where the definition of a run comes from. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Snapshot } from './git-repository.js';
 import { CommandError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
@@ -19,8 +21,11 @@ export async function readDefinition(
 ): Promise<Definition> {
   if (snapshot.file !== undefined) return { text: snapshot.file, file: PIPELINE_FILE };
   if (defaultFile !== undefined) return readDefinitionFile(defaultFile, '--default-file');
+  const mend = existsSync(join(snapshot.repository, PIPELINE_FILE))
+    ? 'it is there, but not committed: commit it'
+    : 'write one (`hybrid init`) and commit it';
   throw new CommandError(
-    `${snapshot.repository} has no ${PIPELINE_FILE} at ${snapshot.commit.slice(0, 10)}: commit one, or name a file with --file`,
+    `${snapshot.repository} has no ${PIPELINE_FILE} at ${snapshot.commit.slice(0, 10)}: ${mend}, or name a file with --file`,
     EXIT.failed,
   );
 }

@@ -215,9 +215,11 @@ steps:
     expect(gateway.requests[0]).toMatchObject({ path: '/api/pipelines/generic' });
     const { code, stderr } = await cliResult(cli('run'));
     expect(stderr).toMatch(
-      /\nerror: .* has no \.hybrid\/pipeline\.yaml at [0-9a-f]{10}: commit one, or name a file with --file\n$/,
+      /\nerror: .* has no \.hybrid\/pipeline\.yaml at [0-9a-f]{10}: write one \(`hybrid init`\) and commit it, or name a file with --file\n$/,
     );
     expect(code).toBe(1);
+    await cliResult(cli('init'));
+    expect((await cliResult(cli('run'))).stderr).toContain('it is there, but not committed: commit it, or');
   });
 
   it('shows each error of an invalid definition with its place, and ends with 1', async () => {
