@@ -13,6 +13,7 @@ import { callBy } from '@hybrid/test-platform';
 import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { heartbeat } from '../queue-load.js';
 import { startSystem, type System } from '../system.js';
 import { ask, HandAgent, jobOf, leaseOf, line, type Answer, type Ask } from './client.js';
 import { openEvents, readUntil } from './event-stream.js';
@@ -146,6 +147,7 @@ describe('another organisation', () => {
     'POST /api/queue/jobs/{job_id}/close': () => ({ json: { exit_code: 0 } }),
     'PATCH /api/dashboard/jobs/{job_id}': () => ({ json: { priority: 'HIGH' } }),
     'PATCH /api/dashboard/jobs/{job_id}/complete': () => ({ json: { exit_code: 0 } }),
+    'POST /api/runs/{run_id}/retry': () => ({ json: { from: 'start' } }),
     'PATCH /api/agents/{agent_id}/status': () => ({ json: { status: 'DRAINING' } }),
     'PUT /api/pipelines/{pipeline_id}': () => ({
       json: { definition: `name: ${NAME}\nsteps:\n  - { name: ours, type: step.shell_exec }\n` },
@@ -156,6 +158,8 @@ describe('another organisation', () => {
   const OWN_NAMES = [
     'GET /api/artifacts/{execution_id}',
     'PUT /api/artifacts/{execution_id}/{key}',
+    'GET /api/artifacts/{execution_id}/{key}/upload',
+    'POST /api/artifacts/{execution_id}/{key}/metadata',
     'PUT /api/pipelines/{pipeline_id}',
   ];
   const routes = Object.entries(ROUTES)
@@ -181,7 +185,11 @@ describe('another organisation', () => {
   };
 
   it.each(routes)('$route does not find what is theirs', async ({ route, people }) => {
+    // Else the agent, and with it the job, would be lost while the routes are tried.
+    await heartbeat(theirAgent, [claimed]);
     await eventually(async () => {
+      const { body } = await as(theirs, `GET /api/agents/${ids.agent_id}`);
+      expect(body).toMatchObject({ status: 'HEALTHY', last_heartbeat: expect.any(String) as unknown });
       for (const name of ['keys', 'invitations', 'join-tokens', 'trust-rules'])
         expect(JSON.stringify((await as(theirs, `GET /api/${name}`)).body)).toContain(MARK);
     });
