@@ -21,7 +21,7 @@ describe('scans and deployments', () => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ separate: true });
-    await system.startAgent('agent-1');
+    await system.startAgent('agent-1', { args: ['--deploy-to', environment] });
   });
   afterAll(() => system?.stop());
 

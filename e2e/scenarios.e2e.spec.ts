@@ -55,7 +55,10 @@ describe('scenarios', () => {
       const dockerConfig = await signedIn(join(system.platform.directory, 'docker'), registry);
       await system.startAgent('agent-docker', {
         capacity: 4,
-        args: ['--pool', 'docker', '--executor', 'docker', '--default-image', image],
+        args: [
+          ...['--pool', 'docker', '--executor', 'docker', '--default-image', image],
+          ...['--deploy-to', 'staging'],
+        ],
         env: { HYBRID_SECRET_REGISTRY_PASSWORD: REGISTRY_PASSWORD, DOCKER_CONFIG: dockerConfig },
       });
     });

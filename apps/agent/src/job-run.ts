@@ -46,6 +46,8 @@ export interface JobTools {
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
   caches?: CachePlace;
+  /** Environments that its steps may deploy to. */
+  deployTo: readonly string[];
   /** Folder of the jobs' folders. */
   workspaces: string;
 }

@@ -77,6 +77,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
+    deployTo: settings.deployTo,
     caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,
     data,

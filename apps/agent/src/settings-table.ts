@@ -12,6 +12,7 @@ import {
   healthAddress,
   labels,
   machineName,
+  names,
   oneOf,
   secretRules,
   size,
@@ -280,6 +281,15 @@ export const SETTINGS = {
     about: 'allow steps to have the socket of the Docker engine, which makes them root of its machine',
     initial: () => false,
     parse: yesOrNo,
+  },
+  deployTo: {
+    flag: 'deploy-to',
+    takes: 'environment,…',
+    env: 'HYBRID_DEPLOY_TO',
+    about: 'environments that steps may deploy to with what this agent reaches; * for any',
+    initial: () => [],
+    list: true,
+    parse: names,
   },
   onStop: {
     flag: 'on-stop',

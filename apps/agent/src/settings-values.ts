@@ -96,6 +96,10 @@ export function folders(texts: string[]): string[] {
   return found;
 }
 
+export function names(texts: string[]): string[] {
+  return texts.map((one) => one.trim()).filter((one) => one !== '');
+}
+
 export function oneOf(...allowed: string[]): (given: string) => string {
   return (given) => {
     if (allowed.includes(given)) return given;

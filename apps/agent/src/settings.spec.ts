@@ -94,6 +94,7 @@ describe('settings', () => {
       stepPids: ['100', 100],
       allowMounts: ['/srv/cache,/opt', ['/srv/cache', '/opt']],
       allowDockerSocket: ['yes', true],
+      deployTo: ['staging, production', ['staging', 'production']],
       onStop: ['hand-back', 'hand-back'],
       drainTimeout: ['0', 0],
       disconnectAfterJob: ['true', true],

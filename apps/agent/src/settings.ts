@@ -50,6 +50,7 @@ export interface Settings {
   stepPids?: number;
   allowMounts: string[];
   allowDockerSocket: boolean;
+  deployTo: string[];
   onStop: 'finish' | 'hand-back';
   /** Seconds. */
   drainTimeout: number;

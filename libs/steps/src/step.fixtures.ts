@@ -29,6 +29,7 @@ interface StepMore {
   signal?: AbortSignal;
   jobId?: string;
   attempt?: number;
+  deployTo?: string[];
 }
 
 export function stepBench(): StepBench {
@@ -82,6 +83,7 @@ export function stepBench(): StepBench {
         log: (stream, text) => void log.push(`${stream} ${text}`),
         logRoom: async () => undefined,
         tellProgress: async () => undefined,
+        deployTo: more.deployTo ?? ['*'],
         signal: more.signal ?? new AbortController().signal,
       };
     },

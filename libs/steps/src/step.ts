@@ -36,6 +36,8 @@ export interface StepContext {
   store: ArtifactStore;
   /** Without it nothing is kept between runs. */
   caches?: CachePlace;
+  /** Environments that steps may deploy to from here; `*`: any. Left out: none. */
+  deployTo?: readonly string[];
   secrets: Secrets;
   /** How sources are had; plainly where it is left out. */
   sources?: SourceSettings;

@@ -1,7 +1,7 @@
 /** One job of a local run: its attempts, as an agent and the queue would have them. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EnqueueJobCommand, LogLine } from '@hybrid/contracts';
+import type { EnqueueJobCommand, JobSpec, LogLine } from '@hybrid/contracts';
 import {
   makeAttemptFolders,
   maskedLines,
@@ -102,6 +102,8 @@ async function runAttempt(
           traceparent: '',
           log: say,
           logRoom: () => tools.logRoom(),
+          // Whoever runs it is at the machine that it deploys to.
+          deployTo: ['*'],
           tellProgress: () => Promise.resolve(),
           signal: control.signal,
         }),
@@ -117,9 +119,14 @@ async function runAttempt(
   }
 }
 
+/** What the deployments service fills in: a pipeline that names no service deploys its own. */
+function withService(step: JobSpec['step'], pipeline: string | undefined): JobSpec['step'] {
+  return step.type === 'step.deploy' ? { ...step, config: { service: pipeline, ...step.config } } : step;
+}
+
 /** The job as an agent would have it. */
 function claimed(
-  { job_id, name, run_id, spec }: EnqueueJobCommand,
+  { job_id, name, run_id, pipeline_id, spec }: EnqueueJobCommand,
   attempt: number,
   timeout_seconds: number,
   env: Record<string, string>,
@@ -133,7 +140,7 @@ function claimed(
     name: name ?? spec.step.name,
     run_id: run_id ?? null,
     timeout_seconds,
-    spec: { ...spec, env: { ...spec.env, ...env } },
+    spec: { ...spec, step: withService(spec.step, pipeline_id), env: { ...spec.env, ...env } },
     traceparent: null,
   };
 }

@@ -9,6 +9,8 @@ export async function runDeployStep(context: StepContext): Promise<StepResult> {
   const strategy = config.oneOf('strategy', STRATEGIES, 'recreate');
   const name = config.text('provider');
   const provider = await providerFor(name, strategy);
+  const environment = config.text('environment');
+  allow(environment, context.deployTo ?? []);
   const env = { ...job.spec.env, ...config.textMap('env') };
   const phase = (text: string): void => {
     context.log('system', text);
@@ -18,7 +20,7 @@ export async function runDeployStep(context: StepContext): Promise<StepResult> {
   const outcome = await provider.deploy(
     {
       id: job.id,
-      environment: config.text('environment'),
+      environment,
       service: config.text('service'),
       image: config.text('image'),
       strategy,
@@ -32,6 +34,15 @@ export async function runDeployStep(context: StepContext): Promise<StepResult> {
   const outputs = { ...outcome.facts, deployment_state: outcome.state };
   if (outcome.state === 'succeeded') return { exitCode: 0, outputs, artifacts: [] };
   return { exitCode: 1, errorMessage: outcome.message, outputs, artifacts: [] };
+}
+
+/** What is deployed outlives its step, and has more of the machine than a step: whoever runs the agent says where to. */
+function allow(environment: string, allowed: readonly string[]): void {
+  if (allowed.includes('*') || allowed.includes(environment)) return;
+  const has = allowed.length === 0 ? 'it deploys nowhere' : `it deploys to ${allowed.join(', ')}`;
+  throw new StepProblem(
+    `this agent does not deploy to ${environment}; ${has}: start it with --deploy-to ${environment}, or send the step to another pool`,
+  );
 }
 
 function settingsOf(settings: unknown, provider: string): unknown {
