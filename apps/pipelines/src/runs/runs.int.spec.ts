@@ -127,8 +127,8 @@ describe('runs, over NATS', () => {
       }),
     );
     const none = callBy('user', 'ada', 'other');
-    expect(await scene.send(pipelinesRequests.tests, { pipeline_id: pipeline }, none)).toMatchObject({
-      total: 0,
+    await expect(scene.send(pipelinesRequests.tests, { pipeline_id: pipeline }, none)).rejects.toMatchObject({
+      problem: { code: 'pipeline_not_found' },
     });
   });
 

@@ -1,5 +1,6 @@
 /** Real git on the other end: over HTTP with a password, by git's own http-backend; over ssh, by ssh2 and git-upload-pack. */
 import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -218,8 +219,14 @@ export class GitSshServer {
   }
 }
 
-/** Of a kind that every ssh takes. */
+/** Made by ssh's own program: of those that ssh2 makes, ssh cannot read some. */
 function sshKey(): { private: string; public: string } {
-  const keys = ssh2.utils.generateKeyPairSync('ed25519');
-  return { private: keys.private, public: keys.public };
+  const folder = mkdtempSync(join(tmpdir(), 'hybrid-ssh-'));
+  try {
+    const file = join(folder, 'key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', file]);
+    return { private: readFileSync(file, 'utf8'), public: readFileSync(`${file}.pub`, 'utf8') };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
