@@ -105,7 +105,8 @@ describe("the gateway's edges", () => {
         });
       const waysIn = Object.entries(body.routes)
         .filter(([route, access]) => access === 'everybody' && / \/(auth|api)\//.test(route))
-        .map(([route]) => route);
+        // Nothing is presented there: it is a document.
+        .flatMap(([route]) => (route === 'GET /api/pipelines/schema' ? [] : [route]));
       expect(waysIn.length).toBeGreaterThan(12);
       for (const route of waysIn) {
         const { status } = await ask(gateway.url, route.replace(/\{\w+\}/, 'x'), {
