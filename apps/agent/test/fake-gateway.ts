@@ -1,4 +1,4 @@
-/** A gateway on a real socket that checks signatures, remembers what an agent said to it and fails when told to. */
+/** A gateway on a real socket that checks signatures, remembers what an agent said to it and fails when told to. Above 400 lines, as it is one server whose routes share what it remembers. */
 import type {
   AgentStatus,
   ClaimedJob,

@@ -1,3 +1,4 @@
+/** Above 400 lines, as all of it shares the git servers and repositories, which take seconds to make. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { execFileSync } from 'node:child_process';
