@@ -43,11 +43,11 @@ export class EventStoreReach implements Reach {
   }
 
   private tell(): void {
+    for (const watcher of this.watchers) watcher(this.reached);
     if (!this.reached)
       this.logger.warn(
         'does not reach the event store: leaves requests and events to other replicas, if there are any; goes on by itself',
       );
-    for (const watcher of this.watchers) watcher(this.reached);
   }
 
   private async answers(): Promise<boolean> {
