@@ -87,6 +87,13 @@ describe('things', () => {
       if (one.status === 'rejected') expect(one.reason).toMatchObject({ problem: { code: 'too_much' } });
   });
 
+  it('let forty callers at once each have their turn', async () => {
+    const id = randomUUID();
+    const each = Array.from({ length: 40 }, () => thingsOf(platform.connections.eventStore));
+    await Promise.all(each.map((own) => own.handle(id, add(1), user)));
+    expect((await things.load(id, 'default')).state.sum).toBe(40);
+  });
+
   it('are read and decided anew where the caller knows an older state', async () => {
     const id = randomUUID();
     const known = await things.handle(id, add(1), user);

@@ -22,8 +22,11 @@ export interface Handled<State, E extends Fact> extends Thing<State> {
   position?: Position;
 }
 
-/** Ten conflicts in a row on one thing mean that something is wrong with the caller, not with its luck. */
-const MAX_CONFLICTS = 10;
+/** So many conflicts in a row on one thing, with pauses between them, mean that something is wrong with the caller, not with its luck. */
+const MAX_CONFLICTS = 20;
+/** The first conflicts are decided again at once. From then on those who are in each other's way draw lots, of as many turns. */
+const PROMPT_CONFLICTS = 3;
+const LONGEST_PAUSE_MS = 500;
 
 export class Things<State, Command, E extends Fact> {
   private readonly reader: ThingReader<State, E>;
@@ -80,6 +83,7 @@ export class Things<State, Command, E extends Fact> {
       let thing = known ?? (await this.load(id, call.org));
       let fresh = !known;
       for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
+        const begun = performance.now();
         const decision = this.decider.decide(command, thing.state);
         const refused = isRejection(decision);
         if (!fresh && (refused || decision.length === 0)) {
@@ -104,6 +108,7 @@ export class Things<State, Command, E extends Fact> {
           return { state, events: decision, ...where };
         }
         conflicts++;
+        if (conflicts >= PROMPT_CONFLICTS) await pause(conflicts * (performance.now() - begun));
         thing = await this.load(id, call.org);
         fresh = true;
       }
@@ -137,4 +142,8 @@ export class Things<State, Command, E extends Fact> {
       },
     );
   }
+}
+
+function pause(longest: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, Math.random() * Math.min(longest, LONGEST_PAUSE_MS)));
 }
