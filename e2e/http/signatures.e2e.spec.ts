@@ -123,7 +123,11 @@ describe('agents, by their signatures', () => {
       ],
       [
         'nonce',
-        () => [request(), input((text) => text.replace(/nonce="./, 'nonce="_')), body],
+        () => [
+          request(),
+          input((text) => text.replace(/nonce="(.)/, (_, first) => `nonce="${first === 'A' ? 'B' : 'A'}`)),
+          body,
+        ],
         'signature_wrong',
       ],
       [
