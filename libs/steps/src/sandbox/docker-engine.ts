@@ -43,6 +43,22 @@ export function createContainer(
   } as Docker.ContainerCreateOptions);
 }
 
+/** `[host[:port]/]path[:tag][@digest]`, or an id. */
+const IMAGE =
+  /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::\d{1,5})?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
+
+/**
+ * The engine's image of that name. The library puts names into the paths of its requests as they are: what is no name
+ * could be another request. @throws DockerProblem
+ */
+export function imageNamed(engine: Docker, name: string): Docker.Image {
+  if (!IMAGE.test(name) || name.includes('..') || name.includes('//'))
+    throw new DockerProblem(
+      `${JSON.stringify(name)} is no name of an image: write registry.example/team/app:1.2, in lower case`,
+    );
+  return engine.getImage(name);
+}
+
 /** HTTP status of an engine's refusal. */
 export function statusOf(error: unknown): number | undefined {
   return (error as { statusCode?: number }).statusCode;

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode';
-import { DockerProblem, statusOf, wordsOf } from './docker-engine.js';
+import { DockerProblem, imageNamed, statusOf, wordsOf } from './docker-engine.js';
 import { followEngine } from './docker-progress.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
 
@@ -14,7 +14,7 @@ export async function ensureImage(
   signal: AbortSignal,
 ): Promise<Docker.ImageInspectInfo> {
   try {
-    return await engine.getImage(image).inspect();
+    return await imageNamed(engine, image).inspect();
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
   }
@@ -27,13 +27,18 @@ export async function ensureImage(
       ...(authconfig && { authconfig }),
     });
     await followEngine(stream, async () => undefined);
-    return await engine.getImage(image).inspect();
+    return await imageNamed(engine, image).inspect();
   } catch (cause) {
     signal.throwIfAborted();
     throw new DockerProblem(
-      `the image ${image} is not on this machine and cannot be pulled (${wordsOf(cause)}): ` +
-        'check its name, and that the engine reaches its registry',
+      `the image ${image} is not on this machine and cannot be pulled (${wordsOf(cause)}): ${remedyFor(cause, image)}`,
       { cause },
     );
   }
+}
+
+function remedyFor(cause: unknown, image: string): string {
+  return /unauthori[sz]ed|authentication|denied|no basic auth/i.test(wordsOf(cause))
+    ? `check its name; where it is private, docker login ${registryOf(image)} as the user of the agent`
+    : 'check its name, and that the engine reaches its registry';
 }

@@ -1,6 +1,6 @@
 /** step.docker_push: an image of this engine to a registry. */
 import type Docker from 'dockerode';
-import { statusOf } from '../sandbox/docker-engine.js';
+import { imageNamed, statusOf } from '../sandbox/docker-engine.js';
 import { followEngine, statusLine } from '../sandbox/docker-progress.js';
 import { credentialsFor, registryOf, type RegistryCredentials } from '../sandbox/registry-credentials.js';
 import { StepProblem, type StepContext, type StepResult } from '../step.js';
@@ -33,7 +33,7 @@ export async function pushDockerImage(context: StepContext): Promise<StepResult>
         digest ??= pushed;
       } finally {
         // Only the name that this step gave; the image stays.
-        if (own) await engine.getImage(own).remove({ noprune: true });
+        if (own) await imageNamed(engine, own).remove({ noprune: true });
       }
     }
     const reference = digest === undefined ? shown(target) : `${target.repository}@${digest}`;
@@ -70,8 +70,7 @@ function shown({ repository, tag }: Name): string {
 
 /** Gives the image the name; answers it where it did not have it before. */
 async function tagged(engine: Docker, image: string, name: Name): Promise<string | undefined> {
-  const source = await engine
-    .getImage(image)
+  const source = await imageNamed(engine, image)
     .inspect()
     .catch((cause: Error) => {
       if (statusOf(cause) !== 404) throw cause;
@@ -82,7 +81,7 @@ async function tagged(engine: Docker, image: string, name: Name): Promise<string
       );
     });
   if (source.RepoTags?.includes(shown(name))) return undefined;
-  await engine.getImage(image).tag({ repo: name.repository, tag: name.tag });
+  await imageNamed(engine, image).tag({ repo: name.repository, tag: name.tag });
   return shown(name);
 }
 
@@ -129,9 +128,11 @@ async function push(
   let digest: string | undefined;
   try {
     // Older engines want credentials even where there are none.
-    const stream = await engine
-      .getImage(name.repository)
-      .push({ tag: name.tag, authconfig: credentials ?? {}, abortSignal: signal });
+    const stream = await imageNamed(engine, name.repository).push({
+      tag: name.tag,
+      authconfig: credentials ?? {},
+      abortSignal: signal,
+    });
     await followEngine(stream, async (event) => {
       digest = event.aux?.Digest ?? digest;
       const line = statusLine(event);
