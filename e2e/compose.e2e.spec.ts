@@ -139,7 +139,7 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
     ).toBe('');
   });
 
-  it.each(['queue', 'agents', 'pipelines', 'registry', 'deployments', 'gateway'])(
+  it.each(['queue', 'agents', 'pipelines', 'registry', 'deployments', 'routing', 'gateway'])(
     'starts %s as far as its settings',
     (app) => {
       const { status, stderr } = start(['node', `dist/${app}/main.js`]);
@@ -174,22 +174,29 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
       HYBRID_ARTIFACTS: '/data/artifacts',
     };
     const env = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    const containers = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'deployments', 'gateway'].map(
-      (app) => {
-        const args = [
-          'run',
-          '--rm',
-          '--detach',
-          '--network',
-          'host',
-          ...env,
-          image,
-          'node',
-          `dist/${app}/main.js`,
-        ];
-        return run(program, args).stdout.trim();
-      },
-    );
+    const containers = [
+      'queue',
+      'agents',
+      'pipelines',
+      'registry',
+      'identity',
+      'deployments',
+      'routing',
+      'gateway',
+    ].map((app) => {
+      const args = [
+        'run',
+        '--rm',
+        '--detach',
+        '--network',
+        'host',
+        ...env,
+        image,
+        'node',
+        `dist/${app}/main.js`,
+      ];
+      return run(program, args).stdout.trim();
+    });
     try {
       await eventually(async () => {
         const response = await fetch(`http://127.0.0.1:${port}/health/ready`);

@@ -8,7 +8,16 @@ import { insist, startLoad } from './queue-load.js';
 import { expectSoundLog } from './sound-log.js';
 import { startSystem, type System } from './system.js';
 
-const SERVICES = ['queue', 'agents', 'pipelines', 'registry', 'identity', 'deployments', 'gateway'];
+const SERVICES = [
+  'queue',
+  'agents',
+  'pipelines',
+  'registry',
+  'identity',
+  'deployments',
+  'routing',
+  'gateway',
+];
 const REPLICAS = 3;
 const KILLING_MS = 25_000;
 /** Side by side; each waits until what it killed serves again. */

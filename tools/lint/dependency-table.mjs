@@ -3,7 +3,7 @@
 
 const table = {
   leaf: [],
-  domain: ['leaf'],
+  domain: ['leaf', 'domain'],
   'server-lib': ['leaf', 'server-lib'],
   servers: [],
   service: ['leaf', 'domain', 'server-lib'],

@@ -6,6 +6,7 @@ import { IdentityModule } from '@hybrid/identity';
 import { PipelinesModule } from '@hybrid/pipelines';
 import { QueueModule } from '@hybrid/queue';
 import { RegistryModule } from '@hybrid/registry';
+import { RoutingModule } from '@hybrid/routing';
 import { Connections, guard, readSettings, sayReady, ServerSettings, stopOnSignal } from '@hybrid/service';
 import { startTelemetry } from '@hybrid/telemetry';
 
@@ -19,6 +20,7 @@ await guard('standalone', async () => {
     RegistryModule,
     IdentityModule,
     DeploymentsModule,
+    RoutingModule,
   ]);
   stopOnSignal('standalone', async () => {
     connections.beginStop();

@@ -1,7 +1,15 @@
 import { request } from './request.js';
 
 /** Every service that answers messages, the gateway left out: it only asks. */
-export const SERVICES = ['queue', 'pipelines', 'agents', 'registry', 'identity', 'deployments'] as const;
+export const SERVICES = [
+  'queue',
+  'pipelines',
+  'agents',
+  'registry',
+  'identity',
+  'deployments',
+  'routing',
+] as const;
 
 /** What of the settings is unsafe, and what to do about it. Never the setting's value where that is a secret. */
 export interface Finding {

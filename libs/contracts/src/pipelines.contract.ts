@@ -6,6 +6,7 @@ import type { FieldError } from './problem.js';
 import { type ArtifactRef, Source } from './job.contract.js';
 import type { StepReport } from './report.contract.js';
 import { request, type Page } from './request.js';
+import type { TriggerEvent } from './trigger-event.js';
 
 /** WAITING: for its concurrency group. CANCELLING: its clean-up steps run. */
 export const RUN_STATUSES = ['WAITING', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
@@ -39,6 +40,24 @@ export class PutPipeline {
     description: 'files that the definition names with `uses: ./path`, by that path',
   })
   files?: Record<string, string>;
+
+  @Text({
+    optional: true,
+    max: 500,
+    description:
+      'owner/name of the repository whose events start it by `on`; what is left out stays as it is',
+  })
+  repository?: string;
+
+  @Text({ optional: true, max: 2000, description: 'what scheduled runs clone; no user, no password' })
+  clone_url?: string;
+
+  @Text({
+    optional: true,
+    max: 4_000,
+    description: "JWS of the definition and its files by the customer's key: agents may ask for it",
+  })
+  signature?: string;
 }
 
 export interface PipelineView {
@@ -47,6 +66,9 @@ export interface PipelineView {
   /** Counts from 1; a new one for each changed definition. */
   version: number;
   definition: string;
+  repository: string | null;
+  clone_url: string | null;
+  signed: boolean;
   created_at: string;
   updated_at: string;
 }
@@ -190,6 +212,49 @@ export class ListRuns extends ListQuery {
   pipeline?: string;
 }
 
+/** A trigger as a pipeline's `on` says it; what fired last. */
+export interface TriggerView {
+  pipeline: string;
+  repository: string | null;
+  kind: 'push' | 'tag' | 'pull_request' | 'schedule' | 'pipeline';
+  /** In words: `branches main, release/*`. */
+  when: string;
+  last_run_id: string | null;
+  last_fired_at: string | null;
+}
+
+export interface ScheduleView {
+  pipeline: string;
+  /** Cron, five fields, UTC. */
+  cron: string;
+  next_at: string | null;
+  last_run_id: string | null;
+  last_fired_at: string | null;
+}
+
+/** The runs of a delivery: the same delivery again starts none anew. */
+export interface FireTriggers {
+  delivery_id: string;
+  event: TriggerEvent;
+}
+
+export interface FiredTriggers {
+  runs: { pipeline: string; run_id: string }[];
+  /** Pipelines of the repository that do not run, and why. */
+  passed_over: { pipeline: string; why: string }[];
+}
+
+/** What a routing rule wants of one pipeline. */
+export interface StartByRoute {
+  pipeline_id: string;
+  delivery_id: string;
+  rule: string;
+  /** Its steps run there instead of the pools that the definition names. */
+  pool?: string;
+  inputs: Record<string, string>;
+  event: TriggerEvent | null;
+}
+
 /** A gate by the name of its step, and the person who decides. */
 export interface OfGate {
   run_id: string;
@@ -229,5 +294,12 @@ export const pipelinesRequests = {
   /** By the step's id, or by its name where it has one instance. */
   getStep: request<{ run_id: string; step_id: string }, StepView>('qry.pipelines.run.step'),
   getRun: request<{ run_id: string }, RunView>('qry.pipelines.run.get'),
+  /** Starts whatever the pipelines of the repository say under `on`. */
+  fireTriggers: request<FireTriggers, FiredTriggers>('cmd.pipelines.trigger.fire'),
+  startByRoute: request<StartByRoute, RunView>('cmd.pipelines.trigger.start'),
+  /** Lets a run begin that waits because its commits come from a fork. */
+  approveRun: request<{ run_id: string; person: OfGate['person'] }, RunView>('cmd.pipelines.run.approve'),
+  triggers: request<ListQuery, Page<TriggerView>>('qry.pipelines.trigger.list'),
+  schedules: request<ListQuery, Page<ScheduleView>>('qry.pipelines.schedule.list'),
   listRuns: request<ListRuns, Page<RunSummary>>('qry.pipelines.run.list'),
 };

@@ -13,6 +13,7 @@ import {
   logSubject,
   LOGS_STREAM,
   PARKED_STREAM,
+  pipelinesRequests,
   queueRequests,
   SERVICES,
   verificationSubject,
@@ -91,6 +92,7 @@ const PARTS: Record<NatsUser, Part> = {
     asks: [queueRequests.enqueue.subject],
     consumes: { 'deployments-jobs': eventFilter('queue', 'job') },
   },
+  routing: { asks: [pipelinesRequests.fireTriggers.subject, pipelinesRequests.startByRoute.subject] },
 };
 
 /** Every service looks whether they are there, and makes those that are not. */

@@ -99,7 +99,12 @@ function thingId(pipelineId: string, org: string): string {
 function view({ current, created_at }: PipelineState): PipelineView {
   if (!current) throw problem('not_found', 'pipeline_not_found', 'there is no such pipeline');
   const { pipeline_id: id, version, definition, at } = current;
-  return { id, version, definition, created_at: created_at ?? at, updated_at: at };
+  return {
+    ...{ id, version, definition },
+    ...{ repository: null, clone_url: null, signed: false },
+    created_at: created_at ?? at,
+    updated_at: at,
+  };
 }
 
 function checked({ definition, files }: PutPipeline): Definition {

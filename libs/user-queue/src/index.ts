@@ -1,0 +1,2 @@
+export * from './queue-config.js';
+export * from './user-queue.js';
