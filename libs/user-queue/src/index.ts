@@ -1,2 +1,5 @@
+export { openReader, openWriter, type OpenOptions, type ReaderOptions } from './open.js';
 export * from './queue-config.js';
+export { queueReference } from './queue-reference.js';
+export { queueSchema } from './queue.schema.js';
 export * from './user-queue.js';

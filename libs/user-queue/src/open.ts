@@ -1,0 +1,62 @@
+/** The customer's queue by its configuration alone. What a kind needs is loaded when one of that kind is opened. */
+import type { QueueConfig } from './queue-config.js';
+import { QueueError, type QueueReader, type QueueWriter } from './user-queue.js';
+
+export interface OpenOptions {
+  /** One text, as the kind has it: see docs/queues.md. Left out: what the machine has (a role, an identity), or none. */
+  credential?: string;
+  /**
+   * Asked for each IP address before it is connected to, after names were resolved; answers whether it may be. Left out:
+   * every address may be.
+   */
+  allowHost?: (address: string) => boolean;
+  /** Lets plain text leave this machine. Without it, TLS is demanded of every host but loopback. */
+  allowPlainText?: boolean;
+}
+
+export interface ReaderOptions extends OpenOptions {
+  /** Of the organisation, for roles of AWS. */
+  externalId?: string;
+  /**
+   * How long a message is the reader's before it comes again, in milliseconds; 60,000 unless told. NATS, Service Bus and
+   * Event Grid have it in what the customer made.
+   */
+  leaseMs?: number;
+}
+
+/**
+ * Connects at its first use, and anew after a failure. @throws QueueError `queue_misconfigured` for a configuration or
+ * credential that cannot be right.
+ */
+export async function openWriter(config: QueueConfig, _options: OpenOptions = {}): Promise<QueueWriter> {
+  switch (config.kind) {
+    case 'directory':
+    case 'nats':
+    case 'redis':
+    case 'sqs':
+    case 'azure_storage_queue':
+    case 'azure_service_bus':
+    case 'azure_event_grid':
+    case 'gcp_pubsub':
+      throw notYet(config.kind);
+  }
+}
+
+/** As `openWriter`. */
+export async function openReader(config: QueueConfig, _options: ReaderOptions = {}): Promise<QueueReader> {
+  switch (config.kind) {
+    case 'directory':
+    case 'nats':
+    case 'redis':
+    case 'sqs':
+    case 'azure_storage_queue':
+    case 'azure_service_bus':
+    case 'azure_event_grid':
+    case 'gcp_pubsub':
+      throw notYet(config.kind);
+  }
+}
+
+function notYet(kind: string) {
+  return new QueueError('queue_misconfigured', `queues of kind ${kind} are not built in`);
+}
