@@ -31,6 +31,7 @@ export interface ReaderOptions extends OpenOptions {
 export async function openWriter(config: QueueConfig, _options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
     case 'directory':
+      return new (await import('./directory/directory-writer.js')).DirectoryWriter(config);
     case 'nats':
     case 'redis':
     case 'sqs':
@@ -43,9 +44,10 @@ export async function openWriter(config: QueueConfig, _options: OpenOptions = {}
 }
 
 /** As `openWriter`. */
-export async function openReader(config: QueueConfig, _options: ReaderOptions = {}): Promise<QueueReader> {
+export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
     case 'directory':
+      return new (await import('./directory/directory-reader.js')).DirectoryReader(config, options);
     case 'nats':
     case 'redis':
     case 'sqs':
