@@ -8,9 +8,11 @@ export {
 export { MissingProgramError, ProcessFailedError } from './errors.js';
 export { bundleOf, startEventStore, type EventStoreOptions } from './event-store.js';
 export { findNatsServer } from './find-nats-server.js';
+export { findRedisServer } from './find-redis-server.js';
 export { freePort } from './free-port.js';
 export { startNats, type NatsOptions, type NatsServer } from './nats.js';
 export { startPostgres, type PostgresOptions } from './postgres.js';
+export { startRedis, type RedisOptions, type RedisServer } from './redis.js';
 export {
   jsonReadyLine,
   startProcess,

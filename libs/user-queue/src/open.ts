@@ -28,12 +28,13 @@ export interface ReaderOptions extends OpenOptions {
  * Connects at its first use, and anew after a failure. @throws QueueError `queue_misconfigured` for a configuration or
  * credential that cannot be right.
  */
-export async function openWriter(config: QueueConfig, _options: OpenOptions = {}): Promise<QueueWriter> {
+export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
     case 'directory':
       return new (await import('./directory/directory-writer.js')).DirectoryWriter(config);
-    case 'nats':
     case 'redis':
+      return new (await import('./redis/redis-writer.js')).RedisWriter(config, options);
+    case 'nats':
     case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':
@@ -48,8 +49,9 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
   switch (config.kind) {
     case 'directory':
       return new (await import('./directory/directory-reader.js')).DirectoryReader(config, options);
-    case 'nats':
     case 'redis':
+      return new (await import('./redis/redis-reader.js')).RedisReader(config, options);
+    case 'nats':
     case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':

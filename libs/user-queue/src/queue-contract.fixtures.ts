@@ -29,6 +29,8 @@ export interface QueueUnderTest {
   missing?: { writer: QueueConfig; reader: QueueConfig };
   /** What people see of the side queue: texts that hold the body and the reason of each message. */
   aside(): Promise<string[]>;
+  /** What the server itself counts of the queue and its side queue: a trial of what may be done leaves it as it was. */
+  state?(): Promise<unknown>;
   /** From now on the server is away. */
   breakConnection?(): Promise<void>;
   /** It is back, with all that it had. */
@@ -234,8 +236,10 @@ export function describeQueue(
     });
 
     it('lets a writer and a reader in that may do what they do, and leaves no trace of the trial', async () => {
+      const before = await queue.state?.();
       await writer.verifyAccess();
       const access = await reader.verifyAccess();
+      expect(await queue.state?.()).toEqual(before);
       expect(access).toMatchObject({ receive: 'allowed', remove: 'allowed' });
       if (cannot['send denied']) expect(access.send).toBe('unknown');
       else expect(access).toMatchObject({ send: 'denied', remedies: [] });
@@ -249,7 +253,9 @@ export function describeQueue(
       'send denied',
       'finds a reader that may send, says what to take away, and sends nothing',
       async () => {
+        const before = await queue.state?.();
         const access = await (await read(queue.credentials.tooMuch)).verifyAccess();
+        expect(await queue.state?.()).toEqual(before);
         expect(access).toMatchObject({ receive: 'allowed', remove: 'allowed', send: 'allowed' });
         expect(access.remedies).toHaveLength(1);
         await nothingLeft();
