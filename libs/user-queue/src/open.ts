@@ -32,9 +32,10 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
   switch (config.kind) {
     case 'directory':
       return new (await import('./directory/directory-writer.js')).DirectoryWriter(config);
+    case 'nats':
+      return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
       return new (await import('./redis/redis-writer.js')).RedisWriter(config, options);
-    case 'nats':
     case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':
@@ -49,9 +50,10 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
   switch (config.kind) {
     case 'directory':
       return new (await import('./directory/directory-reader.js')).DirectoryReader(config, options);
+    case 'nats':
+      return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
       return new (await import('./redis/redis-reader.js')).RedisReader(config, options);
-    case 'nats':
     case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':

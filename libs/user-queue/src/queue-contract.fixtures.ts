@@ -26,7 +26,11 @@ export interface QueueUnderTest {
     stranger?: string;
   };
   /** The same, of a queue that is not there. */
-  missing?: { writer: QueueConfig; reader: QueueConfig };
+  missing?: {
+    writer: QueueConfig;
+    reader: QueueConfig;
+    /** Of a reader of that queue, unless the same. */ credential?: string;
+  };
   /** What people see of the side queue: texts that hold the body and the reason of each message. */
   aside(): Promise<string[]>;
   /** What the server itself counts of the queue and its side queue: a trial of what may be done leaves it as it was. */
@@ -289,8 +293,8 @@ export function describeQueue(
     });
 
     can('missing queue', 'says of a queue that is not there how to make it', async () => {
-      const { writer: nowhere, reader: nothing } = queue.missing!;
-      const reading = await read(undefined, nothing);
+      const { writer: nowhere, reader: nothing, credential } = queue.missing!;
+      const reading = await read(credential, nothing);
       for (const error of [
         await refusal(reading.receive({ max: 1, waitMs: 0, signal: forever })),
         await refusal((await write(undefined, nowhere)).send(['lost'])),
