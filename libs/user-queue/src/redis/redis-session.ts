@@ -19,6 +19,8 @@ export function redisSession(config: RedisQueue, options: OpenOptions): RedisSes
       let failure: unknown;
       for (const host of await addressesOf(endpoint, options)) {
         const client = clientOf({ ...endpoint, host }, login, database);
+        // The client's own limit ends with the connection: what greets no one would be waited for for ever.
+        const late = setTimeout(() => client.destroy(), 2 * CONNECT_MS);
         try {
           return await client.connect();
         } catch (error) {
@@ -26,6 +28,8 @@ export function redisSession(config: RedisQueue, options: OpenOptions): RedisSes
           if (client.isOpen) client.destroy();
           // It is there and refuses: the next address would as well.
           if (error instanceof ErrorReply) break;
+        } finally {
+          clearTimeout(late);
         }
       }
       throw failure;
