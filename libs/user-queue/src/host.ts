@@ -69,6 +69,22 @@ export async function addressesOf(
   return addresses;
 }
 
+/** More addresses than these of one name are not tried: each may cost a time-out. */
+const MAX_TRIED = 4;
+
+/** Over the first address that works. Fails with what tells more than that nobody is there, if anything does. */
+export async function overAny<T>(addresses: string[], connect: (address: string) => Promise<T>): Promise<T> {
+  const failures: unknown[] = [];
+  for (const address of addresses.slice(0, MAX_TRIED)) {
+    try {
+      return await connect(address);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures.find((error) => !/refused|ENETUNREACH/i.test((error as Error).message)) ?? failures.at(-1);
+}
+
 function isLoopback(address: string): boolean {
   return /^(127\.|::ffff:127\.|::1$)/.test(address);
 }

@@ -54,7 +54,7 @@ describe('a session', () => {
     const { made, open } = session();
     await expect(made.use(() => new Promise(() => undefined), 20)).rejects.toMatchObject({
       code: 'queue_unavailable',
-      message: expect.stringContaining('did not answer') as string,
+      message: expect.stringContaining('did not answer') as unknown as string,
     });
     expect(open.size).toBe(0);
   });

@@ -1,6 +1,6 @@
 /** A connection to Redis, and what its errors mean for a queue. */
 import { createClient, ErrorReply } from 'redis';
-import { addressesOf, endpointOf } from '../host.js';
+import { addressesOf, endpointOf, overAny } from '../host.js';
 import type { OpenOptions } from '../open.js';
 import type { RedisQueue } from '../queue-config.js';
 import { CONNECT_MS, Session } from '../session.js';
@@ -15,25 +15,20 @@ export function redisSession(config: RedisQueue, options: OpenOptions): RedisSes
   const login = loginOf(options.credential);
   const database = databaseOf(config.url);
   return new Session<RedisClient>({
-    async connect() {
-      let failure: unknown;
-      for (const host of await addressesOf(endpoint, options)) {
+    connect: async () =>
+      overAny(await addressesOf(endpoint, options), async (host) => {
         const client = clientOf({ ...endpoint, host }, login, database);
-        // The client's own limit ends with the connection: what greets no one would be waited for for ever.
-        const late = setTimeout(() => client.destroy(), 2 * CONNECT_MS);
+        // The client's own limit ends with the connection: who greets no one would be waited for for ever.
+        const late = setTimeout(() => client.destroy(), CONNECT_MS);
         try {
           return await client.connect();
         } catch (error) {
-          failure = error;
           if (client.isOpen) client.destroy();
-          // It is there and refuses: the next address would as well.
-          if (error instanceof ErrorReply) break;
+          throw error;
         } finally {
           clearTimeout(late);
         }
-      }
-      throw failure;
-    },
+      }),
     isOpen: (client) => client.isReady,
     close: (client) => {
       if (client.isOpen) client.destroy();

@@ -31,7 +31,7 @@ else
       const client = createClient({ url: redis.url });
       await client.connect();
       try {
-        return await ask(client as ReturnType<typeof createClient>);
+        return await ask(client);
       } finally {
         client.destroy();
       }
