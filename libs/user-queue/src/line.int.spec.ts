@@ -1,11 +1,20 @@
 /** The way to a server: what is connected to, by TLS, and what becomes of a line that is silent. */
 import { findRedisServer, startNats, startRedis } from '@hybrid/servers';
-import { breakableLine, eventually, selfSignedCertificate, type BrokenLine } from '@hybrid/testing';
+import {
+  breakableLine,
+  bundleProgram,
+  eventually,
+  selfSignedCertificate,
+  type BrokenLine,
+  type BundledProgram,
+} from '@hybrid/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { natsSession } from './nats/nats-session.js';
 import { openReader, openWriter, type OpenOptions } from './open.js';
 import type { NatsQueue, RedisQueue } from './queue-config.js';
@@ -46,10 +55,7 @@ const nats: Kind = {
   },
   session(port, options) {
     const session = natsSession(nats.config('127.0.0.1', port) as NatsQueue, options, '_INBOX');
-    return [
-      session,
-      (forMs) => session.use((connection) => connection.request('$JS.API.INFO'), forMs),
-    ];
+    return [session, (forMs) => session.use((connection) => connection.request('$JS.API.INFO'), forMs)];
   },
 };
 
@@ -75,6 +81,13 @@ const kinds = [
   ['NATS', nats, undefined],
   ['Redis', redis, withoutRedis],
 ] as const;
+
+/** The authorities of a process are read when it starts. */
+let program: BundledProgram;
+beforeAll(async () => {
+  program = await bundleProgram('libs/user-queue/src/tls-program.fixtures.ts');
+});
+afterAll(() => program?.remove());
 
 describe.each(kinds)('the line to %s', (name, kind, missing) => {
   const test = missing ? it.skip : it;
@@ -159,6 +172,10 @@ describe.each(kinds)('the line to %s', (name, kind, missing) => {
         code: 'queue_unavailable',
         message: expect.stringMatching(/SELF_SIGNED/) as unknown as string,
       });
+      const known = await promisify(execFile)(process.execPath, [program.path, JSON.stringify(config)], {
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: certificate.certFile, CREDENTIAL: secure.credential },
+      });
+      expect(known.stdout).toContain('queue_missing');
       const plain = await openReader(kind.config('localhost', secure.port), options);
       await expect(plain.verifyAccess()).rejects.toMatchObject({ code: 'queue_unavailable' });
     } finally {
