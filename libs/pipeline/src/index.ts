@@ -1,9 +1,23 @@
 export { readAppendedSteps } from './language/appended-steps.js';
+export {
+  boundedCel,
+  checkCall,
+  childrenOf,
+  ConditionError,
+  explained,
+  unknownVariable,
+  withIntegers,
+} from './language/cel.js';
 export { pipelineSchema, templateSchema } from './language/definition.schema.js';
 export type { Definition } from './language/definition.js';
+export { child, pathOf, readDocument, type SourceDocument } from './language/document.js';
+export { presentable } from './language/examine.js';
 export { expand } from './language/expand.js';
 export { graphDot, graphMermaid, graphText, type StatusOf } from './language/graph-drawing.js';
+export { didYouMean } from './language/nearest.js';
 export { readPipeline } from './language/read-pipeline.js';
+export { flag, record, text, texts, words, type JsonSchema } from './language/schema/parts.js';
+export { shapeCheck } from './language/shape.js';
 export { stepTypes } from './language/step-types.js';
 export { later, runDeadline } from './runs/run.deadline.js';
 export { namedFiles } from './language/uses/named-files.js';

@@ -1,11 +1,14 @@
 /** Steps that a step of a run appends to it, checked as the pipeline's own are. */
 import type { FieldError } from '@hybrid/contracts';
 import { MAX_STEPS, type Definition, type StepDefinition } from './definition.js';
+import { appendedSchema } from './definition.schema.js';
 import { readDocument, type SourceDocument } from './document.js';
 import { examine, MAX_ERRORS, presentable } from './examine.js';
 import { listOf, mapOf } from './normalise/raw.js';
-import { shapeErrors } from './shape.js';
+import { shapeCheck } from './shape.js';
 import type { Part } from './uses/splice.js';
+
+const shapeErrors = shapeCheck(appendedSchema);
 
 /**
  * Checks steps that a dynamic step appends to its run: a YAML list of steps, or `{steps: […]}`; there may be none. They
@@ -20,7 +23,7 @@ export function readAppendedSteps(
   const { document: written, errors } = readDocument(text);
   if (!written) return { errors };
   const document = Array.isArray(written.value) ? inSteps(written) : written;
-  errors.push(...shapeErrors(document, MAX_ERRORS + 1, 'appended'));
+  errors.push(...shapeErrors(document, MAX_ERRORS + 1));
   const added = listOf(mapOf(document.value).steps);
   const count = existing.steps.length + added.length;
   if (count > MAX_STEPS) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConditionError, evaluateCondition, parseCondition } from './condition.js';
+import { ConditionError } from './cel.js';
+import { evaluateCondition, parseCondition } from './condition.js';
 
 const values = {
   branch: 'main',

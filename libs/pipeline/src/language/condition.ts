@@ -1,38 +1,19 @@
 /** Conditions (`if`, gates) in CEL: pure, without loops or regular expressions, so that each ends at once. */
-import {
-  Environment,
-  EvaluationError,
-  ParseError,
-  TypeError as CelTypeError,
-  type ASTNode,
-} from '@marcbachmann/cel-js';
+import { ParseError, type ASTNode, type Environment } from '@marcbachmann/cel-js';
 import type { ScanCounts } from '@hybrid/contracts';
+import {
+  boundedCel,
+  checkCall,
+  childrenOf,
+  ConditionError,
+  explained,
+  unknownVariable,
+  withIntegers,
+} from './cel.js';
 import { FAMILIAR_VARIABLES } from './familiar.js';
 import { didYouMean } from './nearest.js';
 
-/** Bounds of one expression: ten times what a person writes. */
-const LIMITS = {
-  maxAstNodes: 300,
-  maxDepth: 30,
-  maxListElements: 100,
-  maxMapEntries: 50,
-  maxCallArguments: 8,
-};
-
-/** What may be called. Loops (`all`, `map`, …), `matches` and `bind` are left out: nested, they take time or memory without bound. */
 const STATUS_FUNCTIONS = ['always', 'success', 'failure', 'cancelled'];
-const FUNCTIONS = new Set([
-  ...STATUS_FUNCTIONS,
-  'has',
-  'size',
-  'contains',
-  'startsWith',
-  'endsWith',
-  'string',
-  'int',
-  'double',
-  'bool',
-]);
 
 /** The variables, as messages name them. */
 export const CONDITION_VARIABLES = [
@@ -47,7 +28,7 @@ export const CONDITION_VARIABLES = [
   'tests',
 ];
 
-const variables = new Environment({ limits: LIMITS })
+const variables = boundedCel()
   .registerVariable('branch', 'string')
   .registerVariable('tag', 'string')
   .registerVariable('commit', 'string')
@@ -90,10 +71,6 @@ export interface StatusValues {
   cancelled?: boolean;
 }
 
-export class ConditionError extends Error {
-  override readonly name = 'ConditionError';
-}
-
 export interface Condition {
   /** Names of the steps that it looks at. */
   steps: string[];
@@ -108,7 +85,7 @@ export interface Condition {
 
 /** Checks syntax, names and types. Throws ConditionError. */
 export function parseCondition(expression: string): Condition {
-  return explained(expression, () => {
+  return explained(expression, remedyFor(expression), () => {
     const { ast, check } = checker.parse(expression);
     const called = new Set<string>();
     const steps = new Set<string>();
@@ -144,7 +121,7 @@ export function evaluateCondition(
   values: ConditionValues,
   status: StatusValues,
 ): boolean {
-  return explained(expression, () => {
+  return explained(expression, remedyFor(expression), () => {
     const result: unknown = withStatus(status).evaluate(expression, {
       ...values,
       scan: withIntegers(values.scan),
@@ -153,16 +130,6 @@ export function evaluateCondition(
     if (typeof result !== 'boolean') throw new ConditionError('is neither true nor false');
     return result;
   });
-}
-
-/** CEL's whole numbers are bigints here, its numbers doubles, and the two are not compared. */
-function withIntegers(values: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]: [string, unknown]) => [
-      key,
-      typeof value === 'number' ? BigInt(value) : value,
-    ]),
-  );
 }
 
 function withStatus({ success, failure, cancelled = false }: StatusValues): Environment {
@@ -174,28 +141,15 @@ function withStatus({ success, failure, cancelled = false }: StatusValues): Envi
     .registerFunction('cancelled(): bool', () => cancelled);
 }
 
-function explained<T>(expression: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    const shown = expression.length > 80 ? `${expression.slice(0, 77)}…` : expression;
-    if (error instanceof ConditionError) throw new ConditionError(`\`${shown}\` ${error.message}`);
-    if (error instanceof ParseError || error instanceof CelTypeError || error instanceof EvaluationError) {
-      throw new ConditionError(`\`${shown}\`: ${error.summary}${remedyFor(expression, error.summary)}`, {
-        cause: error,
-      });
-    }
-    throw error;
-  }
-}
-
-function remedyFor(expression: string, summary: string): string {
-  if (expression.includes('{{')) return "; conditions hold no templates: write branch == 'main'";
-  const [, name] = /^Unknown variable: (\w{1,60})/.exec(summary) ?? [];
-  if (name === undefined) return '';
-  if (Object.hasOwn(FAMILIAR_VARIABLES, name)) return `; ${FAMILIAR_VARIABLES[name]}`;
-  return didYouMean(name, CONDITION_VARIABLES) || ` (known: ${CONDITION_VARIABLES.join(', ')})`;
-}
+const remedyFor =
+  (expression: string) =>
+  (summary: string): string => {
+    if (expression.includes('{{')) return "; conditions hold no templates: write branch == 'main'";
+    const name = unknownVariable(summary);
+    if (name === undefined) return '';
+    if (Object.hasOwn(FAMILIAR_VARIABLES, name)) return `; ${FAMILIAR_VARIABLES[name]}`;
+    return didYouMean(name, CONDITION_VARIABLES) || ` (known: ${CONDITION_VARIABLES.join(', ')})`;
+  };
 
 interface Found {
   called: Set<string>;
@@ -205,71 +159,40 @@ interface Found {
   members: Record<'inputs' | 'matrix', Set<string>>;
 }
 
-/** Collects what is called and which steps are looked at. The depth is bounded by the parser. */
+/** Collects what is called and which steps are looked at. */
 function visit(node: ASTNode, found: Found): void {
   switch (node.op) {
-    case 'value':
-      return;
     case 'id':
       if (node.args === 'steps') throw new ConditionError('must name a step: steps.build, or steps["build"]');
       found.named.add(node.args);
-      return;
+      break;
     case '.':
     case '.?': {
       const [receiver, name] = node.args;
       if (isSteps(receiver)) found.steps.add(name);
-      else visit(receiver, found);
       if (receiver.op === 'id' && (receiver.args === 'inputs' || receiver.args === 'matrix'))
         found.members[receiver.args].add(name);
-      return;
+      break;
     }
     case '[]':
     case '[?]': {
       const [receiver, index] = node.args;
-      if (!isSteps(receiver)) visit(receiver, found);
-      else if (index.op === 'value' && typeof index.args === 'string') found.steps.add(index.args);
-      else throw new ConditionError('must name a step by a text: steps["build"]');
-      visit(index, found);
-      return;
+      if (!isSteps(receiver)) break;
+      if (index.op !== 'value' || typeof index.args !== 'string')
+        throw new ConditionError('must name a step by a text: steps["build"]');
+      found.steps.add(index.args);
+      break;
     }
     case 'call':
-    case 'rcall': {
-      const name = node.args[0];
-      if (!FUNCTIONS.has(name)) {
-        throw new ConditionError(
-          `calls ${name}(), which conditions do not have; there is ${[...FUNCTIONS].join(', ')}`,
-        );
-      }
-      found.called.add(name);
-      const operands = node.op === 'call' ? node.args[1] : [node.args[1], ...node.args[2]];
-      for (const operand of operands) visit(operand, found);
-      return;
-    }
-    case '!_':
-    case '-_':
-      visit(node.args, found);
-      return;
-    case 'map':
-      for (const entry of node.args) for (const operand of entry) visit(operand, found);
-      return;
-    case 'list':
-    case '?:':
-    case '||':
-    case '&&':
-    case '==':
-    case '!=':
-    case 'in':
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case '%':
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      for (const operand of node.args) visit(operand, found);
+    case 'rcall':
+      checkCall(node.args[0], STATUS_FUNCTIONS);
+      found.called.add(node.args[0]);
+      break;
+    default:
   }
+  const [first] = childrenOf(node);
+  const ofStep = ['.', '.?', '[]', '[?]'].includes(node.op) && first && isSteps(first);
+  for (const each of childrenOf(node)) if (!(ofStep && each === first)) visit(each, found);
 }
 
 function isSteps(node: ASTNode): boolean {

@@ -50,22 +50,28 @@ class UnreadableError extends Error {
   }
 }
 
-/** The text's only YAML document with the keys it repeats, or what keeps it from being read at all. */
-export function readDocument(text: string): { document?: SourceDocument; errors: FieldError[] } {
+/**
+ * The text's only YAML document with the keys it repeats, or what keeps it from being read at all. `what` it is called in
+ * messages, such as `definition`; `max` characters.
+ */
+export function readDocument(
+  text: string,
+  { what = 'definition', max = DEFINITION_MAX } = {},
+): { document?: SourceDocument; errors: FieldError[] } {
   const lines = new LineCounter();
   const place = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  if (text.length > DEFINITION_MAX) {
-    const message = `the definition has ${text.length} characters, more than ${DEFINITION_MAX}; split the pipeline`;
+  if (text.length > max) {
+    const message = `the ${what} has ${text.length} characters, more than ${max}; split it`;
     return { errors: [{ path: '', message, line: 1, column: 1 }] };
   }
   try {
     const [document, second] = new Composer({ uniqueKeys: false }).compose(tokens(text, lines));
     if (second)
-      throw new UnreadableError('a definition is one YAML document; remove the second one', second.range[0]);
-    if (!document) throw new UnreadableError('the definition is empty', 0);
+      throw new UnreadableError(`a ${what} is one YAML document; remove the second one`, second.range[0]);
+    if (!document) throw new UnreadableError(`the ${what} is empty`, 0);
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) {
       return {
@@ -101,8 +107,7 @@ function tokens(text: string, lines: LineCounter): CST.Token[] {
     if (parser.stack.length > MAX_DEPTH + 2) {
       throw new UnreadableError(`nested more than ${MAX_DEPTH} levels deep`, parser.offset);
     }
-    if (++pieces > MAX_PIECES)
-      throw new UnreadableError('too many values; split the pipeline', parser.offset);
+    if (++pieces > MAX_PIECES) throw new UnreadableError('too many values; split the file', parser.offset);
   }
   found.push(...parser.end());
   return found;

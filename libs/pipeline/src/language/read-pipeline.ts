@@ -1,11 +1,14 @@
 /** The language's front door: the text of a pipeline file in, a checked definition or every error out. */
 import type { FieldError } from '@hybrid/contracts';
 import { MAX_STEPS, type Definition } from './definition.js';
+import { pipelineSchema } from './definition.schema.js';
 import { readDocument } from './document.js';
 import { examine, MAX_ERRORS, presentable } from './examine.js';
 import { listOf, mapOf } from './normalise/raw.js';
-import { shapeErrors } from './shape.js';
+import { shapeCheck } from './shape.js';
 import { splice } from './uses/splice.js';
+
+const shapeErrors = shapeCheck(pipelineSchema);
 
 /**
  * Checks a pipeline file. `files` holds the texts of what it names with `uses: ./path`, and of what those name in turn,

@@ -1,9 +1,9 @@
 /** Checks the shape of a document against the JSON Schema and words every error for the person who wrote the file. */
 import type { FieldError } from '@hybrid/contracts';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { appendedSchema, pipelineSchema, templateSchema } from './definition.schema.js';
 import { child, pathOf, type SourceDocument } from './document.js';
 import { didYouMean } from './nearest.js';
+import type { JsonSchema } from './schema/parts.js';
 
 const ajv = new Ajv({
   strict: true,
@@ -14,31 +14,30 @@ const ajv = new Ajv({
   // Optimising what ajv generates takes longer than it saves in all documents that a command line ever checks.
   code: { optimize: false },
 });
-ajv.addVocabulary(['x-instead', 'x-rule']);
-const schemas = { pipeline: pipelineSchema, template: templateSchema, appended: appendedSchema };
-/** Compiled when they are first used: it takes as long as reading a hundred pipelines. */
-const validators: Partial<Record<keyof typeof schemas, ValidateFunction>> = {};
-
+ajv.addVocabulary(['x-instead', 'x-kind', 'x-rule']);
 /** Say only that errors within failed, which are there too. */
 const ENVELOPES = ['if', 'propertyNames'];
 
-/** What is wrong with the document's shape, at most `limit` errors; empty if nothing is. Unsorted. */
-export function shapeErrors(
-  document: SourceDocument,
-  limit: number,
-  of: keyof typeof schemas = 'pipeline',
-): FieldError[] {
-  const validate = (validators[of] ??= ajv.compile(schemas[of]));
-  if (validate(document.value)) return [];
-  return (validate.errors ?? [])
-    .filter(({ keyword }) => !ENVELOPES.includes(keyword))
-    .slice(0, limit)
-    .map((error) => describe(error, document));
+/** What is wrong with a document's shape, at most `limit` errors; empty if nothing is. Unsorted. */
+export type ShapeCheck = (document: SourceDocument, limit: number) => FieldError[];
+
+/** The schema is compiled when it is first used: that takes as long as reading a hundred pipelines. */
+export function shapeCheck(schema: JsonSchema): ShapeCheck {
+  let validate: ValidateFunction | undefined;
+  return (document, limit) => {
+    validate ??= ajv.compile(schema);
+    if (validate(document.value)) return [];
+    return (validate.errors ?? [])
+      .filter(({ keyword }) => !ENVELOPES.includes(keyword))
+      .slice(0, limit)
+      .map((error) => describe(error, document));
+  };
 }
 
 interface Annotated {
   properties?: Record<string, unknown>;
   'x-instead'?: Record<string, string>;
+  'x-kind'?: string;
   'x-rule'?: string;
 }
 
@@ -74,7 +73,9 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
     case 'pattern':
       return atValue(`must be ${schema['x-rule'] ?? error.message}, not \`${shorten(String(error.data))}\``);
     case 'type':
-      return atValue(`must be ${kinds(params.type as string | string[])}, not ${kindOf(error.data)}`);
+      return atValue(
+        `must be ${schema['x-kind'] ?? kinds(params.type as string | string[])}, not ${kindOf(error.data)}`,
+      );
     case 'minItems':
     case 'minProperties':
     case 'minLength':
@@ -141,6 +142,8 @@ function kindOf(value: unknown): string {
   return KINDS[Array.isArray(value) ? 'array' : typeof value]!;
 }
 
-function shorten(text: string): string {
+/** Without the user and password of an address: errors are shown and logged. */
+function shorten(written: string): string {
+  const text = written.slice(0, 1_000).replace(/\/\/[^/@\s]*@/g, '//***@');
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -1,5 +1,6 @@
 /** What a gate does when what it needs is over: its conditions are looked at once, here. */
-import { ConditionError, evaluateCondition } from '../language/condition.js';
+import { ConditionError } from '../language/cel.js';
+import { evaluateCondition } from '../language/condition.js';
 import type { GateStep } from '../language/definition.js';
 import type { StepInstance } from '../language/expand.js';
 import { later } from './run.deadline.js';

@@ -1,5 +1,5 @@
 /** What becomes of steps whose needs are over: queued, skipped, passed or rejected, and the end of the run. */
-import { ConditionError } from '../language/condition.js';
+import { ConditionError } from '../language/cel.js';
 import type { StepInstance } from '../language/expand.js';
 import { TemplateError } from '../language/template.js';
 import type { RunEvent } from './run.events.js';

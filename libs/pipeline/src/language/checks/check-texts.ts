@@ -1,5 +1,6 @@
 /** Checks templates and conditions: syntax, names, and that each looks only at steps that have ended by then. */
-import { ConditionError, parseCondition } from '../condition.js';
+import { ConditionError } from '../cel.js';
+import { parseCondition } from '../condition.js';
 import type { StepDefinition } from '../definition.js';
 import { child } from '../document.js';
 import { isSpread, matrixNames } from '../expand.js';

@@ -1,6 +1,6 @@
 /**
- * Pieces that the schemas share. Two annotations of our own, which other readers of a JSON Schema ignore:
- * `x-rule` says in words what a pattern wants;
+ * Pieces that the schemas share. Annotations of our own, which other readers of a JSON Schema ignore:
+ * `x-rule` says in words what a pattern wants, `x-kind` what kind of value is wanted;
  * `x-instead` names keys or values that other systems have, with what to write here.
  */
 import { DURATION_PATTERN } from '../duration.js';

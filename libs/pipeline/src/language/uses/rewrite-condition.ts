@@ -1,5 +1,6 @@
 /** Puts a template's inputs and the full names of its steps into a condition. */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { childrenOf } from '../cel.js';
 import { syntaxOf } from '../condition.js';
 
 export interface Names {
@@ -62,10 +63,4 @@ function memberOf(node: ASTNode): { of: string; name: string } | undefined {
   return key.op === 'value' && typeof key.args === 'string'
     ? { of: receiver.args, name: key.args }
     : undefined;
-}
-
-function childrenOf(node: ASTNode): ASTNode[] {
-  return [node.args]
-    .flat(3)
-    .filter((arg): arg is ASTNode => typeof arg === 'object' && arg !== null && 'op' in arg);
 }

@@ -4,12 +4,15 @@
  */
 import { DEFINITION_MAX, type FieldError } from '@hybrid/contracts';
 import { MAX_STEPS } from '../definition.js';
+import { templateSchema } from '../definition.schema.js';
 import { child, pathOf, readDocument, type SourceDocument } from '../document.js';
 import { listOf, mapOf, textOf, textsOf, type RawMap } from '../normalise/raw.js';
-import { shapeErrors } from '../shape.js';
+import { shapeCheck } from '../shape.js';
 import { inputsFor } from './inputs-for.js';
 import { pathOfUse } from './named-files.js';
 import { rewrite } from './rewrite.js';
+
+const shapeErrors = shapeCheck(templateSchema);
 
 /** Templates that use templates. */
 const MAX_NESTING = 3;
@@ -239,7 +242,7 @@ class Splicer {
       document: { ...document, value, textOf: (pointer) => texts.get(pointer) ?? document.textOf(pointer) },
       misshapen: [],
     };
-    const errors = shapeErrors(part.document, MAX_ERRORS + 1, 'template');
+    const errors = shapeErrors(part.document, MAX_ERRORS + 1);
     part.misshapen = [...faulty, ...errors.map(({ path }) => path)];
     this.errors.push(...errors.map((error) => ({ ...error, file })));
     return part;
