@@ -16,8 +16,12 @@ export const DELIVERY_MAX_BYTES = 48 * 1024;
 
 export interface Delivery {
   v: 1;
-  /** UUID: of the source's name and the keyed digest. The same bytes from the same source always have the same. */
+  /**
+   * UUID: of the source's name, the keyed digest and `part`. The same bytes from the same source always have the same.
+   */
   id: string;
+  /** Of a webhook that tells of several branches and tags (Bitbucket's do): the second has 1, the third 2. */
+  part?: number;
   /** Who made it: the id that the relay was registered with. */
   relay_id: string;
   /** Name of the source in the relay's configuration. */

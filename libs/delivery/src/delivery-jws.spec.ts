@@ -92,6 +92,7 @@ describe('a delivery on the queue', () => {
     ['a list', '[]'],
     ['an unknown field', { ...deliveryForTests(), secret: 'hunter2' }],
     ['an id that does not follow', deliveryForTests({ id: RELAY_ID })],
+    ['an id of another part', { ...deliveryForTests(), part: 1 }],
   ])('is refused where it is %s', async (_, payload) => {
     expect(await refusalOf(await signed(payload))).toBe('not_a_delivery');
   });

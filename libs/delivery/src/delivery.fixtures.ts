@@ -28,5 +28,6 @@ export function deliveryForTests(changes: Partial<Delivery> = {}): Delivery {
     },
     ...changes,
   };
-  return { ...delivery, id: changes.id ?? deliveryId(delivery.source, delivery.payload.keyed_sha256) };
+  const { source, payload, part } = delivery;
+  return { ...delivery, id: changes.id ?? deliveryId(source, payload.keyed_sha256, part) };
 }

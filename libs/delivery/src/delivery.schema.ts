@@ -12,6 +12,8 @@ export type FieldClass = 'metadata' | 'digest' | 'reference';
 /** What hosts send of a webhook at most: GitHub's limit, the highest. */
 export const WEBHOOK_MAX_BYTES = 25 * 1024 * 1024;
 export const MAX_PATHS = 300;
+/** Deliveries that one webhook becomes. */
+export const MAX_PARTS = 100;
 
 const text = (of: FieldClass, max: number, pattern: string, rule: string): JsonSchema => ({
   type: 'string',
@@ -87,7 +89,7 @@ const metadata: JsonSchema = {
     author: text(
       'metadata',
       100,
-      "^[\\p{L}\\p{N}_][\\p{L}\\p{M}\\p{N} ._@+:'{}\\[\\]-]*$",
+      "^[\\p{L}\\p{N}_{][\\p{L}\\p{M}\\p{N} ._@+:'{}\\[\\]-]*$",
       'a login: letters, digits and . _ @ + : - [ ] { }',
     ),
     labels: { type: 'array', maxItems: 40, items: line(100) },
@@ -129,6 +131,7 @@ export const deliverySchema: JsonSchema = {
   properties: {
     v: { const: 1, 'x-class': 'metadata' },
     id: uuid('digest'),
+    part: { type: 'integer', minimum: 1, maximum: MAX_PARTS - 1, 'x-class': 'metadata' },
     relay_id: uuid('reference'),
     source: name('reference'),
     tool: { type: 'string', enum: TOOLS, 'x-class': 'metadata' },

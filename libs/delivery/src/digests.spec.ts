@@ -22,6 +22,12 @@ describe('the id of a delivery', () => {
     expect(deliveryId('github', 'ab'.repeat(32))).toBe('99135550-79ae-5300-b4b8-5103c727226f');
   });
 
+  it('differs by the part of the webhook', () => {
+    const ids = [0, 1, 2].map((part) => deliveryId('bitbucket', 'ab'.repeat(32), part));
+    expect(new Set(ids).size).toBe(3);
+    expect(ids[0]).toBe(deliveryId('bitbucket', 'ab'.repeat(32)));
+  });
+
   it('differs by source, however the two are cut', () => {
     expect(deliveryId('a', 'bc')).not.toBe(deliveryId('ab', 'c'));
   });

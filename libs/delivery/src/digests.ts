@@ -27,7 +27,7 @@ export function digestsOf(body: Uint8Array, key: Uint8Array): Digests {
   };
 }
 
-/** A delivery's id: the same bytes from the same source always have the same. */
-export function deliveryId(source: string, keyedSha256: string): string {
-  return v5(`${source}\n${keyedSha256}`, NAMESPACE);
+/** A delivery's id: the same part of the same bytes from the same source always has the same. */
+export function deliveryId(source: string, keyedSha256: string, part = 0): string {
+  return v5(`${source}\n${keyedSha256}${part > 0 ? `\n${part}` : ''}`, NAMESPACE);
 }

@@ -1,4 +1,10 @@
-export { deliverySchema, MAX_PATHS, WEBHOOK_MAX_BYTES, type FieldClass } from './delivery.schema.js';
+export {
+  deliverySchema,
+  MAX_PARTS,
+  MAX_PATHS,
+  WEBHOOK_MAX_BYTES,
+  type FieldClass,
+} from './delivery.schema.js';
 export {
   readDelivery,
   signDelivery,

@@ -17,11 +17,11 @@ const isShaped: ValidateFunction<Delivery> = ajv.compile<Delivery>(deliverySchem
 /** The first thing wrong: `metadata.branch must be a name that git takes for a branch or tag`; null if nothing is. */
 export function faultOf(value: unknown): string | null {
   if (!isShaped(value)) return describe(isShaped.errors![0]!);
-  const { id, source, payload } = value;
+  const { id, source, payload, part } = value;
   // Else one relay could take the id of what another one will send, and have that taken for a copy.
-  return id === deliveryId(source, payload.keyed_sha256)
+  return id === deliveryId(source, payload.keyed_sha256, part)
     ? null
-    : 'id does not follow from source and payload.keyed_sha256';
+    : 'id does not follow from source, payload.keyed_sha256 and part';
 }
 
 /** For one field of the metadata on its own: `metadata.<field>`, with its whole schema. */

@@ -1,1 +1,1 @@
-export {};
+export type { Received, ReducedEvent, WebhookRefusal, WebhookRequest } from './received.js';
