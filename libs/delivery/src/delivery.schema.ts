@@ -2,7 +2,7 @@
  * The closed JSON Schema of a delivery: the one source of what may cross of a webhook.
  * Two annotations of our own: `x-rule` says a pattern in words, `x-class` says what a field is to the boundary.
  */
-import { DELIVERY_KINDS, TOOLS } from '@hybrid/contracts';
+import { DELIVERY_KINDS, TOOLS, type DeliveryKind, type DeliveryMetadata } from '@hybrid/contracts';
 
 export type JsonSchema = Record<string, unknown>;
 
@@ -14,6 +14,14 @@ export const WEBHOOK_MAX_BYTES = 25 * 1024 * 1024;
 export const MAX_PATHS = 300;
 /** Deliveries that one webhook becomes. */
 export const MAX_PARTS = 100;
+
+/** Without which there is no delivery. Whether a pull request comes from a fork is never guessed. */
+export const REQUIRED_METADATA = {
+  push: ['repository', 'branch'],
+  tag: ['repository', 'tag'],
+  pull_request: ['repository', 'pull_request', 'fork'],
+  other: [],
+} as const satisfies Record<DeliveryKind, readonly (keyof DeliveryMetadata)[]>;
 
 const text = (of: FieldClass, max: number, pattern: string, rule: string): JsonSchema => ({
   type: 'string',
@@ -104,10 +112,10 @@ const metadata: JsonSchema = {
   },
 };
 
-const kindNeeds = (kind: string, fields: string[]): JsonSchema => ({
+const required = Object.entries(REQUIRED_METADATA).map(([kind, fields]) => ({
   if: { properties: { kind: { const: kind } } },
   then: { properties: { metadata: { required: fields } } },
-});
+}));
 
 export const deliverySchema: JsonSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -160,10 +168,5 @@ export const deliverySchema: JsonSchema = {
     },
     metadata,
   },
-  // Whether a pull request comes from a fork is never guessed: without it there is no delivery.
-  allOf: [
-    kindNeeds('push', ['repository', 'branch']),
-    kindNeeds('tag', ['repository', 'tag']),
-    kindNeeds('pull_request', ['repository', 'pull_request', 'fork']),
-  ],
+  allOf: required,
 };

@@ -2,6 +2,7 @@ export {
   deliverySchema,
   MAX_PARTS,
   MAX_PATHS,
+  REQUIRED_METADATA,
   WEBHOOK_MAX_BYTES,
   type FieldClass,
 } from './delivery.schema.js';
