@@ -174,7 +174,11 @@ describe('a pull request', () => {
       'created',
       { pull_request: 7, branch: 'basket/words', base_branch: 'main', fork: false },
     ],
-    ['bitbucket-pull-request-fork', 'updated', { head_repository: 'mallory/web', fork: true }],
+    [
+      'bitbucket-pull-request-fork',
+      'updated',
+      { clone_url: 'https://bitbucket.org/mallory/web', head_repository: 'mallory/web', fork: true },
+    ],
     [
       'bitbucket-dc-pull-request-fork',
       'opened',
