@@ -18,7 +18,7 @@ describe('the configurations that come with a relay', () => {
     expect(toolFrom(toolText(tool))).toMatchObject({ version: 1, tool });
   });
 
-  it('have their schema for editors: WRITE_SCHEMAS=1 npm run test:unit -- libs/webhooks writes it', () => {
+  it('have their schema for editors: WRITE_SCHEMAS=1 npm run test:unit -- libs/webhooks, npm run format', () => {
     if (process.env['WRITE_SCHEMAS']) writeFileSync(SCHEMA, `${JSON.stringify(toolSchema, null, 2)}\n`);
     expect(JSON.parse(readFileSync(SCHEMA, 'utf8'))).toEqual(JSON.parse(JSON.stringify(toolSchema)));
   });
