@@ -1,7 +1,7 @@
 /** What the schema of a tool's configuration cannot say. */
 import { REQUIRED_METADATA } from '@hybrid/delivery';
 import { child } from '@hybrid/pipeline';
-import type { EventConfig, Test, TextSource, ToolConfig } from './tool-config.js';
+import type { EventConfig, Test, ToolConfig } from './tool-config.js';
 
 type Report = (pointer: string, message: string) => void;
 
@@ -79,7 +79,7 @@ function patternFault(pattern: string): string | null {
 }
 
 function checkNoItems(event: EventConfig, at: string, report: Report): void {
-  const texts = [event.action, ...Object.values(event.metadata ?? {})] as (TextSource | undefined)[];
-  if (JSON.stringify([texts, event.when]).includes('"./'))
+  const { when, action, metadata } = event;
+  if (JSON.stringify({ when, action, metadata }).includes('"./'))
     report(at, 'a pointer with a leading dot begins at an item of `each`, which is missing');
 }

@@ -7,6 +7,10 @@ const MAX_DEPTH = 50;
 /** Values in it: a push of 2,048 commits has 60,000. Bounds memory: a small body can hold very many empty lists. */
 const MAX_VALUES = 1_000_000;
 
+const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
+const OPENING = [0x5b, 0x7b];
+const CLOSING = [0x5d, 0x7d];
+
 const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json$/;
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
@@ -62,22 +66,14 @@ function isBounded(json: string): boolean {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < json.length; at++) {
-    switch (json.charCodeAt(at)) {
-      case 0x22: // "
-        at = endOfText(json, at);
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        if (++depth > MAX_DEPTH || ++values > MAX_VALUES) return false;
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth--;
-        break;
-      case 0x2c: // ,
-        if (++values > MAX_VALUES) return false;
-        break;
-    }
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = endOfText(json, at);
+    else if (OPENING.includes(code)) {
+      if (++depth > MAX_DEPTH) return false;
+      values++;
+    } else if (CLOSING.includes(code)) depth--;
+    else if (code === COMMA) values++;
+    if (values > MAX_VALUES) return false;
   }
   return true;
 }
@@ -86,8 +82,8 @@ function isBounded(json: string): boolean {
 function endOfText(json: string, start: number): number {
   for (let at = start + 1; at < json.length; at++) {
     const code = json.charCodeAt(at);
-    if (code === 0x5c) at++;
-    else if (code === 0x22) return at;
+    if (code === BACKSLASH) at++;
+    else if (code === QUOTE) return at;
   }
   return json.length;
 }

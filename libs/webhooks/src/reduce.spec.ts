@@ -9,7 +9,6 @@ import { shippedTool, toolFrom, toolText } from './tools.fixtures.js';
 
 const A = '9d1f3a52c0b84e6f7a1d2c3b4e5f60718293a4b5';
 const B = '1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e';
-const C = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
 const GITHUB = '6113728f27ae82c7b1a177c8d03f9e96e0adf246';
 const PATHS = ['src/basket.ts', 'README.md', 'src/old basket.ts'];
 
@@ -328,6 +327,24 @@ describe('a value that does not fit', () => {
       const result = received({ ...webhook, headers: { ...headers, 'x-github-event': event as string } });
       expect(result).toMatchObject({ refusal: { status: 400, code: 'bad_header' } });
     }
+  });
+
+  it('more than 40 labels are cut', () => {
+    const labels = Array.from({ length: 41 }, (_, i) => ({ title: `label ${i}` }));
+    const result = received(changed('gitlab-merge-request', { '/labels': labels }));
+    expect(result.events![0]!.metadata.labels).toHaveLength(40);
+    expect(result).toMatchObject({ leftOut: ['metadata.labels'] });
+  });
+
+  it('a file that many commits before it hide is not lost from the list', () => {
+    const commit = { added: [], modified: Array.from({ length: 100 }, (_, i) => `src/${i}.ts`), removed: [] };
+    const commits = [...Array.from({ length: 300 }, () => commit), { ...commit, modified: ['last.ts'] }];
+    const changes = { '/commits': commits, '/total_commits_count': 301 };
+    const [event] = received(changed('gitlab-push', changes)).events!;
+    expect(event!.metadata).toMatchObject({
+      paths: expect.arrayContaining(['last.ts']),
+      paths_complete: true,
+    });
   });
 
   it('more than 300 paths are cut, and more than 100 refs', () => {

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { TOOLS, type Tool } from '@hybrid/contracts';
 import { Webhook } from 'standardwebhooks';
-import { recorded, RECORDED, SECRETS, signedWebhook } from './recorded.fixtures.js';
+import { RECORDED, SECRETS, signedWebhook, type RecordedWebhook } from './recorded.fixtures.js';
 import type { WebhookRequest } from './received.js';
 import { secretFault } from './secrets.js';
 import type { SignatureConfig } from './tool-config.js';
@@ -19,7 +19,7 @@ const codeOf = (
   signature = tool === 'hmac' ? hmacScheme : undefined,
 ): string => verify({ tool, signature }, request, secrets, NOW)?.code ?? 'signed';
 
-const webhookOf = (tool: Tool): ReturnType<typeof recorded> =>
+const webhookOf = (tool: Tool): RecordedWebhook =>
   RECORDED.find((webhook) => webhook.tool === tool) ?? {
     name: 'own',
     tool,
