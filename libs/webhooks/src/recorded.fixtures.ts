@@ -77,9 +77,8 @@ interface Example {
   examples: Payload[];
 }
 
-const examples = createRequire(import.meta.url)(
-  '@octokit/webhooks-examples/api.github.com/index.json',
-) as Example[];
+const file = createRequire(import.meta.url).resolve('@octokit/webhooks-examples/api.github.com/index.json');
+const examples = JSON.parse(readFileSync(file, 'utf8')) as Example[];
 
 function github(
   name: string,
