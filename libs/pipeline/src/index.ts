@@ -26,3 +26,5 @@ export { runEvents, type RunEvent, type StepQueued } from './runs/run.events.js'
 export { retryOf, takenOver } from './runs/run.retry.js';
 export { hasEnded, RUN_FOLD, type Run, type RunState } from './runs/run.state.js';
 export { findStepView, messageViewOf, viewOf } from './runs/run.view.js';
+export { matches } from './triggers/pattern.js';
+export { triggeredBy, type Triggered } from './triggers/triggered-by.js';

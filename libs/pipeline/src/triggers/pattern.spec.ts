@@ -1,0 +1,49 @@
+import { describe, expect, it } from '@jest/globals';
+import { specSeed } from '@hybrid/testing';
+import fc from 'fast-check';
+import picomatch from 'picomatch';
+import { matches } from './pattern.js';
+
+describe('patterns', () => {
+  it.each([
+    [[], 'anything', true],
+    [['main'], 'main', true],
+    [['main'], 'maintenance', false],
+    [['release/*'], 'release/1.2', true],
+    [['release/*'], 'release/1/2', false],
+    [['release/**'], 'release/1/2', true],
+    [['**'], '.github/workflows/a.yaml', true],
+    [['**/*.md'], 'README.md', true],
+    [['**/*.md'], 'docs/a/b.md', true],
+    [['docs/**/*.md'], 'docs/b.md', true],
+    [['v[0-9].?'], 'v1.2', true],
+    [['{fix,feature}/*'], 'feature/x', true],
+    [['{fix,feature}/*'], 'chore/x', false],
+    [['\\*'], '*', true],
+    [['!docs/**'], 'src/a.ts', true],
+    [['!docs/**'], 'docs/a.md', false],
+    [['docs/**', '!docs/old/**'], 'docs/old/a.md', false],
+    [['**', '!docs/**', 'docs/api/**'], 'docs/api/a.md', true],
+    [['!**'], 'main', false],
+  ])('%j and %s: %s', (patterns, text, expected) => expect(matches(patterns, text)).toBe(expected));
+
+  it('are what globs are elsewhere', () => {
+    const glob = fc.stringMatching(
+      /^(\*\*\/|[ab]\/|\*\/){0,2}([ab.]|\*[ab]|\?|\[ab\]|\{a,b\}){1,4}(\/\*\*)?$/,
+    );
+    fc.assert(
+      fc.property(glob, fc.stringMatching(/^[ab.]{1,3}(\/[ab.]{1,3}){0,3}$/), (one, text) => {
+        // Names of dots alone are folders to others, and nothing that a repository has.
+        fc.pre(!text.split('/').some((name) => /^\.+$/.test(name)) && !/(^|\/)\.+(\/|$)/.test(one));
+        expect(matches([one], text)).toBe(picomatch.isMatch(text, one, { dot: true }));
+      }),
+      { seed: specSeed(), numRuns: 2_000 },
+    );
+  });
+
+  it('end soon, whatever somebody calls a branch', () => {
+    const hostile = `${'a*'.repeat(100)}b`;
+    expect(matches([hostile, `${'**/a*'.repeat(50)}b`], 'a/a'.repeat(80))).toBe(false);
+    expect(matches(['{a,b}'.repeat(50)], 'a'.repeat(50))).toBe(false);
+  });
+});
