@@ -1,9 +1,8 @@
 /** Whether a rule fits a delivery, condition by condition, each with its reason. */
 import type { Delivery } from '@hybrid/contracts';
-import { ConditionError } from '@hybrid/pipeline';
+import { ConditionError, matches } from '@hybrid/pipeline';
 import { conditionHolds } from './delivery-condition.js';
 import type { RouteCondition, RouteRule } from './net-zero.js';
-import { matches } from './patterns.js';
 import { missingIn } from './texts.js';
 
 export interface Checked {

@@ -35,6 +35,8 @@ export function shapeCheck(schema: JsonSchema): ShapeCheck {
 }
 
 interface Annotated {
+  /** The value is not shown: somebody may have written a secret where only its name belongs. */
+  writeOnly?: boolean;
   properties?: Record<string, unknown>;
   'x-instead'?: Record<string, string>;
   'x-kind'?: string;
@@ -71,7 +73,9 @@ function describe(error: ErrorObject, document: SourceDocument): FieldError {
       );
     }
     case 'pattern':
-      return atValue(`must be ${schema['x-rule'] ?? error.message}, not \`${shorten(String(error.data))}\``);
+      return atValue(
+        `must be ${schema['x-rule'] ?? error.message}${schema.writeOnly ? '' : `, not \`${shorten(String(error.data))}\``}`,
+      );
     case 'type':
       return atValue(
         `must be ${schema['x-kind'] ?? kinds(params.type as string | string[])}, not ${kindOf(error.data)}`,
