@@ -3,7 +3,7 @@ import type { CreateTrustRule, Grant, KeyView } from '@hybrid/contracts';
 import type { CommandContext, PageOptions } from './context.js';
 import { grantText } from './text/grant.js';
 import { ago } from './text/duration.js';
-import { table } from './text/table.js';
+import { showList } from './text/list.js';
 import { terminalText } from './text/terminal-text.js';
 
 type Context = CommandContext;
@@ -16,7 +16,7 @@ export interface RoleOptions {
 
 export async function listOrganisations({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listOrganisations(query);
-  show(out, page, ['ID', 'NAME', 'CREATED'], page.organisations, (one) => [
+  showList(out, page, ['ID', 'NAME', 'CREATED'], page.organisations, (one) => [
     one.organisation,
     one.name,
     one.created_at ?? '-',
@@ -36,7 +36,7 @@ export async function createOrganisation(
 
 export async function listUsers({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listUsers(query);
-  show(out, page, ['ID', 'NAME', 'E-MAIL', 'BY', 'ROLES', 'LAST SIGN-IN'], page.users, (user) => [
+  showList(out, page, ['ID', 'NAME', 'E-MAIL', 'BY', 'ROLES', 'LAST SIGN-IN'], page.users, (user) => [
     user.user_id,
     user.name,
     user.email ?? '-',
@@ -60,7 +60,7 @@ export async function removeUser({ api, out }: Context, id: string): Promise<voi
 
 export async function listInvitations({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listInvitations(query);
-  show(out, page, ['ID', 'FOR', 'ROLES', 'STATUS', 'EXPIRES'], page.invitations, (one) => [
+  showList(out, page, ['ID', 'FOR', 'ROLES', 'STATUS', 'EXPIRES'], page.invitations, (one) => [
     one.invitation_id,
     one.name ?? '-',
     rolesText(one.roles),
@@ -84,7 +84,7 @@ export async function revokeInvitation({ api, out }: Context, id: string): Promi
 
 export async function listKeys({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listKeys(query);
-  show(out, page, ['ID', 'NAME', 'ROLES', 'BY', 'STATUS', 'LAST USED'], page.keys, (key) => [
+  showList(out, page, ['ID', 'NAME', 'ROLES', 'BY', 'STATUS', 'LAST USED'], page.keys, (key) => [
     key.key_id,
     key.name,
     rolesText(key.roles),
@@ -113,7 +113,7 @@ export async function revokeKey({ api, out }: Context, id: string): Promise<void
 
 export async function listJoinTokens({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listJoinTokens(query);
-  show(out, page, ['ID', 'NAME', 'POOL', 'BY', 'STATUS'], page.join_tokens, (token) => [
+  showList(out, page, ['ID', 'NAME', 'POOL', 'BY', 'STATUS'], page.join_tokens, (token) => [
     token.token_id,
     token.name,
     token.pool ?? 'any',
@@ -142,7 +142,7 @@ export async function revokeJoinToken({ api, out }: Context, id: string): Promis
 
 export async function listTrustRules({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listTrustRules(query);
-  show(out, page, ['ID', 'NAME', 'POOL', 'ISSUER', 'SUBJECT'], page.trust_rules, (rule) => [
+  showList(out, page, ['ID', 'NAME', 'POOL', 'ISSUER', 'SUBJECT'], page.trust_rules, (rule) => [
     rule.rule_id,
     rule.name,
     rule.pool,
@@ -169,23 +169,6 @@ export async function removeTrustRule({ api, out }: Context, id: string): Promis
 }
 
 /** Names are what somebody typed elsewhere: nothing in them moves the cursor here. */
-function show<T>(
-  out: Context['out'],
-  page: { total: number; next_cursor: string | null },
-  head: string[],
-  items: T[],
-  row: (item: T) => string[],
-): void {
-  if (out.format === 'json') return out.json(page);
-  out.line(
-    table(
-      head,
-      items.map((item) => row(item).map((cell) => terminalText(cell, false))),
-    ),
-  );
-  if (page.next_cursor) out.note(`${page.total} in all; the next ones: --cursor ${page.next_cursor}`);
-}
-
 function rolesText(roles: Grant[]): string {
   return roles.map(grantText).join(', ') || 'no role';
 }

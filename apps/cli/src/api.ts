@@ -35,6 +35,7 @@ import { hostname } from 'node:os';
 import { accessCalls } from './access-api.js';
 import type { Connection } from './connection.js';
 import { RefusedError, UnreachableError } from './errors.js';
+import { routingCalls } from './routing-api.js';
 
 export interface ListPage {
   total: number;
@@ -138,14 +139,15 @@ export function connectApi({ url, token, organisation }: Connection) {
   return {
     url,
     ...accessCalls(json, queryString),
+    ...routingCalls(json, queryString),
     beginDeviceLogin: () => json<DeviceAuthorization>('POST', '/auth/device', {}, named),
     deviceToken: (device_code: string) =>
       json<{ access_token: string }>('POST', '/auth/device/token', { device_code }, named),
     logout: (session: string) =>
       json<unknown>('POST', '/auth/logout', {}, { authorization: `Bearer ${session}` }),
     whoami: () => json<Me>('GET', '/api/users/me'),
-    putPipeline: (name: string, definition: string, files?: Files) =>
-      json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, withFiles(definition, files)),
+    putPipeline: (name: string, definition: string, files?: Files, origin: Origin = {}) =>
+      json<PipelineView>('PUT', `/api/pipelines/${at(name)}`, { ...withFiles(definition, files), ...origin }),
     validatePipeline: (definition: string, files?: Files) =>
       json<ValidationReport>('POST', '/api/pipelines/validate', withFiles(definition, files)),
     listPipelines: (query: Query) =>
@@ -159,6 +161,7 @@ export function connectApi({ url, token, organisation }: Connection) {
     listRuns: (query: Query) =>
       json<ListPage & { runs: RunSummary[] }>('GET', `/api/runs${queryString(query)}`),
     cancelRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/cancel`, {}),
+    approveRun: (id: string) => json<RunView>('POST', `/api/runs/${at(id)}/approve`, {}),
     retryRun: (id: string, what: RetryRun, idempotencyKey: string) =>
       json<RunView>('POST', `/api/runs/${at(id)}/retry`, what, { 'idempotency-key': idempotencyKey }),
     approveGate: (run: string, gate: string, decision: DecideGate) =>
@@ -229,6 +232,9 @@ export function connectApi({ url, token, organisation }: Connection) {
       }),
   };
 }
+
+/** Whose events start a pipeline, and what its scheduled runs clone. */
+export type Origin = Pick<PutPipeline, 'repository' | 'clone_url'>;
 
 /** Files that the definition names, by their paths. */
 type Files = Record<string, string>;

@@ -26,6 +26,7 @@ import { pipelineCommands } from './pipeline.program.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
 import { commandReference } from './reference.js';
+import { routingCommands } from './routing.program.js';
 import { gateCommands, runCommands } from './run.program.js';
 import { storeCommands } from './store.command.js';
 
@@ -59,6 +60,7 @@ export function buildProgram(): Command {
   projectionCommands(program);
   consumerCommands(program);
   accessCommands(program);
+  routingCommands(program);
   program
     .command('doctor')
     .description(

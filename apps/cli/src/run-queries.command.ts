@@ -57,3 +57,9 @@ export async function cancelRun({ api, out }: CommandContext, id: string): Promi
   if (out.format === 'json') out.json(run);
   else out.line(`run ${run.id} ${run.status.toLowerCase()}`);
 }
+
+export async function approveRun({ api, out }: CommandContext, id: string): Promise<void> {
+  const run = await api.approveRun(id);
+  if (out.format === 'json') out.json(run);
+  else out.line(`run ${run.id} is approved: it is ${run.status.toLowerCase()}`);
+}

@@ -5,7 +5,7 @@ import { does, paged } from './does.js';
 import { approveGate, listGates, rejectGate } from './gate.command.js';
 import { retryRun, type RetryOptions } from './retry.command.js';
 import { runLogs } from './run-logs.command.js';
-import { cancelRun, listRuns, viewRun } from './run-queries.command.js';
+import { approveRun, cancelRun, listRuns, viewRun } from './run-queries.command.js';
 import { collectInput, startRun, type StartRunOptions } from './start-run.command.js';
 import { watchToTheEnd } from './watch.command.js';
 
@@ -44,6 +44,10 @@ export function runCommands(program: Command): void {
     .command('view <id>')
     .description('one run: its steps, gates that wait, tests that failed, findings, annotations')
     .action(does(viewRun));
+  run
+    .command('approve <id>')
+    .description('let a run begin whose commits come from a fork')
+    .action(does(approveRun, 1));
   run.command('cancel <id>').description('stop a run; steps that clean up still run').action(does(cancelRun));
   run
     .command('retry <id>')

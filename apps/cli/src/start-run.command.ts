@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { StartRun } from '@hybrid/contracts';
+import type { Origin } from './api.js';
 import type { CommandContext } from './context.js';
 import { RefusedError, UsageError } from './errors.js';
 import { readRepository, type Snapshot } from './git-repository.js';
+import { originOf } from './origin.js';
 import {
   PIPELINE_FILE,
   pipelineName,
@@ -34,10 +36,10 @@ export async function startRun(context: CommandContext, options: StartRunOptions
   }
   const definition =
     options.pipeline === undefined ? (given ?? (await definitionFor(context, snapshot, options))) : undefined;
-  const pipeline = definition
-    ? await storeDefinition(context, { ...definition, files: snapshot.files })
-    : options.pipeline!;
   const { repository, commit, ref } = snapshot;
+  const pipeline = definition
+    ? await storeDefinition(context, { ...definition, files: snapshot.files }, await originOf(repository))
+    : options.pipeline!;
   const body: StartRun = {
     source: { repository, commit, ...(ref !== undefined && { ref }) },
     ...(Object.keys(options.input).length > 0 && {
@@ -74,7 +76,11 @@ async function inputsFor(
   return 'definition' in read ? typedInputs(read.definition.inputs, given) : given;
 }
 
-async function storeDefinition({ api, out }: CommandContext, definition: DefinitionText): Promise<string> {
+async function storeDefinition(
+  { api, out }: CommandContext,
+  definition: DefinitionText,
+  origin: Origin,
+): Promise<string> {
   const name = pipelineName(definition.text);
   if (name === undefined) {
     const { errors } = await api.validatePipeline(definition.text, definition.files);
@@ -84,7 +90,7 @@ async function storeDefinition({ api, out }: CommandContext, definition: Definit
     );
   }
   try {
-    return (await api.putPipeline(name, definition.text, definition.files)).id;
+    return (await api.putPipeline(name, definition.text, definition.files, origin)).id;
   } catch (error) {
     // With their place in the file they are worth more than in the text of the refusal.
     if (error instanceof RefusedError) reportDefinitionErrors(out, definition, error.errors.splice(0));

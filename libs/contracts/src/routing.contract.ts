@@ -4,6 +4,7 @@
  */
 import type { Delivery } from './delivery.js';
 import { OneOf, Text, Whole } from './fields.js';
+import { NET_ZERO_MAX } from './limits.js';
 import { ListQuery } from './paging.contract.js';
 import { request, type Page } from './request.js';
 
@@ -120,9 +121,6 @@ export class ListRelays extends ListQuery {
   @Text({ optional: true, max: 100 })
   connection?: string;
 }
-
-/** Size limit of a net-zero configuration, in characters. */
-export const NET_ZERO_MAX = 200_000;
 
 export class PutConnection {
   @Text({ max: NET_ZERO_MAX, description: 'YAML of the net-zero configuration, without its section `relay`' })

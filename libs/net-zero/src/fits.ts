@@ -63,7 +63,7 @@ export function checkRule({ name, when, then }: RouteRule, delivery: Delivery): 
     const why = 'events of kind other fit only where `kind` or `event` asks for them';
     conditions.push({ condition: 'kind', fits: false, why });
   }
-  const missing = missingIn(then, delivery);
+  const missing = conditions.every(({ fits }) => fits) ? missingIn(then, delivery) : undefined;
   if (missing !== undefined)
     conditions.push({ condition: 'then', fits: false, why: `{{${missing}}} has no value for this event` });
   return { rule: name, fits: conditions.every(({ fits }) => fits), conditions };

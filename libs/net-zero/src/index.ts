@@ -1,3 +1,4 @@
+export { netZeroExample } from './example.js';
 export type { Checked, CheckedRule } from './fits.js';
 export type * from './net-zero.js';
 export { netZeroSchema } from './net-zero.schema.js';

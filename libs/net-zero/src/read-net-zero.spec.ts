@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
+import { netZeroExample as example } from './example.js';
 import type { NetZero } from './net-zero.js';
 import { controlPlanePart, controlPlaneText, readNetZero } from './read-net-zero.js';
 
-const example = readFileSync(join(import.meta.dirname, '../../../config/net-zero.example.yaml'), 'utf8');
 const rule = { name: 'a', when: { branch: ['main'] }, then: { do: 'triggers' } };
 const least = {
   version: 1,
