@@ -2,10 +2,16 @@
 import type { Origin } from './api.js';
 import { gitAnswer, isUrl } from './git-repository.js';
 
-/** Of a repository's URL, or of the remote `origin` of a folder. Nothing where there is none. */
+/** Of a repository's URL, or of the remote of a folder. Nothing where there is none. */
 export async function originOf(repository: string): Promise<Origin> {
-  const url = isUrl(repository) ? repository : await gitAnswer(repository, ['remote', 'get-url', 'origin']);
+  const url = isUrl(repository) ? repository : await remoteOf(repository);
   return url === undefined ? {} : originFrom(url);
+}
+
+/** Whoever works in a fork calls what it is a fork of `upstream`, and means its pipeline. */
+async function remoteOf(folder: string): Promise<string | undefined> {
+  const upstream = await gitAnswer(folder, ['remote', 'get-url', 'upstream']);
+  return upstream ?? gitAnswer(folder, ['remote', 'get-url', 'origin']);
 }
 
 /** `git@host:owner/name.git`, as git also writes an ssh address. */

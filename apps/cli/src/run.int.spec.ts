@@ -84,6 +84,21 @@ describe('hybrid run', () => {
     expect(post?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('says of which repository the pipeline is: of the one that this is a fork of, without its password', async () => {
+    gateway.onStart = () => gateway.runEnds('CANCELLED');
+    const stored = () => gateway.requests.filter(({ method }) => method === 'PUT').at(-1)!.body;
+    git(repository.path, 'remote', 'add', 'origin', 'https://ada:hunter2@git.example/ada/web.git');
+    await cliResult(cli('run'));
+    expect(stored()).toEqual({
+      definition: DEFINITION,
+      repository: 'ada/web',
+      clone_url: 'https://git.example/ada/web.git',
+    });
+    git(repository.path, 'remote', 'add', 'upstream', 'git@git.example:acme/web.git');
+    await cliResult(cli('run'));
+    expect(stored()).toMatchObject({ repository: 'acme/web', clone_url: 'ssh://git.example/acme/web.git' });
+  });
+
   it('ends with 1 when the run failed, and says why', async () => {
     plays();
     const run = cli('run');
