@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { FieldError } from '@hybrid/contracts';
 import { controlPlaneText, netZeroExample, netZeroSchema, readNetZero, type NetZero } from '@hybrid/net-zero';
+import { readTool, toolSchema } from '@hybrid/webhooks';
 import type { CommandContext } from './context.js';
 import { CommandError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
@@ -17,8 +18,7 @@ export async function validateConfigs(out: Output, files: string[]): Promise<voi
   const names = new Map<string, string>();
   for (const file of files.length > 0 ? files : [NET_ZERO_FILE]) {
     const text = await textOf(file);
-    const read = readNetZero(text, { part: 'whole' });
-    const errors = 'errors' in read ? read.errors : sharedName(read.config, file, names);
+    const errors = isOfTool(text) ? (readTool(text).errors ?? []) : errorsOf(text, file, names);
     found.push(...errors.map((error) => ({ ...error, file })));
     if (out.format === 'json') continue;
     if (errors.length === 0) out.line(`${file} is valid`);
@@ -26,6 +26,16 @@ export async function validateConfigs(out: Output, files: string[]): Promise<voi
   }
   if (found.length > 0) process.exitCode = EXIT.failed;
   if (out.format === 'json') out.json({ valid: found.length === 0, errors: found });
+}
+
+/** What only the configuration of a tool has stands at its left margin. */
+function isOfTool(text: string): boolean {
+  return /^["']?(tool|events)["']?[ \t]*:/m.test(text);
+}
+
+function errorsOf(text: string, file: string, names: Map<string, string>): FieldError[] {
+  const read = readNetZero(text, { part: 'whole' });
+  return 'errors' in read ? read.errors : sharedName(read.config, file, names);
 }
 
 /** One file is for one environment: two with one name would take turns at the control plane. */
@@ -36,8 +46,8 @@ function sharedName({ name }: NetZero, file: string, names: Map<string, string>)
   return [{ path: 'name', message: `\`${name}\` is the connection of ${other}, too; give each its own` }];
 }
 
-export function printSchema(out: Output): Promise<void> {
-  out.json(netZeroSchema);
+export function printSchema(out: Output, { tool }: { tool?: boolean }): Promise<void> {
+  out.json(tool ? toolSchema : netZeroSchema);
   return Promise.resolve();
 }
 

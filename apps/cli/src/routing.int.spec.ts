@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { netZeroExample } from '@hybrid/net-zero';
 import { FakeGateway } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
@@ -68,22 +69,21 @@ describe('the net-zero configuration', () => {
   });
 
   it('is shown with its errors, each with a caret under it', async () => {
-    await cli('config', 'init');
-    const text = readFileSync(join(directory, 'net-zero.yaml'), 'utf8');
-    write('bad.yaml', text.replace('tool: github', 'tool: githb'));
+    write('net-zero.yaml', netZeroExample);
+    write('bad.yaml', netZeroExample.replace('tool: github', 'tool: githb'));
     const { code, stdout, stderr } = await cli('config', 'validate', 'net-zero.yaml', 'bad.yaml');
     expect({ code, stdout }).toEqual({ code: 1, stdout: 'net-zero.yaml is valid\n' });
     expect(stderr).toMatch(
       /^bad\.yaml:\d+:13: .*did you mean `github`\?\n +\d+ │ +tool: githb\n {5}│ {13}\^$/m,
     );
-    write('other.yaml', text);
+    write('other.yaml', netZeroExample);
     expect((await cli('config', 'validate', 'net-zero.yaml', 'other.yaml')).stderr).toContain(
       'other.yaml: name: `acme-production` is the connection of net-zero.yaml, too',
     );
   });
 
   it('is tried with an event, without any server', async () => {
-    await cli('config', 'init');
+    write('net-zero.yaml', netZeroExample);
     const { source, tool, kind, event, metadata } = delivery;
     write('event.json', JSON.stringify({ source, tool, kind, event, metadata }));
     const { code, stdout } = await cli('routes', 'test', 'event.json');
@@ -96,13 +96,59 @@ describe('the net-zero configuration', () => {
     );
     const json = JSON.parse((await cli('routes', 'test', 'event.json', '-o', 'json')).stdout) as object;
     expect(json).toMatchObject({
-      decisions: [{ rule: 'release' }],
-      asked: [{ fits: false }, { fits: true }],
+      events: [{ decisions: [{ rule: 'release' }], asked: [{ fits: false }, { fits: true }] }],
     });
     write('event.json', JSON.stringify({ source, tool, kind, event }));
     expect(await cli('routes', 'test', 'event.json')).toMatchObject({
       code: 2,
       stderr: 'error: event.json is no delivery: metadata lacks repository\n',
+    });
+  });
+});
+
+describe('a webhook of a host', () => {
+  const cli = (...args: string[]) => cliResult(runCli(args, { url: 'http://127.0.0.1:9', cwd: directory }));
+  const recorded = (name: string) => join(root, `libs/webhooks/src/recorded/${name}.json`);
+
+  it('is tried as a relay would pass it on', async () => {
+    write('net-zero.yaml', netZeroExample);
+    const { code, stdout, stderr } = await cli(
+      ...['routes', 'test', recorded('gitlab-tag'), '--tool', 'gitlab', '--event', 'Tag Push Hook'],
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^tag \(Tag Push Hook\): repository="acme\/web" .*tag="v1\.2\.0"/);
+    expect(stdout).toContain('rule release: run {"pipeline":"release"');
+  });
+
+  it('may tell of several events, or of none that passes', async () => {
+    write('net-zero.yaml', netZeroExample);
+    const several = ['routes', 'test', recorded('bitbucket-push-several'), '--tool', 'bitbucket'];
+    const json = JSON.parse((await cli(...several, '--event', 'repo:push', '-o', 'json')).stdout) as {
+      events: { delivery: { id: string; source: string } }[];
+    };
+    expect(new Set(json.events.map(({ delivery }) => delivery.id)).size).toBeGreaterThan(1);
+    expect((await cli(...several, '--event', 'repo:fork')).stderr).toContain(
+      'a relay would pass on nothing: ',
+    );
+    expect((await cli(...several)).stderr).toContain('--tool needs --event');
+  });
+
+  it('is reduced by configurations that are checked with the others', async () => {
+    const tools = join(root, 'config/webhooks/tools');
+    expect(await cli('config', 'validate', join(tools, 'github.yaml'))).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    write('hmac.yaml', readFileSync(join(tools, 'hmac.yaml'), 'utf8').replace('kind: other', 'kind: othr'));
+    const { code, stderr } = await cli('config', 'validate', 'hmac.yaml');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^hmac\.yaml:\d+:\d+: .*did you mean `other`\?$/m);
+    write('body.json', '{}');
+    write('net-zero.yaml', netZeroExample);
+    const own = ['routes', 'test', 'body.json', '--tool', 'hmac', '--event', 'built', '--tools', '.'];
+    expect(await cli(...own)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('hmac.yaml has errors'),
     });
   });
 });
@@ -118,7 +164,7 @@ describe('with a control plane', () => {
   const answers = (route: string, body: unknown) => gateway.answers.set(route, { status: 200, body });
 
   it('tells it its part of the configuration, and keeps what is secret or the relay’s', async () => {
-    await cli('config', 'init');
+    write('net-zero.yaml', netZeroExample);
     expect(gateway.requests).toEqual([]);
     expect((await cli('config', 'apply', '--dry-run')).stdout).toContain('name: acme-production\n');
     expect(gateway.requests).toEqual([]);

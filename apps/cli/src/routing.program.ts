@@ -40,12 +40,15 @@ function configCommands(program: Command): void {
   const load = () => import('./config.command.js');
   config
     .command('validate [files...]')
-    .description(`check configurations (${NET_ZERO_FILE} unless told); ends with 1 where there are errors`)
+    .description(
+      `check configurations, those of tools too (${NET_ZERO_FILE} unless told); ends with 1 where there are errors`,
+    )
     .action(doesHere(async () => (await load()).validateConfigs, 1));
   config
     .command('schema')
     .description('its JSON Schema, for editors')
-    .action(doesHere(async () => (await load()).printSchema, 0));
+    .option('--tool', "that of a tool's configuration")
+    .action(doesHere(async () => (await load()).printSchema, 1));
   config
     .command('init [file]')
     .description(`write a commented example (${NET_ZERO_FILE} unless told)`)
@@ -134,6 +137,7 @@ function webhookCommands(program: Command): void {
     .requiredOption('--event <event>', "the host's name of it: push, pull_request, Push Hook")
     .requiredOption('--body <file>', 'JSON; - for standard input')
     .requiredOption('--secret-file <file>', "the webhook's secret")
+    .option('--tools <folder>', 'configurations of tools: how `hmac` is signed')
     .option('--header <name=value>', 'another header; may be repeated', header)
     .action(doesHere(async () => (await import('./webhook.command.js')).sendWebhook, 2));
 }

@@ -1,7 +1,11 @@
-/** A delivery for trying out rules: what a relay would add to an event is made up where it is left out. */
+/** Deliveries for trying out rules: what a relay would add to an event is made up where it is left out. */
+import { createHash } from 'node:crypto';
 import type { Delivery } from '@hybrid/contracts';
 import { deliveryId, faultOf } from '@hybrid/delivery';
-import { UsageError } from './errors.js';
+import { receive, type ToolConfig } from '@hybrid/webhooks';
+import { CommandError, UsageError } from './errors.js';
+import { EXIT } from './exit-codes.js';
+import { webhookHeaders } from './webhook-headers.js';
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
@@ -23,4 +27,36 @@ export function trialDelivery(event: object, from: string): Delivery {
   const fault = faultOf(delivery);
   if (fault !== null) throw new UsageError(`${from} is no delivery: ${fault}`);
   return delivery;
+}
+
+export interface TrialWebhook {
+  tool: ToolConfig;
+  source: string;
+  /** The host's name of it. */
+  event: string;
+  body: Buffer;
+}
+
+/** What a relay would make of a webhook; `ignored`: why nothing. It is signed with a secret made up for it. */
+export function trialWebhook({ tool, source, event, body }: TrialWebhook): {
+  deliveries: Delivery[];
+  leftOut: string[];
+  ignored: string | null;
+} {
+  const secret = `whsec_${Buffer.from('a secret for trying out').toString('base64')}`;
+  const headers = webhookHeaders(tool, { event, secret, body, now: new Date() });
+  const received = receive(tool, { headers: { ...headers, 'content-type': 'application/json' }, body }, [
+    secret,
+  ]);
+  if (received.refusal)
+    throw new CommandError(`a relay would refuse it: ${received.refusal.detail}`, EXIT.failed);
+  const keyed_sha256 = createHash('sha256').update(body).digest('hex');
+  const payload = { bytes: body.byteLength, keyed_sha256, key_id: 'none' };
+  return {
+    deliveries: received.events.map((reduced) =>
+      trialDelivery({ ...reduced, source, tool: tool.tool, payload }, 'the webhook'),
+    ),
+    leftOut: received.leftOut,
+    ignored: received.ignored,
+  };
 }

@@ -1,6 +1,6 @@
 /** What each host sends beside the body of a webhook: the event, an id, and the proof that it knows the secret. */
 import { createHmac, randomUUID } from 'node:crypto';
-import type { Tool } from '@hybrid/contracts';
+import type { ToolConfig } from '@hybrid/webhooks';
 
 interface Sent {
   /** The host's name of it. */
@@ -10,7 +10,11 @@ interface Sent {
   now: Date;
 }
 
-export function webhookHeaders(tool: Tool, { event, secret, body, now }: Sent): Record<string, string> {
+/** `tool`: of an hmac webhook, with how it is signed. */
+export function webhookHeaders(
+  { tool, signature }: Pick<ToolConfig, 'tool' | 'signature'>,
+  { event, secret, body, now }: Sent,
+): Record<string, string> {
   const id = randomUUID();
   const hex = createHmac('sha256', secret).update(body).digest('hex');
   switch (tool) {
@@ -36,8 +40,22 @@ export function webhookHeaders(tool: Tool, { event, secret, body, now }: Sent): 
     case 'standard':
       return standardHeaders({ secret, body, now }, `msg_${id}`);
     case 'hmac':
-      return { 'x-event': event, 'x-delivery': id, 'x-signature': `sha256=${hex}` };
+      if (!signature) throw new Error('the configuration of an hmac webhook must say how it is signed');
+      return { 'x-event': event, 'x-delivery': id, ...hmacHeaders(signature, { secret, body, now }) };
   }
+}
+
+function hmacHeaders(
+  { header, algorithm, encoding, prefix = '', timestamp }: NonNullable<ToolConfig['signature']>,
+  { secret, body, now }: Omit<Sent, 'event'>,
+): Record<string, string> {
+  const seconds = `${Math.floor(now.getTime() / 1000)}`;
+  const hmac = createHmac(algorithm, secret);
+  if (timestamp) hmac.update(timestamp.signed.replace('{timestamp}', seconds).replace('{body}', ''));
+  return {
+    [header]: `${prefix}${hmac.update(body).digest(encoding)}`,
+    ...(timestamp && { [timestamp.header]: seconds }),
+  };
 }
 
 function standardHeaders({ secret, body, now }: Omit<Sent, 'event'>, id: string): Record<string, string> {

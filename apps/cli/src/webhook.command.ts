@@ -1,10 +1,10 @@
 /** `hybrid webhook send`: a webhook as a git host sends it, signed, for trying out a relay. */
-import { TOOLS, type Tool } from '@hybrid/contracts';
 import { CommandError, UnreachableError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import type { Output } from './output.js';
 import { readInput } from './read-input.js';
 import { terminalText } from './text/terminal-text.js';
+import { toolConfig } from './tool-file.js';
 import { webhookHeaders } from './webhook-headers.js';
 
 export interface WebhookOptions {
@@ -12,12 +12,13 @@ export interface WebhookOptions {
   event: string;
   body: string;
   secretFile: string;
+  tools?: string;
   header?: Record<string, string>;
 }
 
 export async function sendWebhook(out: Output, url: string, options: WebhookOptions): Promise<void> {
-  const { tool, event, header = {} } = options;
-  if (!isTool(tool)) throw new UsageError(`--tool "${tool}" is not known: ${TOOLS.join(', ')}`);
+  const { event, tools, header = {} } = options;
+  const tool = await toolConfig(out, options.tool, { tools });
   if (!URL.canParse(url)) throw new UsageError(`"${url}" is no address of a relay`);
   const body = await readInput(options.body);
   // Editors end files with a new line, which is no part of a secret.
@@ -44,8 +45,4 @@ async function post(url: string, body: Buffer, headers: Record<string, string>):
     const why = (cause as { cause?: Error }).cause?.message ?? (cause as Error).message;
     throw new UnreachableError(`cannot reach ${url} (${why}); is the relay running?`, { cause });
   }
-}
-
-function isTool(text: string): text is Tool {
-  return (TOOLS as readonly string[]).includes(text);
 }
