@@ -116,6 +116,7 @@ function deliveryLines(view: DeliveryView): string[] {
   const took = view.seconds === null ? '' : `, ${duration(view.seconds * 1000)} after the relay had it`;
   return [
     `delivery ${view.delivery_id}: ${view.status.toLowerCase()} ${view.at}${took}`,
+    ...(view.message === null ? [] : [view.message]),
     `by version ${view.connection_version} of connection ${view.connection}`,
     ...(delivery ? [`${delivery.tool} ${delivery.event} from source ${delivery.source}`] : []),
     ...Object.entries(delivery?.metadata ?? {}).map(

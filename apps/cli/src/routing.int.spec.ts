@@ -207,6 +207,7 @@ describe('with a control plane', () => {
       status: 'ROUTED',
       delivery,
       decisions: [{ rule: 'release', do: 'run', because: 'kind tag fits "tag"', runs, message: null }],
+      message: null,
       seconds: 0.4,
       at: '2026-01-02T03:04:05Z',
     });

@@ -163,6 +163,8 @@ export interface DeliveryView {
   status: DeliveryStatus;
   delivery: Delivery | null;
   decisions: RouteDecision[];
+  /** REFUSED: why. */
+  message: string | null;
   /** From the relay's receipt to the decision. */
   seconds: number | null;
   at: string;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { seededRandom } from '@hybrid/testing';
 import { stringify } from 'yaml';
 import { netZeroExample as example } from './example.js';
 import type { NetZero } from './net-zero.js';
@@ -184,6 +185,21 @@ describe('a net-zero configuration', () => {
     expect(errors[1]).toContain('{env: NAME}, {file: /path} or {vault: path}');
     expect(errors.join('\n')).not.toContain('hunter2');
   });
+});
+
+it('answers with the configuration or its errors, whatever the text is', () => {
+  const random = seededRandom();
+  const at = (length: number): number => Math.floor(random() * length);
+  for (let round = 0; round < 100; round++) {
+    let text = example;
+    for (let edits = 1 + at(3); edits > 0; edits--) {
+      const from = at(text.length);
+      text = text.slice(0, from) + [...'{[:"*&!-\n '][at(10)] + text.slice(from + at(20));
+    }
+    const read = readNetZero(text, { part: 'whole' });
+    if ('config' in read) controlPlaneText(read.config);
+    else expect(read.errors.length).toBeGreaterThan(0);
+  }
 });
 
 describe('what the control plane is told', () => {
