@@ -1,0 +1,26 @@
+/** Wakes whoever waits for a change of state. It carries nothing: whoever wakes looks again. */
+export class Bell {
+  #rung = false;
+  #wake: () => void = () => undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake();
+  }
+
+  /** Resolves at once if it was rung since the last wait, else at the next ring, after `ms`, or when the signal aborts. */
+  async wait(signal: AbortSignal, ms?: number): Promise<void> {
+    if (!this.#rung && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        const timer = ms === undefined ? undefined : setTimeout(() => this.#wake(), ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', this.#wake);
+          resolve();
+        };
+        signal.addEventListener('abort', this.#wake, { once: true });
+      });
+    this.#rung = false;
+    this.#wake = () => undefined;
+  }
+}
