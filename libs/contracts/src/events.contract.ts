@@ -10,6 +10,7 @@ import type { RunStatus, StepStatus } from './pipelines.contract.js';
 import type { DeploymentStatus } from './deployments.contract.js';
 import type { AgentStatus } from './agents.contract.js';
 import type { InvitationStatus, Refusal } from './identity.contract.js';
+import type { ConnectionStatus, DeliveryStatus, RelayStatus } from './routing.contract.js';
 
 export const EVENTS_STREAM = 'EVENTS';
 export const LOGS_STREAM = 'LOGS';
@@ -80,6 +81,27 @@ export interface DeploymentChanged {
 export interface AgentChanged {
   agent_id: string;
   status: AgentStatus;
+}
+
+/** `connection` where the event is about that. */
+export interface RelayChanged {
+  relay_id: string;
+  connection: string | null;
+  status: RelayStatus;
+}
+
+/** `status` is null once it is deleted. */
+export interface ConnectionChanged {
+  connection_id: string;
+  status: ConnectionStatus | null;
+  message: string | null;
+}
+
+/** `connection` where the event is about that. */
+export interface DeliveryChanged {
+  delivery_id: string;
+  connection: string | null;
+  status: DeliveryStatus;
 }
 
 export interface OrganisationCreated {

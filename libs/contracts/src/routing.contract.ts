@@ -60,7 +60,7 @@ export interface RegisterRelayCommand extends RegisterRelay {
 /** The only time that the key is shown. */
 export interface RegisteredRelay {
   relay_id: string;
-  /** `hyr_<relay_id>_<secret>` */
+  /** `hyr_…`, in the shape of all secret tokens. */
   api_key: string;
   connection: string;
   /** Seconds. */
@@ -211,7 +211,10 @@ export const routingRequests = {
   relay: request<{ relay_id: string }, RelayView>('qry.routing.relay.get'),
   /** Of whichever organisation; refused with `relay_unknown` where the digest is not that of its key, or it is removed. */
   relayAccess: request<{ relay_id: string; sha256: string }, RelayAccess>('qry.routing.relay.access'),
-  putConnection: request<PutConnection, ConnectionView>('cmd.routing.connection.put'),
+  /** `external_id`: what a new connection gets; one that is there keeps its own. */
+  putConnection: request<PutConnection & { connection: string; external_id: string }, ConnectionView>(
+    'cmd.routing.connection.put',
+  ),
   pauseConnection: request<{ connection: string; reason: string }, ConnectionView>(
     'cmd.routing.connection.pause',
   ),

@@ -10,6 +10,7 @@ import {
   deploymentsRequests,
   eventFilter,
   EVENTS_STREAM,
+  healthRequest,
   logSubject,
   LOGS_STREAM,
   PARKED_STREAM,
@@ -92,7 +93,14 @@ const PARTS: Record<NatsUser, Part> = {
     asks: [queueRequests.enqueue.subject],
     consumes: { 'deployments-jobs': eventFilter('queue', 'job') },
   },
-  routing: { asks: [pipelinesRequests.fireTriggers.subject, pipelinesRequests.startByRoute.subject] },
+  routing: {
+    asks: [
+      pipelinesRequests.fireTriggers.subject,
+      pipelinesRequests.startByRoute.subject,
+      healthRequest('pipelines').subject,
+    ],
+    tells: [ACCESS_CHANGED_SUBJECT],
+  },
 };
 
 /** Every service looks whether they are there, and makes those that are not. */

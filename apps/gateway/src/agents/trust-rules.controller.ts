@@ -1,10 +1,9 @@
 import { CreateTrustRule, identityRequests, ListQuery, problem } from '@hybrid/contracts';
-import { Connections } from '@hybrid/service';
+import { Connections, isPrivateHost } from '@hybrid/service';
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
-import { isPrivateHost } from '../federation/private-address.js';
 import { GatewaySettings } from '../gateway.settings.js';
 import { IDEMPOTENCY_KEY } from '../queue/idempotency-key.js';
 

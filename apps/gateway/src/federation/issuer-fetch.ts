@@ -3,11 +3,11 @@
  * that is connected to, however soon the name stands for another.
  */
 import { problem } from '@hybrid/contracts';
+import { isPrivateAddress, isPrivateHost } from '@hybrid/service';
 import { lookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import { isPrivateAddress, isPrivateHost } from './private-address.js';
 
 /** As `dns.lookup`. */
 export type Resolve = (

@@ -1,0 +1,119 @@
+import { meter } from '@hybrid/telemetry';
+import { Connections as Servers } from '@hybrid/service';
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { Backlogs } from '../connections/backlogs.js';
+import { CustomerConnections } from '../connections/customer-connections.js';
+import { CustomerQueues } from '../connections/customer-queues.js';
+import { Deliveries } from '../deliveries/deliveries.js';
+import { Relays } from '../relays/relays.js';
+import { ConnectionLoop, type LoopParts } from './connection-loop.js';
+
+/** How soon a connection that was made, changed or paused is noticed. */
+const LOOK_MS = 1_000;
+/** Of the gauges: what is above is not told by name. */
+const MAX_NAMED = 200;
+
+const backlog = meter.createObservableGauge('hybrid_routing_backlog_messages', {
+  description: 'Messages on a customer’s queue, as the queue tells; every replica reports the same',
+});
+type Observer = Parameters<typeof backlog.addCallback>[0];
+
+/** Every replica polls every connection: queues share their messages among readers by themselves. */
+@Injectable()
+export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(ConnectionLoops.name);
+  private readonly parts: LoopParts;
+  private readonly loops = new Map<string, { org: string; name: string; loop: ConnectionLoop }>();
+  /** Of each connection, as far as it was looked at. */
+  private readonly seen = new Map<string, string>();
+  private timer?: NodeJS.Timeout;
+  private looking: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(
+    servers: Servers,
+    private readonly connections: CustomerConnections,
+    queues: CustomerQueues,
+    private readonly backlogs: Backlogs,
+    deliveries: Deliveries,
+    relays: Relays,
+  ) {
+    this.parts = { servers, connections, queues, backlogs, deliveries, relays };
+  }
+
+  onApplicationBootstrap(): void {
+    backlog.addCallback(this.observe);
+    // Loops begin to end with the process, before the servers' connections are closed.
+    this.parts.servers.stopping.addEventListener('abort', () => void this.stop(), { once: true });
+    this.later(0);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    backlog.removeCallback(this.observe);
+    await this.stop();
+  }
+
+  private async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.looking;
+    await Promise.all([...this.loops.values()].map(({ loop }) => loop.stop()));
+  }
+
+  private later(ms = LOOK_MS): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.looking = this.look().finally(() => this.later());
+    }, ms);
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const revisions = await this.connections.revisions();
+      for (const id of this.seen.keys())
+        if (!revisions.has(id)) {
+          this.seen.delete(id);
+          await this.end(id);
+        }
+      for (const [id, revision] of revisions)
+        if (this.seen.get(id) !== revision) {
+          await this.lookAt(id);
+          this.seen.set(id, revision);
+        }
+    } catch (error) {
+      this.logger.warn(`connections: ${error instanceof Error ? error.message : String(error)}; looking again`);
+    }
+  }
+
+  private async lookAt(id: string): Promise<void> {
+    const { org, state } = await this.connections.open(id);
+    const { configured, paused, deleted } = state;
+    const wanted = org !== null && configured && paused === null && !deleted ? configured : null;
+    const { loop } = this.loops.get(id) ?? {};
+    if (loop && loop.configured.version === wanted?.version) return loop.wake();
+    await this.end(id);
+    if (!wanted || this.stopped) return;
+    const { connection: name } = wanted;
+    this.loops.set(id, { org: org!, name, loop: new ConnectionLoop(this.parts, id, org!, wanted) });
+  }
+
+  private async end(id: string): Promise<void> {
+    const { loop } = this.loops.get(id) ?? {};
+    this.loops.delete(id);
+    await loop?.stop();
+  }
+
+  private readonly observe: Observer = async (result) => {
+    const named = [...this.loops].slice(0, MAX_NAMED);
+    const backlogs = await this.backlogs.of(named.map(([id]) => id));
+    for (const [id, { org, name }] of named) {
+      const { messages = null } = backlogs.get(id) ?? {};
+      if (messages !== null) result.observe(messages, { org, connection: name });
+    }
+  };
+}
