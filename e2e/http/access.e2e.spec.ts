@@ -6,14 +6,15 @@ import { startSystem, type System } from '../system.js';
 import { ask, jobOf, type Answer, type HandAgent } from './client.js';
 import { PEOPLE, ROUTES, type Person, type Row } from './routes.js';
 
-type Role = Person | 'installation' | 'joiner' | 'agent';
-const ROLES: readonly Role[] = ['joiner', 'agent', ...PEOPLE, 'installation'];
+type Role = Person | 'installation' | 'joiner' | 'agent' | 'relay';
+const ROLES: readonly Role[] = ['joiner', 'agent', 'relay', ...PEOPLE, 'installation'];
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
 describe('who may use which route', () => {
   let system: System;
   let agent: HandAgent;
+  let relayKey: string;
   const keys = new Map<Person, string>();
   const credentials: string[] = [];
 
@@ -26,6 +27,10 @@ describe('who may use which route', () => {
   beforeAll(async () => {
     system = await startSystem();
     agent = await newAgent();
+    const relay = { name: 'by-hand', connection: 'shop', public_key: 'A'.repeat(43) };
+    const registered = await system.admin<{ api_key: string }>('POST /api/relays/register', { json: relay });
+    relayKey = registered.body.api_key;
+    credentials.push(relayKey);
     for (const role of PEOPLE) {
       const { body } = await system.admin<{ key: string }>('POST /api/keys', {
         json: { name: role, roles: [{ role }] },
@@ -60,6 +65,8 @@ describe('who may use which route', () => {
           return { token: system.joinToken, agentId: NOBODY };
         case 'agent':
           return { token: fresh.token, agentId: fresh.id };
+        case 'relay':
+          return { token: relayKey, agentId: NOBODY };
         case 'wrong':
           return { token: `hya_${NOBODY}_1_${'x'.repeat(43)}`, agentId: NOBODY };
         case 'none':
@@ -289,6 +296,7 @@ describe('who may use which route', () => {
       'POST /api/agents/token',
       'POST /api/agents/{agent_id}/heartbeat',
       'POST /api/artifacts/{execution_id}/{key}/metadata',
+      'POST /api/connections/{connection}/pause',
       'POST /api/dashboard/jobs',
       'POST /api/invitations',
       'POST /api/join-tokens',
@@ -304,6 +312,8 @@ describe('who may use which route', () => {
       'POST /api/queue/jobs/{job_id}/close',
       'POST /api/queue/jobs/{job_id}/logs',
       'POST /api/queue/jobs/{job_id}/release',
+      'POST /api/relays/heartbeat',
+      'POST /api/relays/register',
       'POST /api/runs/{run_id}/gates/{gate}/approve',
       'POST /api/runs/{run_id}/gates/{gate}/reject',
       'POST /api/runs/{run_id}/retry',
@@ -315,6 +325,7 @@ describe('who may use which route', () => {
       'POST /auth/validate',
       'PUT /api/agents/pools/{pool_name}',
       'PUT /api/artifacts/{execution_id}/{key}',
+      'PUT /api/connections/{connection}',
       'PUT /api/pipelines/{pipeline_id}',
       'PUT /api/users/{user_id}/roles',
     ]);
@@ -360,7 +371,7 @@ function statusFor(
   { people, gets, ...machines }: Extract<Row, { people: string }>,
   role: Role,
 ): number | undefined {
-  if (role === 'joiner' || role === 'agent') return machines[role];
+  if (role === 'joiner' || role === 'agent' || role === 'relay') return machines[role];
   const letter = role === 'auditor' ? 'u' : role[0]!;
   return role === 'installation' || people === '*' || people.includes(letter) ? gets : undefined;
 }

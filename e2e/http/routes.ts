@@ -10,7 +10,7 @@ export type Person = (typeof PEOPLE)[number];
 export type Row =
   | 'everybody'
   | { everybody: number }
-  | ({ people: string; gets?: number } & Partial<Record<'joiner' | 'agent', number>>);
+  | ({ people: string; gets?: number } & Partial<Record<'joiner' | 'agent' | 'relay', number>>);
 
 /** An agent asks for its own `agent_id`, all others for one that does not exist. */
 export const ROUTES: Record<string, Row> = {
@@ -78,6 +78,20 @@ export const ROUTES: Record<string, Row> = {
   'POST /api/runs/{run_id}/retry': { people: 'doa', gets: 422 },
   'POST /api/runs/{run_id}/gates/{gate}/approve': { people: 'doa', gets: 404 },
   'POST /api/runs/{run_id}/gates/{gate}/reject': { people: 'doa', gets: 404 },
+  'POST /api/relays/register': { people: 'a', gets: 422, joiner: 422 },
+  'POST /api/relays/heartbeat': { people: '', relay: 422 },
+  'GET /api/relays': { people: '*', gets: 200 },
+  'GET /api/relays/{relay_id}': { people: '*', gets: 404 },
+  'DELETE /api/relays/{relay_id}': { people: 'a', gets: 404 },
+  'GET /api/connections': { people: '*', gets: 200 },
+  'PUT /api/connections/{connection}': { people: 'a', gets: 422 },
+  'GET /api/connections/{connection}': { people: '*', gets: 404 },
+  'DELETE /api/connections/{connection}': { people: 'a', gets: 404 },
+  'POST /api/connections/{connection}/pause': { people: 'oa', gets: 422 },
+  'POST /api/connections/{connection}/resume': { people: 'oa', gets: 404 },
+  'POST /api/connections/{connection}/verify': { people: 'oa', gets: 404 },
+  'GET /api/deliveries': { people: '*', gets: 200 },
+  'GET /api/deliveries/{delivery_id}': { people: '*', gets: 404 },
   'PUT /api/artifacts/{execution_id}/{key}': { people: 'doa', gets: 422, agent: 422 },
   'GET /api/artifacts/{execution_id}/{key}': { people: '*', gets: 404, agent: 422 },
   'GET /api/artifacts/{execution_id}/{key}/upload': { people: 'doa', gets: 422, agent: 422 },

@@ -49,6 +49,9 @@ import { LogsController } from './queue/logs.controller.js';
 import { QueueController } from './queue/queue.controller.js';
 import { VerificationController } from './queue/verification.controller.js';
 import { ArtifactsController } from './registry/artifacts.controller.js';
+import { ConnectionsController } from './routing/connections.controller.js';
+import { DeliveriesController } from './routing/deliveries.controller.js';
+import { RelaysController } from './routing/relays.controller.js';
 
 @Module({})
 export class GatewayModule {
@@ -82,6 +85,9 @@ export class GatewayModule {
         PipelinesController,
         RunsController,
         ArtifactsController,
+        RelaysController,
+        ConnectionsController,
+        DeliveriesController,
         EventsController,
         ProjectionsController,
         ConsumersController,

@@ -31,8 +31,8 @@ export function parsePosition(text: string): bigint | null {
 export const READ_MODEL_WAIT_MS = 5_000;
 
 export interface Actor {
-  /** `key`: an API key, which acts for nobody but itself; `joiner`: a join token, or a workload that may join. */
-  type: 'user' | 'key' | 'agent' | 'service' | 'joiner';
+  /** `key`: an API key, which acts for nobody but itself; `joiner`: a join token, or a workload that may join; `relay`: one of the customer's. */
+  type: 'user' | 'key' | 'agent' | 'service' | 'joiner' | 'relay';
   id: string;
 }
 

@@ -127,11 +127,18 @@ export interface KeyView {
   revoked_at: string | null;
 }
 
+/** What joins with a join token, or by a trust rule. */
+export const JOINING = ['agent', 'relay'] as const;
+export type JoiningKind = (typeof JOINING)[number];
+
 export class CreateJoinToken {
   @Text({ max: 100, description: 'for people: what joins with it' })
   name!: string;
 
-  @Text({ optional: true, max: 100, description: 'agents join this pool only; any unless told' })
+  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
+  for?: JoiningKind;
+
+  @Text({ optional: true, max: 100, description: 'agents join this pool only; any unless told; not of relays' })
   pool?: string;
 
   @Whole({ optional: true, min: 60, max: 366 * 86_400, description: '30 days unless told' })
@@ -141,6 +148,7 @@ export class CreateJoinToken {
 export interface JoinTokenView {
   token_id: string;
   name: string;
+  for: JoiningKind;
   pool: string | null;
   created_by: string;
   created_at: string;
@@ -148,13 +156,16 @@ export interface JoinTokenView {
   revoked_at: string | null;
 }
 
-/** Workloads that a platform vouches for may join a pool. */
+/** Workloads that a platform vouches for may join a pool, or be relays. */
 export class CreateTrustRule {
   @Text({ max: 100, description: 'for people' })
   name!: string;
 
-  @Text({ max: 100, description: 'agents join this pool' })
-  pool!: string;
+  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
+  for?: JoiningKind;
+
+  @Text({ optional: true, max: 100, description: 'agents join this pool; not of relays' })
+  pool?: string;
 
   @Text({ max: 500, pattern: /^https?:\/\//, example: 'https://token.actions.githubusercontent.com' })
   issuer!: string;
@@ -172,7 +183,9 @@ export class CreateTrustRule {
 export interface TrustRuleView {
   rule_id: string;
   name: string;
-  pool: string;
+  for: JoiningKind;
+  /** Null: it is for relays. */
+  pool: string | null;
   issuer: string;
   audience: string;
   subject: string;
@@ -243,6 +256,8 @@ export interface UserAccess {
 export interface JoinAccess {
   token_id: string;
   org: string;
+  /** Not told by replicas of before: agents. */
+  for?: JoiningKind;
   pool: string | null;
   expires_at: string;
 }
@@ -365,7 +380,7 @@ export const identityRequests = {
 /** Told to every gateway once what it may remember of somebody is not so any more; a hint, which may be lost. */
 export const ACCESS_CHANGED_SUBJECT = 'live.identity.access.changed';
 
-/** `kind:id` of what changed: `key:…`, `user:<org>/<id>`, `join:…`, `agent:…`, `rule:…`. */
+/** `kind:id` of what changed: `key:…`, `user:<org>/<id>`, `join:…`, `agent:…`, `relay:…`, `rule:…`. */
 export interface AccessChanged {
   subject: string;
 }

@@ -127,6 +127,11 @@ export class PutConnection {
   configuration!: string;
 }
 
+export class PauseConnection {
+  @Text({ max: 500, example: 'the queue is being moved' })
+  reason!: string;
+}
+
 /** CONNECTED: its queue is polled. REFUSED: see `message`. PAUSED: somebody wants it. */
 export const CONNECTION_STATUSES = ['CHECKING', 'CONNECTED', 'REFUSED', 'UNREACHABLE', 'PAUSED'] as const;
 export type ConnectionStatus = (typeof CONNECTION_STATUSES)[number];

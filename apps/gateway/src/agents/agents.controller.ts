@@ -3,7 +3,6 @@ import {
   Heartbeat,
   type AgentKey,
   type HeartbeatAnswer,
-  type JoinedBy,
   ListAgents,
   problem,
   RegisterAgent,
@@ -16,7 +15,7 @@ import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Caller } from '../edge/caller.js';
 import { listReply } from '../edge/list-reply.js';
 import { InstallationKeys } from '../identity/installation-keys.js';
-import type { Principal } from '../identity/principal.js';
+import { joinedBy, mayJoinAs } from '../identity/joining.js';
 import { SignedAgents } from '../identity/signed-agents.js';
 import { agentCredential } from '@hybrid/signatures';
 
@@ -40,6 +39,7 @@ export class AgentsController {
   @Post('register')
   async register(@Body() agent: RegisterAgent, @Caller() caller: Caller): Promise<RegisteredAgent> {
     const { pool: only } = caller.principal;
+    mayJoinAs('agent', caller.principal);
     if (only !== undefined && agent.pool !== undefined && agent.pool !== only)
       throw problem('forbidden', 'other_pool', `with this token agents join the pool ${only} alone`);
     const agent_id = caller.newId('agent');
@@ -151,17 +151,3 @@ export class AgentsController {
     this.connections.requests.send(request, input, call);
 }
 
-/** The token that all agents of the installation share is nobody's. */
-function joinedBy({ kind, id, rule }: Principal): JoinedBy {
-  if (rule !== undefined) return { kind: 'rule', id: rule };
-  switch (kind) {
-    case 'user':
-    case 'key':
-      return { kind, id };
-    case 'joiner':
-      return { kind: id === 'join-token' ? 'installation' : 'join-token', id };
-    case 'installation':
-    case 'agent':
-      return { kind: 'installation', id };
-  }
-}

@@ -38,8 +38,10 @@ export class FederationController {
     const issuer = issuerOf(subject_token);
     const call = { ...serviceCall('gateway', org, randomUUID()), address };
     const { rules } = await this.connections.requests.send(identityRequests.trustRulesOf, { issuer }, call);
-    const { rule, subject } = await fittingRule(subject_token, rules, this.keys, wanted);
-    const { rule_id, pool } = rule;
+    const ofAgents = rules.filter((rule) => rule.for === 'agent');
+    const { rule, subject } = await fittingRule(subject_token, ofAgents, this.keys, wanted);
+    const { rule_id } = rule;
+    const pool = rule.pool!;
     return {
       access_token: await this.tokens.make({ org, rule_id, pool, subject }),
       issued_token_type: TOKEN_TYPES.access,

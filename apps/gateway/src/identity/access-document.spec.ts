@@ -15,7 +15,7 @@ Deny by default: whom a row does not name is refused (403), and a route without 
 - **Roles**: viewer reads; developer also runs pipelines and jobs; operator also tends agents, pools and jobs; admin also decides who may do what; auditor reads, and sees who may do what. Somebody may have several.
 - **On one thing**: a role may be limited to one pool, pipeline or environment; it is then good for the routes whose column "on" says so, and for that thing only; and for those with "any of them", which are for everybody who is signed in or has a key.
 - **Installation**: the administrator's token may do all that an admin may, in every organisation (header \`X-Organisation\`). Routes marked "installation" concern all organisations: they are for that token, and for admins of the organisation \`default\`.
-- **Agents** sign their requests and speak for themselves only, with jobs that they hold. **Join tokens** register agents, and nothing else.
+- **Agents** sign their requests and speak for themselves only, with jobs that they hold. **Join tokens** register agents or relays, and nothing else. **Relays** speak for themselves only.
 - Nobody gives a role to others, or to an API key, that they have not themselves. Everybody sees and revokes their own keys; admins all.
 `;
 
@@ -29,16 +29,16 @@ describe('docs/access.md', () => {
 });
 
 function table(): string {
-  const head = ['route', ...ROLES, 'on', 'agent', 'join token'];
+  const head = ['route', ...ROLES, 'on', 'agent', 'join token', 'relay'];
   const rows = Object.entries(ACCESS).map(([route, access]) => [`\`${route}\``, ...cells(access)]);
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 function cells(access: Access): string[] {
-  if (access === 'everybody') return [...ROLES.map(() => '✓'), 'no credential', '✓', '✓'];
-  if (access === 'people') return [...ROLES.map(() => '✓'), 'any of them', '', ''];
+  if (access === 'everybody') return [...ROLES.map(() => '✓'), 'no credential', '✓', '✓', '✓'];
+  if (access === 'people') return [...ROLES.map(() => '✓'), 'any of them', '', '', ''];
   if (access === 'installation')
-    return [...ROLES.map((role) => (role === 'admin' ? '✓' : '')), 'installation', '', ''];
+    return [...ROLES.map((role) => (role === 'admin' ? '✓' : '')), 'installation', '', '', ''];
   const { roles, machines, on } = access;
   const mark = (yes: boolean) => (yes ? '✓' : '');
   return [
@@ -46,6 +46,7 @@ function cells(access: Access): string[] {
     on ? onText(on) : '',
     mark(machines.includes('agent')),
     mark(machines.includes('joiner')),
+    mark(machines.includes('relay')),
   ];
 }
 

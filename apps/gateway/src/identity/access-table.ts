@@ -11,10 +11,13 @@ export type Resource =
   | { kind: 'pipeline'; param: 'pipeline_id' }
   | { kind: 'pipeline'; run: 'run_id' };
 
+export const MACHINES = ['agent', 'joiner', 'relay'] as const;
+export type Machine = (typeof MACHINES)[number];
+
 export interface Row {
   roles: readonly Role[];
-  /** Agents may use it for themselves; join tokens may use it. */
-  machines: readonly ('agent' | 'joiner')[];
+  /** Agents and relays may use it for themselves; join tokens may use it. */
+  machines: readonly Machine[];
   /** A role on this one thing suffices. */
   on?: Resource;
 }
@@ -34,6 +37,7 @@ const tend = may(['operator', 'admin']);
 const govern = may(['admin']);
 const oversee = may(['admin', 'auditor']);
 const agent = orAgent(may([]));
+const joins: Row = { ...govern, machines: ['joiner'] };
 
 const pool: Resource = { kind: 'pool', param: 'pool_name' };
 const agentsPool: Resource = { kind: 'pool', agent: 'agent_id' };
@@ -71,7 +75,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/queue/jobs/{job_id}/logs': agent,
 
   'POST /api/agents/token': 'everybody',
-  'POST /api/agents/register': { ...govern, machines: ['joiner'] },
+  'POST /api/agents/register': joins,
   'GET /api/agents': read,
   'GET /api/agents/healthy': read,
   'GET /api/agents/{agent_id}': orAgent(on(read, agentsPool)),
@@ -110,6 +114,21 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /api/runs/{run_id}/retry': on(work, runsPipeline),
   'POST /api/runs/{run_id}/gates/{gate}/approve': on(work, runsPipeline),
   'POST /api/runs/{run_id}/gates/{gate}/reject': on(work, runsPipeline),
+
+  'POST /api/relays/register': joins,
+  'POST /api/relays/heartbeat': { ...may([]), machines: ['relay'] },
+  'GET /api/relays': read,
+  'GET /api/relays/{relay_id}': read,
+  'DELETE /api/relays/{relay_id}': govern,
+  'GET /api/connections': read,
+  'PUT /api/connections/{connection}': govern,
+  'GET /api/connections/{connection}': read,
+  'DELETE /api/connections/{connection}': govern,
+  'POST /api/connections/{connection}/pause': tend,
+  'POST /api/connections/{connection}/resume': tend,
+  'POST /api/connections/{connection}/verify': tend,
+  'GET /api/deliveries': read,
+  'GET /api/deliveries/{delivery_id}': read,
 
   'PUT /api/artifacts/{execution_id}/{key}': orAgent(work),
   'GET /api/artifacts/{execution_id}/{key}': orAgent(read),

@@ -8,7 +8,7 @@ import { RateLimits } from '../edge/rate-limits.js';
 import { cookieOf, SESSION_COOKIE } from '../sign-in/cookies.js';
 import { ACCESS, routeName, type Access, type Resource, type Row } from './access-table.js';
 import { Identity } from './identity.js';
-import { ACTORS, mayUse, mayUseOn, tendsInstallation, type Principal } from './principal.js';
+import { ACTORS, isMachine, mayUse, mayUseOn, tendsInstallation, type Principal } from './principal.js';
 import { Refusals } from './refusals.js';
 import { SignedAgents } from './signed-agents.js';
 import { isWrongCredential } from './wrong-credential.js';
@@ -69,7 +69,7 @@ export class AccessGuard implements CanActivate {
       throw problem('forbidden', 'forbidden', "this is for the installation's administrators alone");
     }
     if (access === 'people') {
-      if (principal.kind !== 'agent' && principal.kind !== 'joiner') return;
+      if (!isMachine(principal.kind)) return;
       throw problem('forbidden', 'forbidden', `${roleOf(principal)} may not use this route`);
     }
     const allowed = mayUse(access, principal);
@@ -130,6 +130,7 @@ function accessOf({ method, routeOptions }: FastifyRequest): Access {
 function roleOf({ kind, roles }: Principal): string {
   if (kind === 'agent') return 'an agent';
   if (kind === 'joiner') return 'a join token';
+  if (kind === 'relay') return 'a relay';
   if (roles.length === 0) return 'somebody without a role';
   return `somebody with no more than ${[...new Set(roles.map(({ role }) => role))].join(', ')} here`;
 }

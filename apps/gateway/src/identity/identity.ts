@@ -5,6 +5,7 @@ import {
   ORGANISATION_NAME,
   problem,
   ProblemError,
+  routingRequests,
   type CallContext,
   type Grant,
 } from '@hybrid/contracts';
@@ -12,7 +13,9 @@ import { Connections } from '@hybrid/service';
 import { Injectable } from '@nestjs/common';
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { IssuerKeys } from '../federation/issuer-keys.js';
 import { JoiningTokens, type Joining } from '../federation/joining-tokens.js';
+import { fittingRule, issuerOf } from '../federation/workload-token.js';
 import { cookieOf, SESSION_COOKIE } from '../sign-in/cookies.js';
 import { PublicUrl } from '../sign-in/public-url.js';
 import { requireSameOrigin, type Sent } from '../sign-in/same-origin.js';
@@ -20,7 +23,7 @@ import { noSession, Sessions } from '../sign-in/sessions.js';
 import { KeyUses } from './key-uses.js';
 import { covers, type Principal } from './principal.js';
 import { Remembered } from './remembered.js';
-import { readSecretToken, type SecretToken } from './secret-token.js';
+import { readSecretToken, relayIdOf, type SecretToken } from './secret-token.js';
 import { SignedAgents, type Signed } from './signed-agents.js';
 
 /** What of a request says who sends it. */
@@ -58,6 +61,7 @@ export class Identity {
     private readonly joiningTokens: JoiningTokens,
     private readonly sessions: Sessions,
     private readonly publicUrl: PublicUrl,
+    private readonly issuerKeys: IssuerKeys,
   ) {
     this.remembered.listen(connections.nats);
   }
@@ -66,12 +70,10 @@ export class Identity {
   async identify(request: Presented): Promise<Principal> {
     const principal = await this.present(request);
     if (principal.rule !== undefined) await this.checkRule(principal.rule, principal.org);
-    const wanted = one(request.headers['x-organisation']);
+    const wanted = wantedOrganisation(request);
     if (wanted === undefined || wanted === principal.org) return principal;
     if (principal.kind !== 'installation')
       throw problem('forbidden', 'other_organisation', 'this credential is of another organisation');
-    if (!ORGANISATION_NAME.test(wanted))
-      throw problem('invalid', 'invalid_input', 'the header X-Organisation is no name of an organisation');
     await this.remembered.get(`org:${wanted}`, () =>
       this.connections.requests.send(identityRequests.organisation, { organisation: wanted }, asNobody()),
     );
@@ -107,6 +109,7 @@ export class Identity {
     if (secret?.kind === 'key') return this.key(secret);
     if (secret?.kind === 'join') return this.joiner(secret);
     if (secret?.kind === 'session') return this.user(secret);
+    if (secret?.kind === 'relay') return this.relay(secret);
     const joining = await this.joiningTokens.read(token);
     if (joining) return workload(joining);
     switch (this.tokens.kindOf(digest(token))) {
@@ -115,6 +118,7 @@ export class Identity {
       case 'joiner':
         return { kind: 'joiner', id: 'join-token', org: DEFAULT_ORG, roles: [] };
       case undefined:
+        if (registersRelay(request) && isJwt(token)) return this.vouchedRelay(token, wantedOrganisation(request));
         throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
     }
   }
@@ -154,12 +158,35 @@ export class Identity {
   }
 
   private async joiner({ id, sha256 }: SecretToken): Promise<Principal> {
-    const { org, pool } = await this.connections.requests.send(
+    const access = await this.connections.requests.send(
       identityRequests.joinAccess,
       { token_id: id, sha256 },
       asNobody(),
     );
-    return { kind: 'joiner', id, org, roles: [], ...(pool !== null && { pool }) };
+    const { org, pool, for: joins = 'agent' } = access;
+    return { kind: 'joiner', id, org, roles: [], joins, ...(pool !== null && { pool }) };
+  }
+
+  private async relay({ id, sha256 }: SecretToken): Promise<Principal> {
+    const relay_id = relayIdOf(id);
+    const { org } = await this.remembered.get(`relay:${relay_id}`, () =>
+      this.connections.requests.send(routingRequests.relayAccess, { relay_id, sha256 }, asNobody()),
+    );
+    return { kind: 'relay', id: relay_id, org, roles: [] };
+  }
+
+  /** A relay shows the token of its own platform, such as of OAuth 2.0 client credentials, to register with. */
+  private async vouchedRelay(token: string, org = DEFAULT_ORG): Promise<Principal> {
+    const issuer = issuerOf(token);
+    const { rules } = await this.connections.requests.send(
+      identityRequests.trustRulesOf,
+      { issuer },
+      { ...asNobody(), org },
+    );
+    const ofRelays = rules.filter((rule) => rule.for === 'relay');
+    const { rule, subject } = await fittingRule(token, ofRelays, this.issuerKeys);
+    const { rule_id } = rule;
+    return { kind: 'joiner', id: `rule/${rule_id}/${subject}`, org, roles: [], joins: 'relay', rule: rule_id };
   }
 
   /** @throws ProblemError `trust_rule_removed`: whoever came in by the rule is out, at once. */
@@ -199,6 +226,23 @@ function workload({ org, rule_id, pool, subject }: Joining): Principal {
 /** Asks what a credential stands for, before it is known whose it is. */
 function asNobody(): CallContext {
   return { org: DEFAULT_ORG, actor: { type: 'service', id: 'gateway' }, correlationId: '' };
+}
+
+/** Elsewhere nobody's issuer is asked for keys. */
+function registersRelay({ method, url }: Presented): boolean {
+  return method === 'POST' && /^\/api\/relays\/register(\?|$)/.test(url);
+}
+
+function isJwt(token: string): boolean {
+  return /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
+/** @throws ProblemError `invalid_input`. */
+function wantedOrganisation({ headers }: Presented): string | undefined {
+  const wanted = one(headers['x-organisation']);
+  if (wanted !== undefined && !ORGANISATION_NAME.test(wanted))
+    throw problem('invalid', 'invalid_input', 'the header X-Organisation is no name of an organisation');
+  return wanted;
 }
 
 function one(header: string | string[] | undefined): string | undefined {

@@ -1,9 +1,9 @@
 /** Whoever is calling, once their credential was checked. */
-import { DEFAULT_ORG, type Actor, type Grant } from '@hybrid/contracts';
-import type { Row } from './access-table.js';
+import { DEFAULT_ORG, type Actor, type Grant, type JoiningKind } from '@hybrid/contracts';
+import { MACHINES, type Machine, type Row } from './access-table.js';
 
 /** `installation`: the administrator's token, which may do everything in every organisation. */
-export type PrincipalKind = 'installation' | 'user' | 'key' | 'joiner' | 'agent';
+export type PrincipalKind = 'installation' | 'user' | 'key' | 'joiner' | 'agent' | 'relay';
 
 export interface Principal {
   kind: PrincipalKind;
@@ -13,6 +13,8 @@ export interface Principal {
   roles: readonly Grant[];
   /** The agent's; or the only one that may be joined, where a join token says so. */
   pool?: string;
+  /** What may join with it; agents unless told. */
+  joins?: JoiningKind;
   /** Of an agent, as it was registered. */
   labels?: Record<string, string>;
   capabilities?: readonly string[];
@@ -32,12 +34,18 @@ export const ACTORS: Record<PrincipalKind, Actor['type']> = {
   key: 'key',
   joiner: 'joiner',
   agent: 'agent',
+  relay: 'relay',
 };
+
+/** Those that the column `machines` of the access table is about. */
+export function isMachine(kind: PrincipalKind): kind is Machine {
+  return (MACHINES as readonly string[]).includes(kind);
+}
 
 /** `yes`; `no`; or `on`: only if the resource of the row is one of those that the principal has a role on. */
 export function mayUse(row: Row, { kind, roles }: Principal): 'yes' | 'no' | 'on' {
   if (kind === 'installation') return row.roles.length > 0 ? 'yes' : 'no';
-  if (kind === 'agent' || kind === 'joiner') return row.machines.includes(kind) ? 'yes' : 'no';
+  if (isMachine(kind)) return row.machines.includes(kind) ? 'yes' : 'no';
   const fitting = roles.filter(({ role }) => row.roles.includes(role));
   if (fitting.some(isForAll)) return 'yes';
   const { on } = row;

@@ -1,13 +1,14 @@
 /**
- * A join token: agents register with it, until it is revoked; those who did stay.
+ * A join token: agents, or relays, register with it, until it is revoked; those who did stay.
  *
  *   (none) ──create──► valid ──revoke──► revoked          past expires_at it is not valid any more
  *
- * Rejections: idempotency_key_reused, join_token_not_found.
+ * Rejections: idempotency_key_reused, join_token_not_found, pool_is_for_agents.
  */
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import { isDeepStrictEqual } from 'node:util';
 import { idempotencyKeyReused, secondsAfter } from '../idempotency.js';
+import { poolIsForAgents } from '../pool-is-for-agents.js';
 import { joinTokenEvents, type JoinTokenCreated, type JoinTokenEvent } from './join-token.events.js';
 
 export interface JoinTokenState {
@@ -22,6 +23,7 @@ export type JoinTokenCommand =
       token_id: string;
       sha256: string;
       name: string;
+      for?: 'relay';
       pool: string | null;
       created_by: string;
       expires_in_seconds: number;
@@ -42,6 +44,7 @@ function decide(
 ): JoinTokenEvent[] | Rejection {
   switch (command.type) {
     case 'CreateJoinToken': {
+      if (command.for === 'relay' && command.pool !== null) return poolIsForAgents();
       const { type: _, expires_in_seconds, now: at, ...told } = command;
       const data = { ...told, expires_at: secondsAfter(at, expires_in_seconds), at };
       if (!token) return [{ type: 'JoinTokenCreated', data }];

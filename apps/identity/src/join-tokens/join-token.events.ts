@@ -13,6 +13,8 @@ export interface JoinTokenCreated {
   /** Of the token, in hex. */
   sha256: string;
   name: string;
+  /** Agents unless told. */
+  for?: 'relay';
   /** The only one that agents join with it; null: any. */
   pool: string | null;
   /** `user:<id>`, as in audit. */

@@ -37,6 +37,7 @@ export class JoinTokens implements OnModuleInit {
     call: CallContext,
   ): Promise<JoinTokenView> {
     const { token_id, sha256, name, pool = null, expires_in_seconds = DEFAULT_SECONDS } = wanted;
+    const isFor = wanted.for === 'relay' ? { for: wanted.for } : {};
     const created_by = `${call.actor.type}:${call.actor.id}`;
     const { state } = await this.things.handle(
       token_id,
@@ -45,6 +46,7 @@ export class JoinTokens implements OnModuleInit {
         token_id,
         sha256,
         name,
+        ...isFor,
         pool,
         created_by,
         expires_in_seconds,
@@ -85,14 +87,14 @@ export class JoinTokens implements OnModuleInit {
         'this join token is not known here, or not any more: ask for a new one',
       );
     const { pool, expires_at } = token;
-    return { token_id: tokenId, org, pool, expires_at };
+    return { token_id: tokenId, org, for: token.for ?? 'agent', pool, expires_at };
   }
 }
 
 function view({ token, revoked_at }: JoinTokenState): JoinTokenView {
   if (!token) throw problem('not_found', 'join_token_not_found', 'there is no such join token');
   const { token_id, name, pool, created_by, at, expires_at } = token;
-  return { token_id, name, pool, created_by, created_at: at, expires_at, revoked_at };
+  return { token_id, name, for: token.for ?? 'agent', pool, created_by, created_at: at, expires_at, revoked_at };
 }
 
 function now(): string {

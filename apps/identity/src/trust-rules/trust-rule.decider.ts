@@ -1,14 +1,15 @@
 /**
- * A trust rule: workloads that an issuer vouches for, in these words, may join a pool. It never changes.
+ * A trust rule: workloads that an issuer vouches for, in these words, may join a pool, or be relays. It never changes.
  *
  *   (none) ──create──► trusted ──remove──► removed
  *
- * Rejections: trust_rule_issuer_invalid, trust_rule_incomplete, trust_rule_subject_too_wide, idempotency_key_reused,
- * trust_rule_not_found.
+ * Rejections: trust_rule_issuer_invalid, trust_rule_incomplete, trust_rule_subject_too_wide, pool_is_for_agents,
+ * idempotency_key_reused, trust_rule_not_found.
  */
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import { isDeepStrictEqual } from 'node:util';
 import { idempotencyKeyReused } from '../idempotency.js';
+import { poolIsForAgents } from '../pool-is-for-agents.js';
 import { trustRuleEvents, type TrustRuleCreated, type TrustRuleEvent } from './trust-rule.events.js';
 
 export interface TrustRuleState {
@@ -47,10 +48,13 @@ function decide(
   }
 }
 
-type Rule = Pick<TrustRuleCreated, 'issuer' | 'audience' | 'subject' | 'claims'>;
+type Rule = Pick<TrustRuleCreated, 'for' | 'pool' | 'issuer' | 'audience' | 'subject' | 'claims'>;
 
 /** What would let in whom nobody vouches for, or nobody at all. */
-function faultOf({ issuer, audience, subject, claims }: Rule): Rejection | null {
+function faultOf({ for: isFor, pool, issuer, audience, subject, claims }: Rule): Rejection | null {
+  if (isFor === 'relay' && pool !== null) return poolIsForAgents();
+  if (isFor !== 'relay' && pool === null)
+    return reject('trust_rule_incomplete', 'name the pool that agents join by it', 'invalid');
   if (!isTrustworthy(issuer))
     return reject(
       'trust_rule_issuer_invalid',

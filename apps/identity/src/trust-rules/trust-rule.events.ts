@@ -11,8 +11,10 @@ export const trustRuleEvents: EventTypes<TrustRuleEvent> = {
 export interface TrustRuleCreated {
   rule_id: string;
   name: string;
-  /** The one that agents join by it. */
-  pool: string;
+  /** Agents unless told. */
+  for?: 'relay';
+  /** The one that agents join by it; null: it is for relays. */
+  pool: string | null;
   issuer: string;
   audience: string;
   subject: string;

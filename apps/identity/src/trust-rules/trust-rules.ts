@@ -32,9 +32,10 @@ export class TrustRules implements OnModuleInit {
 
   /** The same again answers the same. @throws ProblemError the rejections of trust-rule.decider.ts. */
   async create(wanted: CreateTrustRule & { rule_id: string }, call: CallContext): Promise<TrustRuleView> {
-    const { rule_id, name, pool, issuer, audience, subject, claims = {} } = wanted;
+    const { rule_id, name, pool = null, issuer, audience, subject, claims = {} } = wanted;
+    const isFor = wanted.for === 'relay' ? { for: wanted.for } : {};
     const created_by = `${call.actor.type}:${call.actor.id}`;
-    const rule = { rule_id, name, pool, issuer, audience, subject, claims, created_by };
+    const rule = { rule_id, name, ...isFor, pool, issuer, audience, subject, claims, created_by };
     const { state } = await this.things.handle(
       rule_id,
       { type: 'CreateTrustRule', ...rule, now: now() },
@@ -82,7 +83,7 @@ export class TrustRules implements OnModuleInit {
 function view({ rule, removed_at }: TrustRuleState): TrustRuleView {
   if (!rule) throw problem('not_found', 'trust_rule_not_found', 'there is no such trust rule');
   const { at, ...told } = rule;
-  return { ...told, created_at: at, removed_at };
+  return { ...told, for: told.for ?? 'agent', created_at: at, removed_at };
 }
 
 function now(): string {

@@ -55,9 +55,10 @@ export class CustomerConnections implements OnModuleInit {
 
   /** @throws ProblemError `net_zero_invalid` with lines and columns, `connection_name_differs`, `queue_not_allowed`. */
   async put({ connection, configuration: text, external_id }: Put, call: CallContext): Promise<ConnectionView> {
-    const { config: configuration, errors } = readNetZero(text, { part: 'control-plane' });
-    if (errors)
-      throw problem('invalid', 'net_zero_invalid', 'the net-zero configuration has errors', errors);
+    const read = readNetZero(text, { part: 'control-plane' });
+    if ('errors' in read)
+      throw problem('invalid', 'net_zero_invalid', 'the net-zero configuration has errors', read.errors);
+    const { config: configuration } = read;
     if (configuration.name !== connection)
       throw problem(
         'invalid',
