@@ -14,6 +14,11 @@ export interface RoleOptions {
   expires?: number;
 }
 
+type TrustRuleOptions = Omit<CreateTrustRule, 'name' | 'claims' | 'for'> & {
+  claim?: Record<string, string>;
+  relay?: true;
+};
+
 export async function listOrganisations({ api, out }: Context, query: PageOptions): Promise<void> {
   const page = await api.listOrganisations(query);
   showList(out, page, ['ID', 'NAME', 'CREATED'], page.organisations, (one) => [
@@ -116,7 +121,7 @@ export async function listJoinTokens({ api, out }: Context, query: PageOptions):
   showList(out, page, ['ID', 'NAME', 'POOL', 'BY', 'STATUS'], page.join_tokens, (token) => [
     token.token_id,
     token.name,
-    token.pool ?? 'any',
+    token.for === 'relay' ? 'for relays' : (token.pool ?? 'any'),
     token.created_by,
     keyStatus(token, Date.now()),
   ]);
@@ -125,13 +130,15 @@ export async function listJoinTokens({ api, out }: Context, query: PageOptions):
 export async function createJoinToken(
   { api, out }: Context,
   name: string,
-  { pool, expires }: { pool?: string; expires?: number },
+  { pool, relay, expires }: { pool?: string; relay?: true; expires?: number },
 ): Promise<void> {
-  const made = await api.createJoinToken({ name, pool, expires_in_seconds: expires });
+  const isFor = relay ? ({ for: 'relay' } as const) : {};
+  const made = await api.createJoinToken({ name, ...isFor, pool, expires_in_seconds: expires });
   if (out.format === 'json') return out.json(made);
   out.line(made.token);
   const where = made.pool === null ? 'any pool' : `the pool ${made.pool}`;
-  out.note(terminalText(`shown only now; agents join ${where} with it until ${made.expires_at}`, false));
+  const who = made.for === 'relay' ? 'relays register' : `agents join ${where}`;
+  out.note(terminalText(`shown only now; ${who} with it until ${made.expires_at}`, false));
 }
 
 export async function revokeJoinToken({ api, out }: Context, id: string): Promise<void> {
@@ -145,7 +152,7 @@ export async function listTrustRules({ api, out }: Context, query: PageOptions):
   showList(out, page, ['ID', 'NAME', 'POOL', 'ISSUER', 'SUBJECT'], page.trust_rules, (rule) => [
     rule.rule_id,
     rule.name,
-    rule.pool,
+    rule.pool ?? 'for relays',
     rule.issuer,
     rule.removed_at ? `${rule.subject} (removed)` : rule.subject,
   ]);
@@ -154,12 +161,18 @@ export async function listTrustRules({ api, out }: Context, query: PageOptions):
 export async function createTrustRule(
   { api, out }: Context,
   name: string,
-  { claim: claims, ...rule }: Omit<CreateTrustRule, 'name' | 'claims'> & { claim?: Record<string, string> },
+  { claim: claims, relay, ...rule }: TrustRuleOptions,
 ): Promise<void> {
-  const made = await api.createTrustRule({ ...rule, name, claims });
+  const isFor = relay ? ({ for: 'relay' } as const) : {};
+  const made = await api.createTrustRule({ ...rule, ...isFor, name, claims });
   if (out.format === 'json') return out.json(made);
   const who = `${made.subject} of ${made.issuer}`;
-  out.line(terminalText(`${made.rule_id}: ${who} may join the pool ${made.pool}`, false));
+  out.line(
+    terminalText(
+      `${made.rule_id}: ${who} ${made.pool === null ? 'may be a relay' : `may join the pool ${made.pool}`}`,
+      false,
+    ),
+  );
 }
 
 export async function removeTrustRule({ api, out }: Context, id: string): Promise<void> {

@@ -77,29 +77,28 @@ function keyCommands(program: Command): void {
 }
 
 function joinTokenCommands(program: Command): void {
-  const token = program.command('join-token').description('what agents register with');
+  const token = program.command('join-token').description('what agents and relays register with');
   paged(token.command('list').description('all of them')).action(does(listJoinTokens));
   token
     .command('create <name>')
     .description('shows it this once')
     .option('--pool <pool>', 'for this pool only')
+    .option('--relay', 'for relays; for agents unless told')
     .option('--expires <time>', `${EXPIRES}; 30d unless told`, lasting)
     .action(does(createJoinToken));
-  token
-    .command('revoke <id>')
-    .description('agents that joined with it stay')
-    .action(does(revokeJoinToken, 1));
+  token.command('revoke <id>').description('what joined with it stays').action(does(revokeJoinToken, 1));
 }
 
 function trustRuleCommands(program: Command): void {
   const rule = program
     .command('trust-rule')
-    .description('workloads that join a pool by the token of their own platform');
+    .description('workloads that join a pool, or are relays, by the token of their own platform');
   paged(rule.command('list').description('all of them')).action(does(listTrustRules));
   rule
     .command('create <name>')
     .description('which tokens of which issuer')
-    .requiredOption('--pool <pool>', 'that they join')
+    .option('--pool <pool>', 'that agents join')
+    .option('--relay', 'they are relays')
     .requiredOption('--issuer <url>', 'such as https://token.actions.githubusercontent.com')
     .requiredOption('--audience <audience>', 'the `aud`; one that only this installation uses')
     .requiredOption('--subject <pattern>', 'the `sub`; * stands for anything but : and /')

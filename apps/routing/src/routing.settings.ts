@@ -20,6 +20,12 @@ export class RoutingSettings {
   @IsString()
   HYBRID_QUEUE_DIRECTORIES?: string;
 
+  /** How long a message is ours before its queue gives it out again, where the queue leaves that to us. */
+  @Type(() => Number)
+  @IsNumber({}, { message: 'HYBRID_QUEUE_LEASE_SECONDS must be a number of seconds' })
+  @Min(1, { message: 'HYBRID_QUEUE_LEASE_SECONDS must be 1 or more' })
+  HYBRID_QUEUE_LEASE_SECONDS: number = 60;
+
   /** Of silence, until a relay counts as OFFLINE; three heartbeats unless told. */
   @IsOptional()
   @Type(() => Number)

@@ -138,7 +138,11 @@ export class CreateJoinToken {
   @OneOf(JOINING, { optional: true, description: 'agents unless told' })
   for?: JoiningKind;
 
-  @Text({ optional: true, max: 100, description: 'agents join this pool only; any unless told; not of relays' })
+  @Text({
+    optional: true,
+    max: 100,
+    description: 'agents join this pool only; any unless told; not of relays',
+  })
   pool?: string;
 
   @Whole({ optional: true, min: 60, max: 366 * 86_400, description: '30 days unless told' })

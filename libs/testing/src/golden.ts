@@ -10,6 +10,8 @@ interface Folded {
   version: number;
   /** SHA-256 in hex of the states that the golden events lead to, one after the other; its first 16 digits. */
   digest: string;
+  /** Types that begin a thing, as the first one does. */
+  begins?: readonly string[];
 }
 
 /**
@@ -21,7 +23,7 @@ interface Folded {
 export function goldenEvents<State, E extends Fact>(
   folder: string,
   decider: Pick<Decider<State, never, E>, 'initial' | 'events' | 'evolve'>,
-  folded: Folded,
+  { begins = [], ...folded }: Folded,
 ) {
   const stored = (type: string) => JSON.parse(readFileSync(join(folder, `${type}.json`), 'utf8')) as Fact;
   const read = (type: string) => understand(decider.events, stored(type));
@@ -39,7 +41,7 @@ export function goldenEvents<State, E extends Fact>(
 
   // A version that knew more wrote the beginning: lists and single reads must bear what is left.
   const [begin, ...others] = Object.keys(decider.events.today);
-  for (const type of others)
+  for (const type of others.filter((other) => !begins.includes(other)))
     it(`${type} without ${begin} changes nothing`, () => {
       expect(fold(decider, [read(type)!])).toEqual(decider.initial);
     });

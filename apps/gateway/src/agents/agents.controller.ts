@@ -150,4 +150,3 @@ export class AgentsController {
   private readonly send: Connections['requests']['send'] = (request, input, call) =>
     this.connections.requests.send(request, input, call);
 }
-

@@ -38,7 +38,7 @@ export class FederationController {
     const issuer = issuerOf(subject_token);
     const call = { ...serviceCall('gateway', org, randomUUID()), address };
     const { rules } = await this.connections.requests.send(identityRequests.trustRulesOf, { issuer }, call);
-    const ofAgents = rules.filter((rule) => rule.for === 'agent');
+    const ofAgents = rules.filter((rule) => rule.for !== 'relay');
     const { rule, subject } = await fittingRule(subject_token, ofAgents, this.keys, wanted);
     const { rule_id } = rule;
     const pool = rule.pool!;

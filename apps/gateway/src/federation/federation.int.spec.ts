@@ -104,6 +104,7 @@ describe('workloads that join by a trust rule, at two gateways', () => {
     rule = {
       rule_id: `r${Math.floor(performance.now() * 1000)}`,
       name: 'shop',
+      for: 'agent',
       pool: 'gpu',
       issuer: issuer.url,
       audience: 'hybrid',
@@ -156,6 +157,7 @@ describe('workloads that join by a trust rule, at two gateways', () => {
           issued_token_type: TOKEN_TYPES.access,
           token_type: 'Bearer',
           expires_in: 600,
+          for: 'agent',
           pool: 'gpu',
         },
       });
@@ -168,6 +170,7 @@ describe('workloads that join by a trust rule, at two gateways', () => {
     for (const url of urls)
       expect(await register(access_token, url)).toMatchObject({ status: 201, body: { pool: 'gpu' } });
     const expected = {
+      for: 'agent',
       pool: 'gpu',
       joined_by: { kind: 'rule', id: rule.rule_id },
       credential_seconds: 3_600,

@@ -24,6 +24,7 @@ describe('a token of a workload', () => {
   const ruleOf = (more: Partial<TrustRuleView>): TrustRuleView => ({
     rule_id: 'r1',
     name: 'shop',
+    for: 'agent',
     pool: 'gpu',
     issuer: issuer.url,
     audience: 'hybrid',

@@ -118,7 +118,8 @@ export class Identity {
       case 'joiner':
         return { kind: 'joiner', id: 'join-token', org: DEFAULT_ORG, roles: [] };
       case undefined:
-        if (registersRelay(request) && isJwt(token)) return this.vouchedRelay(token, wantedOrganisation(request));
+        if (registersRelay(request) && isJwt(token))
+          return this.vouchedRelay(token, wantedOrganisation(request));
         throw problem('unauthenticated', 'unauthenticated', 'this token is not known here');
     }
   }
@@ -186,7 +187,14 @@ export class Identity {
     const ofRelays = rules.filter((rule) => rule.for === 'relay');
     const { rule, subject } = await fittingRule(token, ofRelays, this.issuerKeys);
     const { rule_id } = rule;
-    return { kind: 'joiner', id: `rule/${rule_id}/${subject}`, org, roles: [], joins: 'relay', rule: rule_id };
+    return {
+      kind: 'joiner',
+      id: `rule/${rule_id}/${subject}`,
+      org,
+      roles: [],
+      joins: 'relay',
+      rule: rule_id,
+    };
   }
 
   /** @throws ProblemError `trust_rule_removed`: whoever came in by the rule is out, at once. */

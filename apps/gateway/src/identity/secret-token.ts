@@ -7,7 +7,14 @@ import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** API key, join token, session, invitation, device login, key of a relay. */
-const PREFIXES = { key: 'hyk', join: 'hyj', session: 'hys', invitation: 'hyi', device: 'hyd', relay: 'hyr' } as const;
+const PREFIXES = {
+  key: 'hyk',
+  join: 'hyj',
+  session: 'hys',
+  invitation: 'hyi',
+  device: 'hyd',
+  relay: 'hyr',
+} as const;
 export type TokenKind = keyof typeof PREFIXES;
 
 export interface SecretToken {
@@ -51,6 +58,12 @@ function checksum(body: string): string {
 
 /** Ids of relays are UUIDs: their key's id as one (RFC 9562, version 8). */
 export function relayIdOf(id: string): string {
-  const parts = [id.slice(0, 8), id.slice(8, 12), `8${id.slice(13, 16)}`, `8${id.slice(17, 20)}`, id.slice(20)];
+  const parts = [
+    id.slice(0, 8),
+    id.slice(8, 12),
+    `8${id.slice(13, 16)}`,
+    `8${id.slice(17, 20)}`,
+    id.slice(20),
+  ];
   return parts.join('-');
 }

@@ -94,7 +94,16 @@ export class JoinTokens implements OnModuleInit {
 function view({ token, revoked_at }: JoinTokenState): JoinTokenView {
   if (!token) throw problem('not_found', 'join_token_not_found', 'there is no such join token');
   const { token_id, name, pool, created_by, at, expires_at } = token;
-  return { token_id, name, for: token.for ?? 'agent', pool, created_by, created_at: at, expires_at, revoked_at };
+  return {
+    token_id,
+    name,
+    for: token.for ?? 'agent',
+    pool,
+    created_by,
+    created_at: at,
+    expires_at,
+    revoked_at,
+  };
 }
 
 function now(): string {

@@ -51,13 +51,21 @@ export class Carrier {
         return DONE;
       case 'triggers': {
         if (!event) return { ...DONE, message: 'no pipeline can say `on` about events of this kind' };
-        if (delivery.metadata.deleted) return { ...DONE, message: 'the branch or tag is gone: nothing runs for it' };
+        if (delivery.metadata.deleted)
+          return { ...DONE, message: 'the branch or tag is gone: nothing runs for it' };
         const fired = await this.requests.send(pipelinesRequests.fireTriggers, { delivery_id, event }, call);
         return { runs: fired.runs, message: passedOver(fired), failed: false };
       }
       case 'run': {
         const { pipeline: pipeline_id, pool, inputs = {} } = action;
-        const wanted = { pipeline_id, delivery_id, rule: rule ?? 'default', inputs, event, ...(pool && { pool }) };
+        const wanted = {
+          pipeline_id,
+          delivery_id,
+          rule: rule ?? 'default',
+          inputs,
+          event,
+          ...(pool && { pool }),
+        };
         const { id: run_id } = await this.requests.send(pipelinesRequests.startByRoute, wanted, call);
         return { ...DONE, runs: [{ pipeline: pipeline_id, run_id }] };
       }

@@ -86,7 +86,9 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
           this.seen.set(id, revision);
         }
     } catch (error) {
-      this.logger.warn(`connections: ${error instanceof Error ? error.message : String(error)}; looking again`);
+      this.logger.warn(
+        `connections: ${error instanceof Error ? error.message : String(error)}; looking again`,
+      );
     }
   }
 

@@ -42,7 +42,10 @@ export class SendDecisionsLink extends Link<Turn, Turn> {
     return context.insert('handed_back', handed_back);
   }
 
-  private async send({ delivery, decisions }: Decided, { org, name, version }: TurnConnection): Promise<void> {
+  private async send(
+    { delivery, decisions }: Decided,
+    { org, name, version }: TurnConnection,
+  ): Promise<void> {
     // Whoever follows one delivery finds its decision, its runs and their jobs by one id.
     const call = serviceCall('routing', org, delivery.id);
     const begun = performance.now();

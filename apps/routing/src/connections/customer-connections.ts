@@ -54,7 +54,10 @@ export class CustomerConnections implements OnModuleInit {
   }
 
   /** @throws ProblemError `net_zero_invalid` with lines and columns, `connection_name_differs`, `queue_not_allowed`. */
-  async put({ connection, configuration: text, external_id }: Put, call: CallContext): Promise<ConnectionView> {
+  async put(
+    { connection, configuration: text, external_id }: Put,
+    call: CallContext,
+  ): Promise<ConnectionView> {
     const read = readNetZero(text, { part: 'control-plane' });
     if ('errors' in read)
       throw problem('invalid', 'net_zero_invalid', 'the net-zero configuration has errors', read.errors);
@@ -84,7 +87,8 @@ export class CustomerConnections implements OnModuleInit {
 
   /** Looks at the queue now. @throws ProblemError `connection_not_found`. */
   async verify(connection: string, call: CallContext): Promise<ConnectionView> {
-    const { configured, deleted } = (await this.things.load(connectionId(call.org, connection), call.org)).state;
+    const { configured, deleted } = (await this.things.load(connectionId(call.org, connection), call.org))
+      .state;
     if (!configured || deleted) throw connectionNotFound();
     call.takesTime?.();
     const found = await this.queues.look(configured, call.org);

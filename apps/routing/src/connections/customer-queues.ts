@@ -35,16 +35,16 @@ export class CustomerQueues {
     return openReader(this.allowed(configuration.queue), {
       ...(await this.options(configuration, org, '')),
       externalId: external_id,
+      leaseMs: this.settings.HYBRID_QUEUE_LEASE_SECONDS * 1000,
     });
   }
 
   /** Of the customer's queue of decisions; null: there is none. @throws QueueError. */
-  async writer({ configuration, external_id }: ConnectionConfigured, org: string): Promise<QueueWriter | null> {
+  async writer({ configuration }: ConnectionConfigured, org: string): Promise<QueueWriter | null> {
     const { decisions } = configuration;
     if (!decisions) return null;
     return openWriter(this.allowed(decisions), {
       ...(await this.options(configuration, org, '.decisions')),
-      externalId: external_id,
     });
   }
 
@@ -69,6 +69,10 @@ export class CustomerQueues {
   }
 
   private refusalOf(queue: QueueConfig): string | null {
+    if ('endpoint' in queue && queue.kind !== 'azure_event_grid' && queue.endpoint !== undefined)
+      return this.settings.HYBRID_PRIVATE_QUEUES === 'yes'
+        ? null
+        : 'an `endpoint` in place of the cloud is for trying out: set HYBRID_PRIVATE_QUEUES=yes at the routing service, or leave it out';
     if (queue.kind !== 'directory') return null;
     const path = resolve(queue.path);
     if (queueDirectories(this.settings).some((folder) => path.startsWith(resolve(folder, '.') + sep)))
@@ -81,11 +85,16 @@ export class CustomerQueues {
     return {
       credential: await this.credential(org, credentials?.control_plane?.name, suffix),
       allowHost: (address: string) => mayBePrivate || !isPrivateAddress(address),
+      allowPlainText: mayBePrivate,
     };
   }
 
   /** `<folder>/<organisation>/<name>`; for decisions `<name>.decisions`, where there is one. @throws QueueError without its content. */
-  private async credential(org: string, name: string | undefined, suffix: string): Promise<string | undefined> {
+  private async credential(
+    org: string,
+    name: string | undefined,
+    suffix: string,
+  ): Promise<string | undefined> {
     if (name === undefined) return undefined;
     const { HYBRID_QUEUE_CREDENTIALS: folder } = this.settings;
     if (!folder || !FILE_NAME.test(org) || !FILE_NAME.test(name))
@@ -98,7 +107,9 @@ export class CustomerQueues {
         return (await readFile(join(folder, org, file), 'utf8')).trim();
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-          throw new QueueError('queue_misconfigured', `the credential ${name} cannot be read`, { cause: error });
+          throw new QueueError('queue_misconfigured', `the credential ${name} cannot be read`, {
+            cause: error,
+          });
       }
     }
     throw new QueueError(
@@ -126,7 +137,11 @@ export async function accessOf(reader: QueueReader): Promise<AccessFound> {
 /** What an error says of the queue. What is no QueueError is a fault of ours, and passes. */
 export function foundBy(error: unknown): AccessFound {
   if (!(error instanceof QueueError))
-    return { status: 'UNREACHABLE', code: 'queue_unavailable', message: 'the queue cannot be used: see the log' };
+    return {
+      status: 'UNREACHABLE',
+      code: 'queue_unavailable',
+      message: 'the queue cannot be used: see the log',
+    };
   const { code, message } = error;
   return { status: code === 'queue_unavailable' ? 'UNREACHABLE' : 'REFUSED', code, message };
 }

@@ -1,10 +1,5 @@
 /** The deliveries' commands and queries. */
-import {
-  type CallContext,
-  type DeliveryView,
-  type ListDeliveries,
-  type Page,
-} from '@hybrid/contracts';
+import { type CallContext, type DeliveryView, type ListDeliveries, type Page } from '@hybrid/contracts';
 import { listPage, Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';

@@ -46,7 +46,9 @@ export class Relays implements OnModuleInit {
   }
 
   async register(request: RegisterRelayCommand, call: CallContext): Promise<RelayView> {
-    return relayView(await this.handle(request.relay_id, { type: 'RegisterRelay', request, now: now() }, call));
+    return relayView(
+      await this.handle(request.relay_id, { type: 'RegisterRelay', request, now: now() }, call),
+    );
   }
 
   async heartbeat(
@@ -54,11 +56,7 @@ export class Relays implements OnModuleInit {
     heartbeat: RelayHeartbeat,
     call: CallContext,
   ): Promise<{ status: RelayStatus; next_check_interval: number }> {
-    const state = await this.handle(
-      relayId,
-      { type: 'RecordHeartbeat', load: heartbeat, now: now() },
-      call,
-    );
+    const state = await this.handle(relayId, { type: 'RecordHeartbeat', load: heartbeat, now: now() }, call);
     await this.heartbeats.note(relayId, call.org, heartbeat);
     return { status: relayStatus(state), next_check_interval: RELAY_HEARTBEAT_SECONDS };
   }
