@@ -63,7 +63,8 @@ export class ConnectionLoop {
     await this.running;
   }
 
-  private get stopped(): boolean {
+  /** It was told so, or found that its configuration does not hold any more. */
+  get stopped(): boolean {
     return this.stopping.signal.aborted;
   }
 
@@ -104,7 +105,8 @@ export class ConnectionLoop {
           await this.parts.backlogs.note(this.id, this.org, await reader.backlog());
         }
         const after = (await chain.run(Context.from<Turn>({ connection: this.turn }))) as Context<Turn>;
-        if (after.get('handed_back')) await this.untilReady();
+        if (after.get('superseded')) this.stopping.abort();
+        else if (after.get('handed_back')) await this.untilReady();
         else this.failures = 0;
       }
     } finally {
@@ -113,8 +115,8 @@ export class ConnectionLoop {
   }
 
   private chain(reader: QueueReader, carrier: Carrier): Chain {
-    const { relays, deliveries } = this.parts;
-    const poll = new PollUserQueueLink(reader, relays, deliveries, this.stopping.signal);
+    const { relays, deliveries, connections } = this.parts;
+    const poll = new PollUserQueueLink(reader, relays, deliveries, connections, this.stopping.signal);
     return new Chain()
       .addLink(poll, 'PollUserQueueLink')
       .addLink(new ApplyRoutingRulesLink(), 'ApplyRoutingRulesLink')

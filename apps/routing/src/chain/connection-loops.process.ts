@@ -97,7 +97,7 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
     const { configured, paused, deleted } = state;
     const wanted = org !== null && configured && paused === null && !deleted ? configured : null;
     const { loop } = this.loops.get(id) ?? {};
-    if (loop && loop.configured.version === wanted?.version) return loop.wake();
+    if (loop && !loop.stopped && loop.configured.version === wanted?.version) return loop.wake();
     await this.end(id);
     if (!wanted || this.stopped) return;
     const { connection: name } = wanted;

@@ -19,7 +19,8 @@ export function isAway(error: unknown): boolean {
 /** Back onto the queue, or aside where it fails each time. */
 export async function handBack(queue: QueueReader, message: ReceivedMessage, error: unknown): Promise<void> {
   if (isAway(error)) return queue.release([message]);
-  logger.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const known = error instanceof ProblemError || !(error instanceof Error);
+  logger.error(known ? String(error) : (error.stack ?? error.message));
   if ((message.deliveries ?? 0) <= MAX_DELIVERIES) return queue.release([message]);
   await queue.putAside(
     message,

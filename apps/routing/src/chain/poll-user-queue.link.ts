@@ -4,6 +4,7 @@ import type { QueueReader, ReceivedMessage } from '@hybrid/user-queue';
 import { Link, type Context } from 'codeuchain';
 import { hash } from 'node:crypto';
 import { v5 as uuidV5 } from 'uuid';
+import type { CustomerConnections } from '../connections/customer-connections.js';
 import type { Deliveries } from '../deliveries/deliveries.js';
 import type { Relays } from '../relays/relays.js';
 import { handBack } from './handing-back.js';
@@ -23,6 +24,7 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
     private readonly queue: QueueReader,
     private readonly relays: Relays,
     private readonly deliveries: Deliveries,
+    private readonly connections: CustomerConnections,
     private readonly signal: AbortSignal,
   ) {
     super();
@@ -31,6 +33,9 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
   override async call(context: Context<Turn>): Promise<Context<Turn>> {
     const connection = context.get('connection') as TurnConnection;
     const messages = await this.queue.receive({ max: BATCH, waitMs: WAIT_MS, signal: this.signal });
+    // While it waited, somebody may have paused the connection, or changed its rules.
+    if (messages.length > 0 && !(await this.holds(connection, messages)))
+      return context.insert('polled', []).insert('superseded', true);
     const polled: Polled[] = [];
     let handed_back = 0;
     await Promise.all(
@@ -45,6 +50,16 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
       }),
     );
     return context.insert('polled', polled).insert('handed_back', handed_back);
+  }
+
+  private async holds({ id, version }: TurnConnection, messages: ReceivedMessage[]): Promise<boolean> {
+    let holds = false;
+    try {
+      holds = await this.connections.holds(id, version);
+    } finally {
+      if (!holds) await this.queue.release(messages);
+    }
+    return holds;
   }
 
   /** Null: refused, and on the side queue. */

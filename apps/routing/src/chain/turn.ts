@@ -25,6 +25,8 @@ export interface Turn {
   connection: TurnConnection;
   polled?: Polled[];
   decided?: Decided[];
+  /** The connection is paused, deleted or has other rules now: its messages were given back. */
+  superseded?: boolean;
   /** Messages that were given back, as something else was away. */
   handed_back?: number;
 }

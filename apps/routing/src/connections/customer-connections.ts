@@ -130,6 +130,12 @@ export class CustomerConnections implements OnModuleInit {
     return new Map(rows.map(({ id, revision }) => [id, revision]));
   }
 
+  /** Whether messages may be decided by the configuration with this version; as its stream tells it. */
+  async holds(id: string, version: number): Promise<boolean> {
+    const { configured, paused, deleted } = (await this.things.find(id)).state;
+    return configured?.version === version && paused === null && !deleted;
+  }
+
   /** As its stream tells it. */
   async open(id: string): Promise<{ org: string | null; state: ConnectionState }> {
     return this.things.find(id);
