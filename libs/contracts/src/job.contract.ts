@@ -178,6 +178,12 @@ export class JobSpec {
 
   @Flag({ optional: true, description: 'the step may append steps to its run' })
   dynamic?: boolean;
+
+  @Flag({
+    optional: true,
+    description: 'the source is not to be trusted: no secrets, no shared caches, no deployment, nothing pushed',
+  })
+  untrusted?: boolean;
 }
 
 /** Jobs of one organisation that name the same group, in whatever pool. The newest job's limit counts. */

@@ -8,7 +8,7 @@ import type { StepReport } from './report.contract.js';
 import { request, type Page } from './request.js';
 import type { TriggerEvent } from './trigger-event.js';
 
-/** WAITING: for its concurrency group. CANCELLING: its clean-up steps run. */
+/** WAITING: for its concurrency group, or for approval (`waits_for`). CANCELLING: its clean-up steps run. */
 export const RUN_STATUSES = ['WAITING', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
@@ -187,6 +187,10 @@ export interface RunSummary {
   retry_of: string | null;
   /** Why it was cancelled, or that it timed out. */
   message?: string | null;
+  /** While it is WAITING: for a person, as its commits come from a fork, or for its concurrency group. */
+  waits_for?: 'approval' | 'group';
+  /** Who let it begin. */
+  approved_by?: string;
 }
 
 export interface RunView extends RunSummary {

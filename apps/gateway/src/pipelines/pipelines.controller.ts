@@ -66,6 +66,17 @@ export class PipelinesController {
     return listReply('tests', await this.send(pipelinesRequests.tests, { ...query, pipeline_id }, caller));
   }
 
+  /** What the pipelines' `on` says, with the run that it started last. */
+  @Get('triggers')
+  async triggers(@Query() query: ListQuery, @Caller() caller: Caller) {
+    return listReply('triggers', await this.send(pipelinesRequests.triggers, query, caller));
+  }
+
+  @Get('schedules')
+  async schedules(@Query() query: ListQuery, @Caller() caller: Caller) {
+    return listReply('schedules', await this.send(pipelinesRequests.schedules, query, caller));
+  }
+
   private readonly send: Connections['requests']['send'] = (request, input, call) =>
     this.connections.requests.send(request, input, call);
 }

@@ -59,6 +59,14 @@ export class RunsController {
     return this.send(pipelinesRequests.cancelRun, { run_id, reason }, caller);
   }
 
+  /** Lets a run begin that waits because its commits come from a fork. For people alone, and not for their author. */
+  @Post('runs/:run_id/approve')
+  @HttpCode(200)
+  async approveRun(@Param('run_id') run_id: string, @Caller() caller: Caller) {
+    const person = await personOf(caller, this.connections.requests);
+    return this.send(pipelinesRequests.approveRun, { run_id, person }, caller);
+  }
+
   /** A new run of the same definition, source and inputs; what does not run again is taken over. */
   @Post('runs/:run_id/retry')
   retry(@Param('run_id') run_id: string, @Body() retry: RetryRun, @Caller() caller: Caller) {

@@ -33,7 +33,7 @@ export class RunGroups {
   /** A run waits. Whatever was done about it before is found done. */
   async enter(runId: string, call: CallContext): Promise<void> {
     const run = await this.runs.load(runId, call.org);
-    if (run?.status !== 'WAITING') return;
+    if (run?.status !== 'WAITING' || run.held) return;
     const { group, started_at, definition } = run;
     const { cancel_in_progress = false } = definition.concurrency ?? {};
     await this.handle(

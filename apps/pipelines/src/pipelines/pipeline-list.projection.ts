@@ -5,8 +5,13 @@ import { pipelineDecider } from './pipeline.decider.js';
 export const pipelineList = stateTable({
   schema: 'pipelines',
   table: 'pipelines',
-  version: 1,
+  version: 2,
   category: 'pipeline',
   decider: pipelineDecider,
-  columns: { defined: { type: 'text', value: (state) => (state.current ? 'yes' : 'no') } },
+  columns: {
+    defined: { type: 'text', value: (state) => (state.current ? 'yes' : 'no') },
+    // Hosts do not tell upper from lower case.
+    repository: { type: 'text', value: ({ current }) => current?.repository?.toLowerCase() ?? null },
+  },
+  indexes: [['org', 'repository']],
 });

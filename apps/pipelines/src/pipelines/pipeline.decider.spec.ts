@@ -39,6 +39,35 @@ describe('a pipeline', () => {
     given(pipelineDecider, defined(1, 'a'), both).when(define('a')).then(defined(3, 'a'));
   });
 
+  it('has a new version when it belongs to another repository, and keeps what it is not told anew', () => {
+    const there = {
+      repository: 'acme/web',
+      clone_url: 'https://git.example/acme/web.git',
+      signature: 'a.b.c',
+    };
+    const put = (more: object, definition = 'a') => ({ ...define(definition), ...more }) as PipelineCommand;
+    const version = (number: number, more: object, definition = 'a'): PipelineEvent => ({
+      type: 'PipelineDefined',
+      data: { pipeline_id: 'web', version: number, definition, ...more, at: now },
+    });
+    const first = version(1, there);
+    given(pipelineDecider).when(put(there)).then(first);
+    given(pipelineDecider, first).when(put(there)).thenNothing();
+    given(pipelineDecider, first).when(define('a')).thenNothing();
+    const moved = { ...there, repository: 'acme/site' };
+    given(pipelineDecider, first)
+      .when(put({ repository: 'acme/site' }))
+      .then(version(2, moved));
+    // The signature was of another text.
+    const { signature: _, ...unsigned } = there;
+    given(pipelineDecider, first)
+      .when(define('b'))
+      .then(version(2, unsigned, 'b'));
+    given(pipelineDecider, first, { type: 'PipelineDeleted', data: { at: now } })
+      .when(define('a'))
+      .then(version(2, {}));
+  });
+
   it('is refused with files that are more than an event holds', () => {
     const files = { './a.yaml': 'x'.repeat(900_000) };
     given(pipelineDecider)

@@ -16,6 +16,12 @@ export interface PipelineVersion {
   definition: string;
   /** Those that it names with `uses: ./path`, by that path. */
   files?: Record<string, string>;
+  /** Whose events start it: `owner/name`. */
+  repository?: string;
+  /** What runs clone that no event started. */
+  clone_url?: string;
+  /** JWS of the definition and its files by the customer's key. */
+  signature?: string;
   at: string;
 }
 
@@ -36,6 +42,10 @@ export type PipelineCommand =
       pipeline_id: string;
       definition: string;
       files?: Record<string, string>;
+      /** What is left out stays as it is, but for the signature of another text. */
+      repository?: string;
+      clone_url?: string;
+      signature?: string;
       create: boolean;
       now: string;
     }
@@ -53,7 +63,9 @@ function decide(command: PipelineCommand, state: PipelineState): PipelineEvent[]
     case 'DefinePipeline': {
       const { pipeline_id, definition, files = {}, create, now } = command;
       const { current } = state;
-      if (current?.definition === definition && isDeepStrictEqual(current.files ?? {}, files)) return [];
+      const sameText = current?.definition === definition && isDeepStrictEqual(current.files ?? {}, files);
+      const belongs = besides(command, current, sameText);
+      if (sameText && isDeepStrictEqual(besides(current, null, false), belongs)) return [];
       if (state.current && create)
         return reject(
           'pipeline_exists',
@@ -66,6 +78,7 @@ function decide(command: PipelineCommand, state: PipelineState): PipelineEvent[]
           version: state.version + 1,
           definition,
           ...(Object.keys(files).length > 0 && { files }),
+          ...belongs,
           at: now,
         },
       };
@@ -81,6 +94,20 @@ function decide(command: PipelineCommand, state: PipelineState): PipelineEvent[]
       if (!state.current) return reject('pipeline_not_found', 'there is no such pipeline', 'not_found');
       return [{ type: 'PipelineDeleted', data: { at: command.now } }];
   }
+}
+
+type Besides = Pick<PipelineVersion, 'repository' | 'clone_url' | 'signature'>;
+
+/** What belongs to a version beside its text. */
+function besides(wanted: Besides, before: Besides | null, sameText: boolean): Besides {
+  const repository = wanted.repository ?? before?.repository;
+  const clone_url = wanted.clone_url ?? before?.clone_url;
+  const signature = wanted.signature ?? (sameText ? before?.signature : undefined);
+  return {
+    ...(repository !== undefined && { repository }),
+    ...(clone_url !== undefined && { clone_url }),
+    ...(signature !== undefined && { signature }),
+  };
 }
 
 function evolve(state: PipelineState, event: PipelineEvent): PipelineState {

@@ -20,6 +20,13 @@ import {
   type PipelineState,
 } from './pipeline.decider.js';
 
+export interface ReadPipeline {
+  version: number;
+  repository: string | null;
+  clone_url: string | null;
+  definition: Definition;
+}
+
 @Injectable()
 export class Pipelines implements OnModuleInit {
   private readonly things: Things<PipelineState, PipelineCommand, PipelineEvent>;
@@ -50,12 +57,14 @@ export class Pipelines implements OnModuleInit {
         `the definition is named ${name}, not ${request.pipeline_id}`,
         [{ path: 'definition', message: `its name must be ${request.pipeline_id}` }],
       );
-    const { definition, files, create = false } = request;
+    const { definition, files, repository, clone_url, signature, create = false } = request;
+    if (clone_url !== undefined) checkCloneUrl(clone_url);
     const command: PipelineCommand = {
       type: 'DefinePipeline',
       pipeline_id: name,
       definition,
       ...(files && { files }),
+      ...{ repository, clone_url, signature },
       create,
       now: now(),
     };
@@ -73,10 +82,21 @@ export class Pipelines implements OnModuleInit {
   }
 
   /** The current version, read. @throws ProblemError `pipeline_not_found`. */
-  async definition(pipelineId: string, org: string): Promise<{ version: number; definition: Definition }> {
+  async definition(pipelineId: string, org: string): Promise<ReadPipeline> {
     const { state } = await this.things.load(thingId(pipelineId, org), org);
-    const { version } = view(state);
-    return { version, definition: checked(state.current!) };
+    const { version, repository, clone_url } = view(state);
+    return { version, repository, clone_url, definition: checked(state.current!) };
+  }
+
+  /** Names of those that belong to it now: what was written a moment ago is seen. */
+  async ofRepository(repository: string, org: string): Promise<string[]> {
+    await this.connections.readModel(pipelineList).reachHead();
+    const { rows } = await this.connections.pool.query<{ name: string }>(
+      `select state->'current'->>'pipeline_id' as name from pipelines.pipelines
+        where org = $1 and repository = $2 order by name`,
+      [org, repository.toLowerCase()],
+    );
+    return rows.map(({ name }) => name);
   }
 
   list(query: ListQuery, call: CallContext): Promise<Page<PipelineView>> {
@@ -98,13 +118,32 @@ function thingId(pipelineId: string, org: string): string {
 
 function view({ current, created_at }: PipelineState): PipelineView {
   if (!current) throw problem('not_found', 'pipeline_not_found', 'there is no such pipeline');
-  const { pipeline_id: id, version, definition, at } = current;
+  const {
+    pipeline_id: id,
+    version,
+    definition,
+    repository = null,
+    clone_url = null,
+    signature,
+    at,
+  } = current;
   return {
-    ...{ id, version, definition },
-    ...{ repository: null, clone_url: null, signed: false },
+    ...{ id, version, definition, repository, clone_url, signed: signature !== undefined },
     created_at: created_at ?? at,
     updated_at: at,
   };
+}
+
+/** Runs carry it to whoever reads them. `git@` is how one signs in by ssh, and tells nothing. */
+function checkCloneUrl(url: string): void {
+  const [, scheme, user] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:([^/?#]*)@)?/i.exec(url)!;
+  if (user === undefined || (user === 'git' && !/^http/i.test(scheme ?? 'ssh'))) return;
+  throw problem('invalid', 'clone_url_invalid', 'clone_url holds a user or a password', [
+    {
+      path: 'clone_url',
+      message: 'leave out what stands before the @: agents have credentials of their own for the host',
+    },
+  ]);
 }
 
 function checked({ definition, files }: PutPipeline): Definition {

@@ -1,4 +1,4 @@
-import type { RunStatus, Source, StepStatus } from '@hybrid/contracts';
+import type { RunStatus, RunSummary, Source, StepStatus } from '@hybrid/contracts';
 import { stateTable } from '@hybrid/event-store';
 import { expand, runDeadline, type RunEvent, runEvents } from '@hybrid/pipeline';
 
@@ -16,6 +16,9 @@ export interface ListedRun {
   steps_failed: number;
   retry_of: string | null;
   message: string | null;
+  waits_for?: RunSummary['waits_for'];
+  approved_by?: string;
+  fork: boolean;
   timeout_seconds: number | null;
   /** When the run, or its cleaning up, must be over. */
   due: string | null;
@@ -36,6 +39,7 @@ export const nothing: ListedRun = {
   steps_failed: 0,
   retry_of: null,
   message: null,
+  fork: false,
   timeout_seconds: null,
   due: null,
   gates_due: {},
@@ -45,12 +49,14 @@ export const nothing: ListedRun = {
 export const runList = stateTable({
   schema: 'pipelines',
   table: 'runs',
-  version: 2,
+  version: 3,
   category: 'run',
   decider: { initial: nothing, events: runEvents, evolve },
   columns: {
     status: { type: 'text', value: (run) => run.status },
     pipeline: { type: 'text', value: (run) => run.pipeline },
+    // Nothing of it is taken for the pipeline's own.
+    fork: { type: 'boolean', value: (run) => String(run.fork) },
     due: { type: 'timestamptz', value: nextDeadline },
   },
   indexes: [['pipeline', 'created_at'], ['due']],
@@ -74,15 +80,24 @@ export function evolve(run: ListedRun, event: RunEvent): ListedRun {
         status: 'RUNNING',
         steps_total: expand(definition).length,
         retry_of: retry?.of ?? null,
+        fork: event.data.fork ?? false,
       };
       return timed(begun, at);
     }
+    case 'RunHeld':
+      return { ...run, status: 'WAITING', waits_for: 'approval', due: null };
+    case 'RunApproved': {
+      const { by, at } = event.data;
+      return timed({ ...waitingNoMore(run), status: 'RUNNING', approved_by: by }, at);
+    }
     case 'RunWaiting':
-      return { ...run, status: 'WAITING', due: null };
+      return { ...run, status: 'WAITING', waits_for: 'group', due: null };
     case 'RunReleased':
-      return timed({ ...run, status: 'RUNNING' }, event.data.at);
-    case 'RunCancelling':
-      return timed({ ...run, status: 'CANCELLING', message: event.data.reason }, event.data.at);
+      return timed({ ...waitingNoMore(run), status: 'RUNNING' }, event.data.at);
+    case 'RunCancelling': {
+      const { reason, at } = event.data;
+      return timed({ ...waitingNoMore(run), status: 'CANCELLING', message: reason }, at);
+    }
     case 'StepsAppended':
       return { ...run, steps_total: run.steps_total + expand({ steps: event.data.steps }).length };
     case 'StepReused':
@@ -123,6 +138,10 @@ function timed(run: ListedRun, since: string): ListedRun {
   const cancelling = { reason: '', actor: '', timed_out: false, at: since };
   const definition = { timeout_seconds };
   return { ...run, due: runDeadline({ status, released_at: since, cancelling, definition }) };
+}
+
+function waitingNoMore({ waits_for: _, ...run }: ListedRun): ListedRun {
+  return run;
 }
 
 function counted(run: ListedRun, status: StepStatus): ListedRun {

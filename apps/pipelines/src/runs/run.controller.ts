@@ -41,6 +41,11 @@ export class RunController {
     return this.runs.decideGate(request, 'rejected', call);
   }
 
+  @Handle(pipelinesRequests.approveRun)
+  approve(@Payload() request: Pick<OfGate, 'run_id' | 'person'>, @Ctx() call: CallContext) {
+    return this.runs.approve(request, call);
+  }
+
   @Handle(pipelinesRequests.cancelRun)
   cancel(@Payload() { run_id, reason }: { run_id: string; reason: string }, @Ctx() call: CallContext) {
     return this.runs.cancel(run_id, reason, call);

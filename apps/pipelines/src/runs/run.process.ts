@@ -1,6 +1,7 @@
 /**
  * Ties runs and jobs together: a queued step becomes a job, a job's fate becomes the step's, a cancelled step cancels
- * its job; and runs and their concurrency groups: a run that waits enters its group, one that ended leaves it. Stateless: what it knows of a run is folded from the run's stream, and what it asks for is idempotent by the
+ * its job; and runs with each other: a run that waits enters its concurrency group, one that ended leaves it, and one that
+ * succeeded starts the pipelines that want that. Stateless: what it knows of a run is folded from the run's stream, and what it asks for is idempotent by the
  * ids in the events, which follow from run and step. So redelivery and reordering change nothing, and no wait is lost by
  * a restart: a step waits as its state in the stream, a retry as its job's JobRequeued with the time from which it may run.
  */
@@ -22,6 +23,7 @@ import { MessageController, OnEvents } from '@hybrid/messaging';
 import { Connections } from '@hybrid/service';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { RunGroups } from '../groups/run-groups.js';
+import { Triggers } from '../triggers/triggers.js';
 import { Runs } from './runs.js';
 
 @MessageController()
@@ -29,6 +31,7 @@ export class RunProcess {
   constructor(
     private readonly runs: Runs,
     private readonly groups: RunGroups,
+    private readonly triggers: Triggers,
     private readonly connections: Connections,
   ) {}
 
@@ -70,7 +73,10 @@ export class RunProcess {
       case 'FAILED':
       case 'CANCELLED': {
         const run = await this.runs.load(runId, call.org);
-        return run ? this.groups.leave(run, call) : undefined;
+        if (!run) return;
+        await this.groups.leave(run, call);
+        if (status === 'SUCCEEDED') await this.triggers.after(run, call);
+        return;
       }
       case 'CANCELLING':
     }

@@ -24,8 +24,10 @@ export const runPublisher: Publisher<RunEvent> = {
 function runStatus(event: RunEvent): RunStatus | null {
   switch (event.type) {
     case 'RunStarted':
+    case 'RunApproved':
     case 'RunReleased':
       return 'RUNNING';
+    case 'RunHeld':
     case 'RunWaiting':
       return 'WAITING';
     case 'RunCancelling':
@@ -80,6 +82,8 @@ function stepStatus(event: RunEvent): StepStatus | null {
     case 'StepAttemptFailed':
     case 'StepsAppended':
     case 'RunStarted':
+    case 'RunHeld':
+    case 'RunApproved':
     case 'RunWaiting':
     case 'RunReleased':
     case 'RunCancelling':

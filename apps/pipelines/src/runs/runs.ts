@@ -29,15 +29,25 @@ import {
   type RunEvent,
   runEvents,
   type RunState,
+  type StartRunCommand,
   type StepQueued,
   takenOver,
 } from '@hybrid/pipeline';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { Pipelines } from '../pipelines/pipelines.js';
+import { Pipelines, type ReadPipeline } from '../pipelines/pipelines.js';
 import { commandFor } from './job-commands.js';
 import { runList, type ListedRun } from './run-list.projection.js';
 import { RunTurns } from './run-turns.js';
 import { runPublisher } from './run.publisher.js';
+
+/** What follows from the pipeline is filled in. */
+export interface StartOnce {
+  definition: ReadPipeline;
+  command: Omit<
+    StartRunCommand,
+    'type' | 'pipeline_version' | 'definition' | 'previous_execution_id' | 'now' | 'retry' | 'appended'
+  >;
+}
 
 @Injectable()
 export class Runs implements OnModuleInit {
@@ -57,6 +67,27 @@ export class Runs implements OnModuleInit {
   async onModuleInit(): Promise<void> {
     await this.connections.project(runList);
     this.connections.publish(runPublisher);
+  }
+
+  /**
+   * Starts what nobody started by hand: by its id once, whatever became of the pipeline since.
+   * @throws ProblemError `inputs_invalid`, `run_too_large`, `concurrency_group_invalid`.
+   */
+  async startOnce({ command, definition }: StartOnce, call: CallContext): Promise<RunView> {
+    const { run_id, pipeline } = command;
+    const before = await this.load(run_id, call.org);
+    if (before) return messageViewOf(before);
+    const { version, definition: text } = definition;
+    const previous_execution_id = await this.lastSuccess(pipeline, call.org);
+    const start = { ...command, pipeline_version: version, definition: text, previous_execution_id };
+    try {
+      return shown((await this.handle(run_id, { type: 'StartRun', ...start, now: now() }, call)).state);
+    } catch (error) {
+      // Another replica was faster, with another version of the pipeline.
+      const started = await this.load(run_id, call.org);
+      if (!started) throw error;
+      return messageViewOf(started);
+    }
   }
 
   /** Starts the current version of the pipeline. @throws ProblemError `pipeline_not_found`, `inputs_invalid`, … */
@@ -104,6 +135,14 @@ export class Runs implements OnModuleInit {
     return shown((await this.handle(new_run_id, command, call)).state);
   }
 
+  /** @throws ProblemError `run_needs_person`, `run_finished`, `run_not_held`, `own_run`. */
+  async approve(
+    { run_id, person }: { run_id: string; person: OfGate['person'] },
+    call: CallContext,
+  ): Promise<RunView> {
+    return shown((await this.handle(run_id, { type: 'ApproveRun', person, now: now() }, call)).state);
+  }
+
   async cancel(runId: string, reason: string, call: CallContext): Promise<RunView> {
     const command: RunCommand = { type: 'CancelRun', reason, actor: call.actor.id, now: now() };
     return shown((await this.handle(runId, command, call)).state);
@@ -142,7 +181,7 @@ export class Runs implements OnModuleInit {
       query,
       where: { status: query.status, pipeline: query.pipeline },
       view: ({ id, state }) => {
-        const { started_at, timeout_seconds: _, due: __, gates_due: ___, ...run } = state;
+        const { started_at, timeout_seconds: _, due: __, gates_due: ___, fork: ____, ...run } = state;
         return { ...run, id, status: run.status!, created_at: started_at };
       },
     });
@@ -214,7 +253,7 @@ export class Runs implements OnModuleInit {
 
   private async lastSuccess(pipelineId: string, org: string): Promise<string | null> {
     const { rows } = await this.connections.pool.query<{ id: string }>(
-      `select id from pipelines.runs where org = $1 and pipeline = $2 and status = 'SUCCEEDED' order by created_at desc limit 1`,
+      `select id from pipelines.runs where org = $1 and pipeline = $2 and status = 'SUCCEEDED' and not fork order by created_at desc limit 1`,
       [org, pipelineId],
     );
     return rows[0]?.id ?? null;

@@ -35,3 +35,19 @@ export function resolveInputs(
 export function isOfType(value: unknown, type: 'string' | 'number' | 'boolean'): value is InputValue {
   return typeof value === type && (typeof value !== 'number' || Number.isFinite(value));
 }
+
+/** Texts as what the pipeline declares; those that are no such value stay texts, and are refused as such. */
+export function inputsOfTexts(
+  declared: Definition['inputs'],
+  texts: Record<string, string>,
+): Record<string, InputValue> {
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => {
+      const type = Object.hasOwn(declared, name) ? declared[name]!.type : 'string';
+      if (type === 'boolean' && (text === 'true' || text === 'false')) return [name, text === 'true'];
+      if (type === 'number' && text.trim() !== '' && Number.isFinite(Number(text)))
+        return [name, Number(text)];
+      return [name, text];
+    }),
+  );
+}

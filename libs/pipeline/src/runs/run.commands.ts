@@ -5,6 +5,7 @@ import type { RunStarted, StepReused } from './run.events.js';
 
 export type RunCommand =
   | StartRun
+  | ApproveRun
   | ReleaseRun
   | TakeOverSteps
   | GoOn
@@ -30,8 +31,23 @@ export interface StartRun {
   event?: RunTrigger;
   /** Ids of people; nobody unless told. */
   wanted_by?: string[];
+  author?: string;
+  fork?: true;
+  pool?: string;
+  rule?: string;
+  due_at?: string;
+  after?: string;
+  depth?: number;
   retry?: RunStarted['data']['retry'];
   appended?: Record<string, string>;
+  now: string;
+}
+
+/** Of a run whose commits come from a fork. */
+export interface ApproveRun {
+  type: 'ApproveRun';
+  /** Null: whoever asks is none. */
+  person: { user_id: string; email: string | null } | null;
   now: string;
 }
 

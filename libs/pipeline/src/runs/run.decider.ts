@@ -3,7 +3,8 @@
  *
  *   (none) ──StartRun──► RUNNING ──every step over──────────────────────► SUCCEEDED | FAILED
  *              │          ▲  └──CancelRun, or out of time──► CANCELLING ──steps that clean up over──► CANCELLED | FAILED
- *              └─► WAITING (for its concurrency group) ──CancelRun──► CANCELLED
+ *              ├─► WAITING (for its concurrency group) ──CancelRun──► CANCELLED
+ *              └─► WAITING (held, for approval) ──ApproveRun──► RUNNING, or WAITING for its group
  *
  * and each step instance of it:
  *
@@ -22,7 +23,7 @@ import { runEvents, type RunEvent } from './run.events.js';
 import { decideGate } from './run.gate-decision.js';
 import { attemptFailed, jobFinished, jobStarted } from './run.results.js';
 import { advance } from './run.schedule.js';
-import { releaseRun, startRun, takeOver } from './run.start.js';
+import { approveRun, releaseRun, startRun, takeOver } from './run.start.js';
 import { evolve, hasEnded, isOver, type Run, type RunState, type StepState } from './run.state.js';
 
 export type * from './run.commands.js';
@@ -36,13 +37,15 @@ export const runDecider: Decider<RunState, RunCommand, RunEvent> = {
 
 /**
  * Rejections: run_not_found, run_finished; of a start: idempotency_key_reused, run_too_large, inputs_invalid,
- * concurrency_group_invalid; of a gate: gate_not_found, gate_needs_person, gate_not_open, gate_decided, not_an_approver,
+ * concurrency_group_invalid; of an approval: run_needs_person, run_not_held, own_run; of a gate: gate_not_found, gate_needs_person, gate_not_open, gate_decided, not_an_approver,
  * own_run.
  */
 function decide(command: RunCommand, state: RunState): RunEvent[] | Rejection {
   if (command.type === 'StartRun') return startRun(command, state);
   if (state.status === 'NONE') return reject('run_not_found', 'there is no such run', 'not_found');
   switch (command.type) {
+    case 'ApproveRun':
+      return approveRun(command, state);
     case 'ReleaseRun':
       return releaseRun(command, state);
     case 'TakeOverSteps':

@@ -20,6 +20,20 @@ export interface RunStarted {
     event?: RunTrigger;
     /** Everybody whose wish this is, who may therefore not approve it: ids of people. */
     wanted_by?: string[];
+    /** Of the commits: the login at their host. Whoever wrote them does not approve them either. */
+    author?: string;
+    /** The commits come from a fork: it begins when somebody approves it, and its jobs are given no secrets. */
+    fork?: true;
+    /** Every step runs there, whatever pool it names. */
+    pool?: string;
+    /** Name of the routing rule that wanted it. */
+    rule?: string;
+    /** Of a schedule: the time that it was due. */
+    due_at?: string;
+    /** The pipeline whose run started this one. */
+    after?: string;
+    /** How many runs led to this one, each starting the next. */
+    depth?: number;
     retry?: {
       /** The run that this one repeats. */
       of: string;
@@ -30,6 +44,18 @@ export interface RunStarted {
     appended?: Record<string, string>;
     at: string;
   };
+}
+
+/** Nothing of it begins before somebody approved it. */
+export interface RunHeld {
+  type: 'RunHeld';
+  data: { at: string };
+}
+
+/** `by`: id of a person. */
+export interface RunApproved {
+  type: 'RunApproved';
+  data: { by: string; at: string };
 }
 
 /** It begins when its concurrency group lets it. */
@@ -193,6 +219,8 @@ export interface RunCancelled {
 
 export type RunEvent =
   | RunStarted
+  | RunHeld
+  | RunApproved
   | RunWaiting
   | RunReleased
   | StepReused
@@ -217,6 +245,8 @@ export type RunEvent =
 export const runEvents: EventTypes<RunEvent> = {
   today: {
     RunStarted: true,
+    RunHeld: true,
+    RunApproved: true,
     RunWaiting: true,
     RunReleased: true,
     StepReused: true,
@@ -239,6 +269,12 @@ export const runEvents: EventTypes<RunEvent> = {
     RunCancelled: true,
   },
   downcasts: {
+    // To them it is over: they would begin it at once, and give its jobs secrets.
+    RunHeld: ({ at }: RunHeld['data']): RunCancelled => ({
+      type: 'RunCancelled',
+      data: { reason: 'waits for approval', actor: 'pipelines', at },
+    }),
+    RunApproved: () => null,
     RunWaiting: () => null,
     RunReleased: () => null,
     StepReused: (data: StepReused['data']) => asEnded(data),

@@ -9,7 +9,7 @@ import { RUN_FOLD } from './run.state.js';
 describe('stored events', () => {
   const golden = goldenEvents(join(import.meta.dirname, 'golden'), runDecider, {
     version: RUN_FOLD,
-    digest: 'eea7a4a81aa0421a',
+    digest: '221a4b61f14a94c1',
   });
 
   const [run, queued, started] = [golden('RunStarted'), golden('StepQueued'), golden('StepStarted')];

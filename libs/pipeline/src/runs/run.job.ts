@@ -42,7 +42,7 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
     run_id: run.run_id,
     pipeline_id: run.pipeline,
     name: instance.id,
-    pool: step.pool,
+    pool: run.pool ?? step.pool,
     labels: step.labels,
     ...(capabilities.length > 0 && { capabilities }),
     ...(step.priority && { priority: step.priority }),
@@ -59,6 +59,7 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
       artifacts_in,
       artifacts_out,
       ...besides(step, withEnv),
+      ...(run.fork && { untrusted: true }),
     },
   };
   checkLimits(job);

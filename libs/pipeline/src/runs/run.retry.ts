@@ -66,6 +66,10 @@ export function retryOf(run: Run, { from, step }: RetryRun): Retry | Rejection {
     previous_execution_id: run.previous_execution_id,
     event: run.event ?? 'manual',
     wanted_by: [...new Set([run.started_by, ...(run.wanted_by ?? [])])],
+    // Whose commits they are does not change: they wait for approval again, and get no secrets.
+    ...(run.author !== undefined && { author: run.author }),
+    ...(run.fork && { fork: true }),
+    ...(run.pool !== undefined && { pool: run.pool }),
     retry: { of: run.run_id, reuse },
     appended,
   };

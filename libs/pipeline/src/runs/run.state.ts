@@ -50,7 +50,10 @@ export interface Run extends Omit<RunStarted['data'], 'at'> {
   released_at: string | null;
   started_at: string;
   completed_at: string | null;
-  /** Its concurrency group, where it has one. */
+  /** It waits for approval. */
+  held: boolean;
+  approved_by: string | null;
+  /** Its concurrency group, where it waited for one. */
   group: string | null;
   cancelling: { reason: string; actor: string; timed_out: boolean; at: string } | null;
   /** Why it was cancelled, or failed as a whole. */
@@ -87,12 +90,18 @@ const UNTOUCHED: StepState = {
 };
 
 /** Of `evolve`, RunState and RunPlan; raise it when they change, so that snapshots of before are not used. */
-export const RUN_FOLD = 2;
+export const RUN_FOLD = 3;
 
 export function evolve(state: RunState, event: RunEvent): RunState {
   if (event.type === 'RunStarted') return begun(event.data);
   if (state.status === 'NONE') return state;
   switch (event.type) {
+    case 'RunHeld':
+      return { ...state, status: 'WAITING', held: true, released_at: null };
+    case 'RunApproved': {
+      const { by, at } = event.data;
+      return { ...state, status: 'RUNNING', held: false, approved_by: by, released_at: at };
+    }
     case 'RunWaiting':
       return { ...state, status: 'WAITING', group: event.data.group, released_at: null };
     case 'RunReleased':
@@ -171,6 +180,8 @@ function begun({ at, ...data }: RunStarted['data']): Run {
     started_at: at,
     released_at: at,
     completed_at: null,
+    held: false,
+    approved_by: null,
     group: null,
     cancelling: null,
     message: null,

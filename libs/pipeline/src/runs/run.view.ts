@@ -26,6 +26,8 @@ export function viewOf(run: Run): RunView {
     steps_failed: steps.filter(({ status }) => status === 'FAILED').length,
     retry_of: run.retry?.of ?? null,
     message: run.message,
+    ...(run.status === 'WAITING' && { waits_for: run.held ? 'approval' : 'group' }),
+    ...(run.approved_by !== null && { approved_by: run.approved_by }),
     steps,
   };
 }

@@ -1,0 +1,87 @@
+import { ProblemError, serviceCall } from '@hybrid/contracts';
+import { latestDue } from '@hybrid/pipeline';
+import { Connections } from '@hybrid/service';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { Triggers } from './triggers.js';
+
+/** Schedules count in minutes. */
+const SWEEP_MS = 1_000;
+/** More wait for the next sweep. */
+const MAX_DUE = 200;
+
+/**
+ * Starts what is due. When that is follows from the events of pipelines and runs by way of `pipelines.triggers`, so that a
+ * restart forgets nothing; what was missed while nobody was there runs once, for its latest time. PostgreSQL's clock
+ * counts, the same for all replicas, which may sweep side by side: a pipeline and a time make the id of one run.
+ */
+@Injectable()
+export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Schedules.name);
+  private timer?: NodeJS.Timeout;
+  private sweeping = Promise.resolve();
+  private busy = false;
+  /** What was refused at its latest time, so that it is told once; forgotten with the process, which tells it again. */
+  private readonly refused = new Map<string, string>();
+
+  constructor(
+    private readonly connections: Connections,
+    private readonly triggers: Triggers,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => this.tick(), SWEEP_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    clearInterval(this.timer);
+    await this.sweeping;
+  }
+
+  private tick(): void {
+    if (this.busy) return;
+    this.busy = true;
+    this.sweeping = this.sweep()
+      .catch((error: unknown) => this.logger.warn(`sweep of schedules: ${text(error)}`))
+      .finally(() => (this.busy = false));
+  }
+
+  private async sweep(): Promise<void> {
+    const { rows } = await this.connections.pool.query<DueRow>(
+      `select id, org, pipeline, source as cron, due, now() from pipelines.triggers
+        where due <= now() order by last_fired_at nulls first, due limit ${MAX_DUE}`,
+    );
+    for (const row of rows) {
+      if (this.connections.stopping.aborted) return;
+      try {
+        await this.start(row);
+      } catch (error) {
+        // The others would wait as long, and in vain.
+        if (error instanceof ProblemError && error.problem.kind === 'unavailable') throw error;
+        this.logger.error(`the schedule ${row.cron} of ${row.pipeline} cannot be started: ${text(error)}`);
+      }
+    }
+  }
+
+  private async start({ id, org, pipeline, cron, due, now }: DueRow): Promise<void> {
+    const at = latestDue(cron, now.toISOString()) ?? due.toISOString();
+    if (this.refused.get(id) === at) return;
+    const why = await this.triggers.due(pipeline, cron, at, serviceCall('pipelines', org, randomUUID()));
+    if (why === null) return;
+    this.refused.set(id, at);
+    this.logger.error(`the schedule ${cron} of ${pipeline}, due at ${at}, starts nothing: ${why}`);
+  }
+}
+
+interface DueRow {
+  id: string;
+  org: string;
+  pipeline: string;
+  cron: string;
+  due: Date;
+  now: Date;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
