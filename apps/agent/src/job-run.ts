@@ -68,7 +68,8 @@ export class JobRun {
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
-    this.#status = tools.statuses.of(job);
+    // Its token is the customer's, and the commit is not.
+    this.#status = job.spec.untrusted ? undefined : tools.statuses.of(job);
   }
 
   /** The heartbeat says that the job is someone else's now: its processes are ended, nothing more is sent. */
@@ -191,7 +192,8 @@ export class JobRun {
       'x-lease-token': job.lease_token,
     };
     const { workspace, scratch } = await makeAttemptFolders(this.#folder);
-    const asker = { pipeline: job.pipeline_id ?? undefined, ref: job.spec.source?.ref };
+    const { source, untrusted } = job.spec;
+    const asker = { pipeline: job.pipeline_id ?? undefined, ref: source?.ref, untrusted };
     return {
       ...tools,
       secrets: await tools.secrets.forStep(job.spec, asker, signal),

@@ -10,6 +10,7 @@ import { runShellStep } from './steps/shell-step.js';
 import { commitFacts } from './source/commit-facts.js';
 import { checkOut, publicName } from './source/git-checkout.js';
 import { StepProblem, type StepContext, type StepResult } from './step.js';
+import { withoutTrust } from './untrusted.js';
 
 const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> = {
   'step.shell_exec': runShellStep,
@@ -26,7 +27,8 @@ const STEP_TYPES: Record<string, (context: StepContext) => Promise<StepResult>> 
 };
 
 /** Throws StepProblem where the step could not be run, or the reason of the signal. */
-export async function runStep(context: StepContext): Promise<StepResult> {
+export async function runStep(given: StepContext): Promise<StepResult> {
+  const context = given.job.spec.untrusted ? withoutTrust(given) : given;
   const { spec } = context.job;
   const run = Object.hasOwn(STEP_TYPES, spec.step.type) ? STEP_TYPES[spec.step.type] : undefined;
   if (!run)
@@ -34,11 +36,18 @@ export async function runStep(context: StepContext): Promise<StepResult> {
       `this version cannot run steps of type ${spec.step.type}: it knows ${Object.keys(STEP_TYPES).join(', ')}`,
     );
   if (spec.source && context.checkOut) {
-    context.commit = await context.checkOut(spec.source, context.workspace);
+    given.commit = context.commit = await context.checkOut(spec.source, context.workspace);
   } else if (spec.source) {
     const { workspace, scratch, sources: settings, signal } = context;
     const log = (text: string): void => context.log('system', text);
-    context.commit = await checkOut({ source: spec.source, workspace, scratch, settings, log, signal });
+    given.commit = context.commit = await checkOut({
+      source: spec.source,
+      workspace,
+      scratch,
+      settings,
+      log,
+      signal,
+    });
     context.log('system', `checked out ${context.commit} of ${publicName(spec.source.repository)}`);
   }
   if (context.commit && spec.step.type === 'step.plugin')

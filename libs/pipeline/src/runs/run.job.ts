@@ -58,7 +58,7 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
       env: { ...env, ...parallelEnv(instance) },
       artifacts_in,
       artifacts_out,
-      ...besides(step, withEnv),
+      ...besides(run.fork ? { ...step, dynamic: false } : step, withEnv),
       ...(run.fork && { untrusted: true }),
     },
   };

@@ -55,6 +55,7 @@ function succeeded({ report, now: at }: RecordJobFinished, result: Result, run: 
   if (!report?.steps) return [done];
   const failed = (message: string): RunEvent[] => [{ type: 'StepFailed', data: { ...result, message } }];
   if (!dynamic) return failed('it appends steps, which only a step with `dynamic: true` may do');
+  if (run.fork) return failed('it appends steps, and its commits come from a fork: they append none');
   const read = readAppendedSteps(report.steps, run.definition);
   if ('errors' in read) {
     const errors = read.errors.map(({ line, column, message }) => `${line}:${column} ${message}`);

@@ -14,6 +14,8 @@ export interface SecretRule {
 export interface Asker {
   pipeline?: string;
   ref?: string;
+  /** Its commits come from a fork. */
+  untrusted?: boolean;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -62,6 +64,7 @@ function patterns(name: string, value: unknown): string[] {
 /** Why the step may not have it, by which rule; nothing where it may. */
 export function refusal(rule: SecretRule, asker: Asker): string | undefined {
   const { pipelines, refs } = rule;
+  if (asker.untrusted) return 'its commits come from a fork, and such steps get no secrets';
   if (pipelines && !matches(pipelines, asker.pipeline))
     return `its rule "pipelines" allows ${pipelines.join(', ')}, and this is ${asker.pipeline ?? 'a job without a pipeline'}`;
   if (refs && !matches(refs, asker.ref))

@@ -43,6 +43,16 @@ describe('the secrets of an agent', () => {
     expect((await store.forStep(echo(), {}, never)).values()).toEqual([]);
   });
 
+  it('a step whose commits come from a fork gets none, whatever the rules say', async () => {
+    const { store, heard } = storeOf({ TOKEN: { from: 'env://SPEC_TOKEN', pipelines: ['web'] } });
+    heard.length = 0;
+    const asker = { pipeline: 'web', untrusted: true };
+    await expect(store.forStep(echo('TOKEN'), asker, never)).rejects.toThrow(
+      'the secret TOKEN is not for this step: its commits come from a fork, and such steps get no secrets',
+    );
+    expect(heard).toEqual([]);
+  });
+
   it('a step that its rule does not allow is told the rule, never the value', async () => {
     const { store } = storeOf({ GIVEN: { pipelines: ['web'] } });
     await expect(store.forStep(echo('GIVEN'), { pipeline: 'docs' }, never)).rejects.toThrow(

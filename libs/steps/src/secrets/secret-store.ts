@@ -48,7 +48,7 @@ export class SecretStore {
       const refused = refusal(this.options.rules.get(name) ?? {}, asker);
       if (refused !== undefined)
         throw new StepProblem(
-          `the secret ${name} is not for this step: ${refused} (secrets in the agent's settings)`,
+          `the secret ${name} is not for this step: ${refused}${asker.untrusted ? '' : " (secrets in the agent's settings)"}`,
         );
       return [name, await this.get(name, signal)];
     });
