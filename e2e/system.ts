@@ -94,6 +94,9 @@ export async function startSystem({
     HYBRID_RATE_LIMIT_SIGN_INS: '100000',
     // Specs have issuers of their own.
     HYBRID_PRIVATE_ISSUERS: 'yes',
+    HYBRID_PRIVATE_QUEUES: 'yes',
+    HYBRID_QUEUE_DIRECTORIES: join(directory, 'queues'),
+    HYBRID_QUEUE_CREDENTIALS: join(directory, 'queue-credentials'),
     HYBRID_ADMIN_TOKEN_FILE: join(directory, 'admin-token'),
     HYBRID_JOIN_TOKEN_FILE: join(directory, 'join-token'),
     HYBRID_KEYS_FILE: join(directory, 'keys'),

@@ -101,6 +101,9 @@ export async function startPlatform(
     const standalone = node('standalone', programs.standalone, [], {
       // All of it is on one machine, and of one person.
       HYBRID_PRIVATE_ISSUERS: 'yes',
+      HYBRID_PRIVATE_QUEUES: 'yes',
+      HYBRID_QUEUE_DIRECTORIES: data.folder('queues'),
+      HYBRID_QUEUE_CREDENTIALS: data.folder('queue-credentials'),
       ...own,
       NATS_URL: nats,
       DATABASE_URL: postgres,

@@ -9,6 +9,7 @@ import {
   type FireTriggers,
   type RegisterRelayCommand,
   type Request,
+  type RunView,
   type StartByRoute,
 } from '@hybrid/contracts';
 import { deliveryId, newRelayKey, signDelivery } from '@hybrid/delivery';
@@ -156,12 +157,12 @@ export class RoutingBench {
       start(@Payload() input: StartByRoute) {
         check(input.delivery_id);
         pipelines.started.push(input);
-        return { id: runOf(input.delivery_id) };
+        return { id: runOf(input.delivery_id) } as RunView;
       }
 
       @Handle(healthRequest('pipelines'))
       health() {
-        return { service: 'pipelines', status: 'healthy', dependencies: {} };
+        return { service: 'pipelines', status: 'healthy' as const, dependencies: {} };
       }
     }
     @Module({ controllers: [Pipelines] })

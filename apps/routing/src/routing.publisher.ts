@@ -81,6 +81,6 @@ export class RoutingEvents implements OnModuleInit {
   constructor(private readonly connections: Connections) {}
 
   onModuleInit(): void {
-    this.connections.publish(routingPublisher as Publisher);
+    this.connections.publish(routingPublisher);
   }
 }

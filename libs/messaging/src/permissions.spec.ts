@@ -92,6 +92,7 @@ describe('the permissions of services', () => {
       registry: [],
       identity: [],
       deployments: ['cmd.queue.job.enqueue'],
+      routing: ['cmd.pipelines.trigger.fire', 'cmd.pipelines.trigger.start', 'qry.pipelines.health.check'],
     });
   });
 

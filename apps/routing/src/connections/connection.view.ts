@@ -19,7 +19,7 @@ export function connectionView(state: ConnectionState, backlog?: Backlog): Conne
     message: paused ?? access?.message ?? null,
     external_id: configured.external_id,
     backlog: backlog ?? null,
-    configuration: configuration as unknown as Record<string, unknown>,
+    configuration: configuration,
     created_at: created_at!,
     updated_at: configured.at,
   };

@@ -38,7 +38,7 @@ describe('a relay', () => {
   it('is registered once, however often it asks', () => {
     given(relayDecider)
       .when(register())
-      .then({ ...registered, data: { ...registered.data, at: now } } as RelayEvent);
+      .then({ ...registered, data: { ...registered.data, at: now } });
     given(relayDecider, registered).when(register()).thenNothing();
   });
 

@@ -52,7 +52,7 @@ describe('relays, over NATS, with two replicas', () => {
       await expect(bench.send(relayAccess, { relay_id, sha256: wrong })).rejects.toMatchObject(unknown);
     const forgotten: string[] = [];
     bench.platform.connections.nats.subscribe('live.identity.access.changed', {
-      callback: (_, message) => forgotten.push(message.json<{ subject: string }>().subject),
+      callback: (_, message) => void forgotten.push(message.json<{ subject: string }>().subject),
     });
     await bench.platform.connections.nats.flush();
     await bench.send(removeRelay, { relay_id });
