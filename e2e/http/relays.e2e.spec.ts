@@ -25,14 +25,13 @@ const figures = {
   queue: 'up',
   uptime_seconds: 1,
 };
-const PIPELINE = `version: 1
-name: build
+const PIPELINE = `name: build
 on:
-  push:
-    branches: [main]
+  push: { branches: [main] }
 steps:
   - name: approve
-    type: gate
+    type: step.gate
+    config: { type: manual }
 `;
 
 describe('relays and the queues of customers', () => {
@@ -199,7 +198,7 @@ describe('relays and the queues of customers', () => {
       delivery: null,
       received_at: new Date().toISOString(),
       payload: { bytes: 100, keyed_sha256, key_id: 'k1' },
-      metadata: { repository: 'acme/web', branch: 'main' },
+      metadata: { repository: 'acme/web', branch: 'main', commit: 'ab'.repeat(20) },
     } as const;
     const writer = await openWriter({ kind: 'directory', path });
     const text = await signDelivery(delivery, key);
