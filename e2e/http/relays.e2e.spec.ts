@@ -198,7 +198,12 @@ describe('relays and the queues of customers', () => {
       delivery: null,
       received_at: new Date().toISOString(),
       payload: { bytes: 100, keyed_sha256, key_id: 'k1' },
-      metadata: { repository: 'acme/web', branch: 'main', commit: 'ab'.repeat(20) },
+      metadata: {
+        repository: 'acme/web',
+        clone_url: 'https://git.example.com/acme/web.git',
+        branch: 'main',
+        commit: 'ab'.repeat(20),
+      },
     } as const;
     const writer = await openWriter({ kind: 'directory', path });
     const text = await signDelivery(delivery, key);
