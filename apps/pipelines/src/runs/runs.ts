@@ -73,20 +73,24 @@ export class Runs implements OnModuleInit {
    * Starts what nobody started by hand: by its id once, whatever became of the pipeline since.
    * @throws ProblemError `inputs_invalid`, `run_too_large`, `concurrency_group_invalid`.
    */
-  async startOnce({ command, definition }: StartOnce, call: CallContext): Promise<RunView> {
+  async startOnce(
+    { command, definition }: StartOnce,
+    call: CallContext,
+  ): Promise<{ run: RunView; isNew: boolean }> {
     const { run_id, pipeline } = command;
     const before = await this.load(run_id, call.org);
-    if (before) return messageViewOf(before);
+    if (before) return { run: messageViewOf(before), isNew: false };
     const { version, definition: text } = definition;
     const previous_execution_id = await this.lastSuccess(pipeline, call.org);
     const start = { ...command, pipeline_version: version, definition: text, previous_execution_id };
     try {
-      return shown((await this.handle(run_id, { type: 'StartRun', ...start, now: now() }, call)).state);
+      const started = await this.handle(run_id, { type: 'StartRun', ...start, now: now() }, call);
+      return { run: shown(started.state), isNew: started.events.length > 0 };
     } catch (error) {
       // Another replica was faster, with another version of the pipeline.
       const started = await this.load(run_id, call.org);
       if (!started) throw error;
-      return messageViewOf(started);
+      return { run: messageViewOf(started), isNew: false };
     }
   }
 

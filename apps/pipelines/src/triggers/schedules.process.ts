@@ -1,5 +1,5 @@
 import { ProblemError, serviceCall } from '@hybrid/contracts';
-import { latestDue } from '@hybrid/pipeline';
+import { latestDue, nextDue } from '@hybrid/pipeline';
 import { Connections } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown 
   private timer?: NodeJS.Timeout;
   private sweeping = Promise.resolve();
   private busy = false;
-  /** What was refused at its latest time, so that it is told once; forgotten with the process, which tells it again. */
+  /** Until when what was refused is left alone: told once for each time, and in nobody's way. A restart tells it again. */
   private readonly refused = new Map<string, string>();
 
   constructor(
@@ -47,9 +47,12 @@ export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private async sweep(): Promise<void> {
+    const at = new Date().toISOString();
+    for (const [id, until] of this.refused) if (until <= at) this.refused.delete(id);
     const { rows } = await this.connections.pool.query<DueRow>(
       `select id, org, pipeline, source as cron, due, now() from pipelines.triggers
-        where due <= now() order by last_fired_at nulls first, due limit ${MAX_DUE}`,
+        where due <= now() and not id = any($1) order by due limit ${MAX_DUE}`,
+      [[...this.refused.keys()]],
     );
     for (const row of rows) {
       if (this.connections.stopping.aborted) return;
@@ -65,10 +68,9 @@ export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private async start({ id, org, pipeline, cron, due, now }: DueRow): Promise<void> {
     const at = latestDue(cron, now.toISOString()) ?? due.toISOString();
-    if (this.refused.get(id) === at) return;
     const why = await this.triggers.due(pipeline, cron, at, serviceCall('pipelines', org, randomUUID()));
     if (why === null) return;
-    this.refused.set(id, at);
+    this.refused.set(id, nextDue(cron, at) ?? at);
     this.logger.error(`the schedule ${cron} of ${pipeline}, due at ${at}, starts nothing: ${why}`);
   }
 }

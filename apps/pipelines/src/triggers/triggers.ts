@@ -153,9 +153,9 @@ export class Triggers implements OnModuleInit {
   }
 
   private async start(kind: string, start: StartOnce, call: CallContext): Promise<RunView> {
-    const view = await this.runs.startOnce(start, call);
-    fired.add(1, { kind });
-    return view;
+    const { run, isNew } = await this.runs.startOnce(start, call);
+    if (isNew) fired.add(1, { kind });
+    return run;
   }
 
   /** What is refused stays refused; what is away is tried again by whoever asked. */

@@ -36,7 +36,8 @@ export function jobOf(run: Run, instance: StepInstance): EnqueueJobCommand {
   const withEnv = { ...values, Env: env };
 
   const { config, artifacts_in = [], artifacts_out = [], fresh } = specOf(run, instance, step, withEnv);
-  const capabilities = capabilitiesFor(step);
+  // A fork's job is run in a sandbox, or not at all.
+  const capabilities = run.fork ? ['docker'] : capabilitiesFor(step);
   const job: EnqueueJobCommand = {
     job_id: jobIdOf(run.run_id, instance.id),
     run_id: run.run_id,
