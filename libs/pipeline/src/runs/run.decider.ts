@@ -17,13 +17,14 @@
  *      └──result of the run that is repeated──► SUCCEEDED | FAILED | SKIPPED | CANCELLED
  */
 import { reject, type Decider, type Rejection } from '@hybrid/decider';
+import { approveRun } from './run.approval.js';
 import { cancelRun, passDeadlines } from './run.cancel.js';
 import type { RunCommand } from './run.commands.js';
 import { runEvents, type RunEvent } from './run.events.js';
 import { decideGate } from './run.gate-decision.js';
 import { attemptFailed, jobFinished, jobStarted } from './run.results.js';
 import { advance } from './run.schedule.js';
-import { approveRun, releaseRun, startRun, takeOver } from './run.start.js';
+import { releaseRun, startRun, takeOver } from './run.start.js';
 import { evolve, hasEnded, isOver, type Run, type RunState, type StepState } from './run.state.js';
 
 export type * from './run.commands.js';
