@@ -45,7 +45,7 @@ describe('a pipeline', () => {
       clone_url: 'https://git.example/acme/web.git',
       signature: 'a.b.c',
     };
-    const put = (more: object, definition = 'a') => ({ ...define(definition), ...more }) as PipelineCommand;
+    const put = (more: object, definition = 'a') => ({ ...define(definition), ...more });
     const version = (number: number, more: object, definition = 'a'): PipelineEvent => ({
       type: 'PipelineDefined',
       data: { pipeline_id: 'web', version: number, definition, ...more, at: now },

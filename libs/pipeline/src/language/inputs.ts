@@ -42,7 +42,7 @@ export function inputsOfTexts(
   texts: Record<string, string>,
 ): Record<string, InputValue> {
   return Object.fromEntries(
-    Object.entries(texts).map(([name, text]) => {
+    Object.entries(texts).map(([name, text]): [string, InputValue] => {
       const type = Object.hasOwn(declared, name) ? declared[name]!.type : 'string';
       if (type === 'boolean' && (text === 'true' || text === 'false')) return [name, text === 'true'];
       if (type === 'number' && text.trim() !== '' && Number.isFinite(Number(text)))
