@@ -9,6 +9,7 @@ describe('a secret token', () => {
     ['session', 'hys'],
     ['invitation', 'hyi'],
     ['device', 'hyd'],
+    ['relay', 'hyr'],
   ])('of a %s begins with %s, and is read again', (kind, prefix) => {
     const { token, id, sha256 } = newSecretToken(kind);
     expect(token).toMatch(new RegExp(`^${prefix}_[A-Za-z0-9_-]{43}[0-9a-z]{6,7}$`));

@@ -40,6 +40,18 @@ describe('a join token', () => {
       .then({ ...created, data: { ...created.data, pool: 'gpu' } });
   });
 
+  it('is for relays where that is told, and then of no pool', () => {
+    given(joinTokenDecider)
+      .when(create({ for: 'relay' }))
+      .then({ ...created, data: { ...created.data, for: 'relay' } });
+    given(joinTokenDecider, created)
+      .when(create({ for: 'relay' }))
+      .thenRejected('idempotency_key_reused');
+    given(joinTokenDecider)
+      .when(create({ for: 'relay', pool: 'gpu' }))
+      .thenRejected('pool_is_for_agents');
+  });
+
   it.each<[string, JoinTokenEvent[]]>([
     ['valid', [created]],
     ['revoked', [created, revoked]],

@@ -29,18 +29,25 @@ describe('join tokens, over NATS, with two replicas', () => {
     expect(view).toEqual({
       token_id,
       name: 'lab',
+      for: 'agent',
       pool: 'gpu',
       created_by: 'user:u1',
       created_at: expect.any(String) as unknown,
       expires_at: new Date(Date.parse(view.created_at) + 60_000).toISOString(),
       revoked_at: null,
     });
-    const { created_at: at, revoked_at: _, ...data } = view;
+    const { created_at: at, revoked_at: _, for: __, ...data } = view;
     expect(await bench.stream('joinToken', token_id)).toMatchObject([
       { type: 'JoinTokenCreated', data: { ...data, sha256, at }, metadata: { org: call.org } },
     ]);
     const { expires_at } = view;
-    expect(await access(token_id, sha256)).toEqual({ token_id, org: call.org, pool: 'gpu', expires_at });
+    expect(await access(token_id, sha256)).toEqual({
+      token_id,
+      org: call.org,
+      for: 'agent',
+      pool: 'gpu',
+      expires_at,
+    });
   });
 
   it('last 30 days, and are for any pool, unless told', async () => {

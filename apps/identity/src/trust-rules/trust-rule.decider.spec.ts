@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { given } from '@hybrid/testing';
 import { trustRuleDecider, type TrustRuleCommand } from './trust-rule.decider.js';
-import type { TrustRuleEvent } from './trust-rule.events.js';
+import type { TrustRuleCreated, TrustRuleEvent } from './trust-rule.events.js';
 
 const at = '2030-01-02T03:04:05.000Z';
 const later = '2030-01-02T03:05:05.000Z';
@@ -15,7 +15,7 @@ const rule = {
   claims: {},
   created_by: 'user:u1',
 };
-const create = (more: Partial<typeof rule> = {}, now = at): TrustRuleCommand => ({
+const create = (more: Partial<TrustRuleCreated> = {}, now = at): TrustRuleCommand => ({
   type: 'CreateTrustRule',
   ...rule,
   ...more,
@@ -28,6 +28,18 @@ const removed: TrustRuleEvent = { type: 'TrustRuleRemoved', data: { at: later } 
 describe('a trust rule', () => {
   it('is made as told', () => {
     given(trustRuleDecider).when(create()).then(created);
+  });
+
+  it('is for a pool of agents, or for relays', () => {
+    given(trustRuleDecider)
+      .when(create({ for: 'relay', pool: null }))
+      .then({ ...created, data: { ...created.data, for: 'relay', pool: null } });
+    given(trustRuleDecider)
+      .when(create({ for: 'relay' }))
+      .thenRejected('pool_is_for_agents');
+    given(trustRuleDecider)
+      .when(create({ pool: null }))
+      .thenRejected('trust_rule_incomplete');
   });
 
   it.each<[string, TrustRuleEvent[]]>([

@@ -37,6 +37,7 @@ describe('trust rules, over NATS, with two replicas', () => {
   it('are made, and hold at once', async () => {
     const { view, wanted, rule_id, call } = await make({ claims: { environment: 'production' } });
     expect(view).toEqual({
+      for: 'agent',
       ...wanted,
       created_by: 'user:u1',
       created_at: expect.any(String) as unknown,
