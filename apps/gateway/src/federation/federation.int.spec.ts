@@ -157,7 +157,6 @@ describe('workloads that join by a trust rule, at two gateways', () => {
           issued_token_type: TOKEN_TYPES.access,
           token_type: 'Bearer',
           expires_in: 600,
-          for: 'agent',
           pool: 'gpu',
         },
       });
@@ -170,7 +169,6 @@ describe('workloads that join by a trust rule, at two gateways', () => {
     for (const url of urls)
       expect(await register(access_token, url)).toMatchObject({ status: 201, body: { pool: 'gpu' } });
     const expected = {
-      for: 'agent',
       pool: 'gpu',
       joined_by: { kind: 'rule', id: rule.rule_id },
       credential_seconds: 3_600,
