@@ -72,13 +72,13 @@ describe('the result of an attempt', () => {
       {
         exitCode: 1,
         errorMessage: 'a hunter22\r\nb\u001b[2J',
-        outputs: { token: 'is hunter22' },
+        outputs: { token: 'is hunter22', for_hunter22: 'a name' },
         artifacts: [],
       },
       masker,
     );
     expect(result.errorMessage).toBe('a ***\nb\ufffd[2J');
-    expect(result.outputs).toEqual({ token: 'is ***' });
+    expect(result.outputs).toEqual({ token: 'is ***', 'for_***': 'a name' });
     expect(maskedLines('x\ny', masker)).toEqual(['x', 'y']);
   });
 });

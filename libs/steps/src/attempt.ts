@@ -65,7 +65,7 @@ export function maskedLines(text: string, masker: Masker): string[] {
 
 export function maskedResult(result: StepResult, masker: Masker): StepResult {
   const { errorMessage, outputs } = result;
-  const masked = Object.entries(outputs).map(([name, value]) => [name, masker.mask(value)]);
+  const masked = Object.entries(outputs).map(([name, value]) => [masker.mask(name), masker.mask(value)]);
   return {
     ...result,
     ...(errorMessage && { errorMessage: maskedLines(errorMessage, masker).join('\n').slice(0, MESSAGE_MAX) }),
