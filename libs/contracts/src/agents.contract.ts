@@ -12,25 +12,29 @@ export type AgentStatus = (typeof AGENT_STATUSES)[number];
 export const HEARTBEAT_SECONDS = 5;
 
 export class RegisterAgent {
-  @Text({ max: 100, pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/, description: 'for people; need not be unique' })
+  @Text('metadata', {
+    max: 100,
+    pattern: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    description: 'for people; need not be unique',
+  })
   name!: string;
 
-  @Text({ optional: true, max: 100, description: '`default` unless told' })
+  @Text('metadata', { optional: true, max: 100, description: '`default` unless told' })
   pool?: string;
 
-  @TextMap({ optional: true, max: 50, itemMax: 200 })
+  @TextMap('metadata', { optional: true, max: 50, itemMax: 200 })
   labels?: Record<string, string>;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   region?: string;
 
-  @Texts({ optional: true })
+  @Texts('metadata', { optional: true })
   capabilities?: string[];
 
   @Whole({ optional: true, min: 1, max: 1000, description: 'jobs at a time; 1 unless told' })
   capacity?: number;
 
-  @Text({ optional: true, max: 50 })
+  @Text('metadata', { optional: true, max: 50 })
   version?: string;
 }
 
@@ -150,7 +154,7 @@ export class ListAgents extends ListQuery {
   @OneOf(AGENT_STATUSES, { optional: true })
   status?: AgentStatus;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pool?: string;
 }
 
@@ -165,13 +169,17 @@ export interface AgentConfig {
 
 /** Where the agent proves what it is: it gets short-lived credentials there by itself. */
 export class WorkloadIdentity {
-  @Text({ max: 500, example: 'https://token.example.com' })
+  @Text('configuration', { max: 500, example: 'https://token.example.com' })
   issuer!: string;
 
-  @Text({ max: 500, example: 'sts.example.com' })
+  @Text('configuration', { max: 500, example: 'sts.example.com' })
   audience!: string;
 
-  @Text({ optional: true, max: 500, description: '`pool:<pool>:agent:<agent_id>` unless told' })
+  @Text('configuration', {
+    optional: true,
+    max: 500,
+    description: '`pool:<pool>:agent:<agent_id>` unless told',
+  })
   subject?: string;
 }
 
@@ -197,7 +205,7 @@ export class ScalePool {
 
 /** Settings of a pool's agents; what is left out stays as it is. */
 export class ConfigurePool extends ScalePool {
-  @Texts({ optional: true, max: 100 })
+  @Texts('configuration', { optional: true, max: 100 })
   deployment_targets?: string[];
 
   @Whole({ optional: true, min: 1, max: 86_400 })

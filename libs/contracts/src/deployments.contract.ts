@@ -72,10 +72,10 @@ export interface ServiceView {
 }
 
 export class ListDeployments extends ListQuery {
-  @Text({ optional: true, max: 200 })
+  @Text('metadata', { optional: true, max: 200 })
   environment?: string;
 
-  @Text({ optional: true, max: 200 })
+  @Text('metadata', { optional: true, max: 200 })
   service?: string;
 
   @OneOf(DEPLOYMENT_STATUSES, { optional: true })

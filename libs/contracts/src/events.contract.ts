@@ -29,7 +29,7 @@ export interface PublicEvent<T = unknown> {
 }
 
 export class WatchEvents {
-  @Text({ optional: true, max: 100, description: 'only what belongs to this run' })
+  @Text('metadata', { optional: true, max: 100, description: 'only what belongs to this run' })
   run_id?: string;
 }
 

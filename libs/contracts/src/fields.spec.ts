@@ -10,7 +10,7 @@ class Inner {
 }
 
 class Sample {
-  @Text({ optional: true, min: 2, max: 4, pattern: /^[a-z]+$/ })
+  @Text('metadata', { optional: true, min: 2, max: 4, pattern: /^[a-z]+$/ })
   text?: string;
 
   @Whole({ optional: true, min: -1, max: 255 })
@@ -25,7 +25,7 @@ class Sample {
   @OneOf(['a', 'b'], { optional: true })
   oneOf?: string;
 
-  @Texts({ optional: true, max: 2, itemMax: 3 })
+  @Texts('metadata', { optional: true, max: 2, itemMax: 3 })
   texts?: string[];
 
   @Nested(() => Inner, { optional: true })
@@ -34,15 +34,15 @@ class Sample {
   @NestedList(() => Inner, { optional: true, max: 2 })
   list?: Inner[];
 
-  @AnyObject({ optional: true })
+  @AnyObject('configuration', { optional: true, maxBytes: 30, maxDepth: 3 })
   any?: object;
 
-  @TextMap({ optional: true, max: 2, itemMax: 3, total: 8 })
+  @TextMap('metadata', { optional: true, max: 2, itemMax: 3, total: 8 })
   map?: Record<string, string>;
 }
 
 class Required {
-  @Text()
+  @Text('metadata')
   text!: string;
 
   @Nested(() => Inner)
@@ -86,7 +86,11 @@ describe('a field', () => {
         [{ n: 1 }, { n: 1 }, { n: 1 }],
       ],
     ],
-    ['any', [{}, { deep: { er: [1] } }], ['x', 1, [], true]],
+    [
+      'any',
+      [{}, { deep: { er: [1] } }, { a: 'é'.repeat(11) }],
+      ['x', 1, [], true, { deep: { er: [[1]] } }, { a: 'é'.repeat(12) }],
+    ],
     [
       'map',
       [{}, { a: 'abc', b: '' }],

@@ -1,9 +1,13 @@
-/** One decorator per kind of field: validation and OpenAPI in one place. */
+/**
+ * One decorator per kind of field: validation, OpenAPI and what the field may hold in one place. Whatever can hold a text
+ * says its class; a number, a flag or a word of a fixed list has no room for anything but metadata.
+ */
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
+  ArrayMinSize,
   IsArray,
   IsBoolean,
   IsIn,
@@ -22,6 +26,7 @@ import {
   type ValidationArguments,
   type ValidatorConstraintInterface,
 } from 'class-validator';
+import { described, type FieldClass, type FieldNote } from './field-classes.js';
 
 interface FieldOptions {
   optional?: boolean;
@@ -29,26 +34,35 @@ interface FieldOptions {
   example?: unknown;
 }
 
-function field(
-  options: FieldOptions,
-  api: ApiPropertyOptions,
-  ...rules: PropertyDecorator[]
-): PropertyDecorator {
+interface Kind {
+  class: FieldNote['class'];
+  bounds: string;
+  of?: FieldNote['of'];
+  api: ApiPropertyOptions;
+}
+
+function field(options: FieldOptions, kind: Kind, ...rules: PropertyDecorator[]): PropertyDecorator {
   const { optional = false, description, example } = options;
+  const { class: fieldClass, bounds, of, api } = kind;
+  const note: FieldNote = { class: fieldClass, bounds, of, optional, description };
+  const more = { required: !optional, description, example, ...(fieldClass && { 'x-class': fieldClass }) };
   return applyDecorators(
-    ApiProperty({ ...api, required: !optional, description, example } as ApiPropertyOptions),
+    ApiProperty({ ...api, ...more } as ApiPropertyOptions),
+    described(note),
     ...(optional ? [IsOptional()] : []),
     ...rules,
   );
 }
 
 export function Text(
+  fieldClass: FieldClass,
   options: FieldOptions & { min?: number; max?: number; pattern?: RegExp } = {},
 ): PropertyDecorator {
   const { min = 1, max = 500, pattern } = options;
+  const api = { type: String, minLength: min, maxLength: max, pattern: pattern?.source };
   return field(
     options,
-    { type: String, minLength: min, maxLength: max, pattern: pattern?.source },
+    { class: fieldClass, bounds: `text, ${upTo(max, 'character')}${pattern ? `, ${pattern}` : ''}`, api },
     IsString(),
     Length(min, max),
     ...(pattern ? [Matches(pattern)] : []),
@@ -56,13 +70,15 @@ export function Text(
 }
 
 export function Whole(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  const { min, max } = options;
+  const api: ApiPropertyOptions = { type: 'integer', minimum: min, maximum: max };
   return field(
     options,
-    { type: 'integer', minimum: options.min, maximum: options.max },
+    { class: 'metadata', bounds: `whole number, ${between(min, max)}`, api },
     Transform(({ value }) => fromDigits(value)),
     IsInt(),
-    Min(options.min),
-    Max(options.max),
+    Min(min),
+    Max(max),
   );
 }
 
@@ -72,28 +88,42 @@ function fromDigits(value: unknown): unknown {
 }
 
 export function Real(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  const { min, max } = options;
   return field(
     options,
-    { type: Number, minimum: options.min, maximum: options.max },
+    {
+      class: 'metadata',
+      bounds: `number, ${between(min, max)}`,
+      api: { type: Number, minimum: min, maximum: max },
+    },
     IsNumber(),
-    Min(options.min),
-    Max(options.max),
+    Min(min),
+    Max(max),
   );
 }
 
 export function Flag(options: FieldOptions = {}): PropertyDecorator {
-  return field(options, { type: Boolean }, IsBoolean());
+  return field(options, { class: 'metadata', bounds: 'true or false', api: { type: Boolean } }, IsBoolean());
 }
 
 export function OneOf(values: readonly string[], options: FieldOptions = {}): PropertyDecorator {
-  return field(options, { type: String, enum: [...values] }, IsIn(values));
-}
-
-export function Texts(options: FieldOptions & { max?: number; itemMax?: number } = {}): PropertyDecorator {
-  const { max = 100, itemMax = 200 } = options;
+  const bounds = `one of ${values.join(', ')}`;
   return field(
     options,
-    { type: [String], maxItems: max },
+    { class: 'metadata', bounds, api: { type: String, enum: [...values] } },
+    IsIn(values),
+  );
+}
+
+export function Texts(
+  fieldClass: FieldClass,
+  options: FieldOptions & { max?: number; itemMax?: number } = {},
+): PropertyDecorator {
+  const { max = 100, itemMax = 200 } = options;
+  const bounds = `${upTo(max, 'text')}, each ${upTo(itemMax, 'character')}`;
+  return field(
+    options,
+    { class: fieldClass, bounds, api: { type: [String], maxItems: max } },
     IsArray(),
     ArrayMaxSize(max),
     IsString({ each: true }),
@@ -107,7 +137,11 @@ export function Wholes(
   const { min, max, maxItems } = options;
   return field(
     options,
-    { type: 'array', items: { type: 'integer', minimum: min, maximum: max }, maxItems },
+    {
+      class: 'metadata',
+      bounds: `${upTo(maxItems, 'whole number')}, each ${between(min, max)}`,
+      api: { type: 'array', items: { type: 'integer', minimum: min, maximum: max }, maxItems },
+    },
     IsArray(),
     ArrayMaxSize(maxItems),
     IsInt({ each: true }),
@@ -117,28 +151,68 @@ export function Wholes(
 }
 
 export function Nested(type: () => new () => object, options: FieldOptions = {}): PropertyDecorator {
-  return field(options, { type }, ValidateNested(), Type(type), IsObject());
-}
-
-export function NestedList(
-  type: () => new () => object,
-  options: FieldOptions & { max?: number } = {},
-): PropertyDecorator {
-  const { max = 200 } = options;
   return field(
     options,
-    { type, isArray: true, maxItems: max },
-    IsArray(),
-    ArrayMaxSize(max),
-    IsObject({ each: true }),
-    ValidateNested({ each: true }),
+    { class: null, bounds: 'object', of: type, api: { type } },
+    ValidateNested(),
     Type(type),
+    IsObject(),
   );
 }
 
-/** Any JSON object: its shape is the business of whoever reads it. */
-export function AnyObject(options: FieldOptions = {}): PropertyDecorator {
-  return field(options, { type: 'object', additionalProperties: true }, IsObject());
+/** With `oneByOne` only the list itself is checked: whoever reads it checks each item, and refuses that one alone. */
+export function NestedList(
+  type: () => new () => object,
+  options: FieldOptions & { min?: number; max?: number; oneByOne?: boolean } = {},
+): PropertyDecorator {
+  const { min = 0, max = 200, oneByOne = false } = options;
+  return field(
+    options,
+    {
+      class: null,
+      bounds: upTo(max, 'object'),
+      of: type,
+      api: { type, isArray: true, minItems: min || undefined, maxItems: max },
+    },
+    IsArray(),
+    ArrayMinSize(min),
+    ArrayMaxSize(max),
+    ...(oneByOne ? [] : [IsObject({ each: true }), ValidateNested({ each: true }), Type(type)]),
+  );
+}
+
+@ValidatorConstraint({ name: 'smallObject' })
+class SmallObjectConstraint implements ValidatorConstraintInterface {
+  validate(value: unknown, { constraints }: ValidationArguments): boolean {
+    const [maxBytes, maxDepth] = constraints as [number, number];
+    return depthOf(value, maxDepth) <= maxDepth && Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
+  }
+
+  defaultMessage({ property, constraints }: ValidationArguments): string {
+    return `${property} must be at most ${constraints[0]} bytes of JSON, nested at most ${constraints[1]} levels deep`;
+  }
+}
+
+/** Counts no deeper than one beyond `max`. */
+function depthOf(value: unknown, max: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (max === 0) return 1;
+  return 1 + Object.values(value).reduce<number>((most, one) => Math.max(most, depthOf(one, max - 1)), 0);
+}
+
+/** A JSON object whose shape is the business of whoever reads it: bounded all the same. */
+export function AnyObject(
+  fieldClass: FieldClass,
+  options: FieldOptions & { maxBytes: number; maxDepth: number },
+): PropertyDecorator {
+  const { maxBytes, maxDepth } = options;
+  const bounds = `JSON object, ${upTo(maxBytes, 'byte')}, ${upTo(maxDepth, 'level')} deep`;
+  return field(
+    options,
+    { class: fieldClass, bounds, api: { type: 'object', additionalProperties: true } },
+    IsObject(),
+    Validate(SmallObjectConstraint, [maxBytes, maxDepth]),
+  );
 }
 
 @ValidatorConstraint({ name: 'textMap' })
@@ -163,13 +237,27 @@ class TextMapConstraint implements ValidatorConstraintInterface {
 
 /** `{name: text}`, such as labels or environment variables. */
 export function TextMap(
+  fieldClass: FieldClass,
   options: FieldOptions & { max?: number; itemMax?: number; total?: number } = {},
 ): PropertyDecorator {
   // Together with what stands beside it, a map must fit into one event of at most 1 MiB.
   const { max = 100, itemMax = 500, total = 200_000 } = options;
+  const bounds = `${upTo(max, 'named text')}, each ${upTo(itemMax, 'character')}, ${number(total)} together`;
   return field(
     options,
-    { type: 'object', additionalProperties: { type: 'string' } },
+    { class: fieldClass, bounds, api: { type: 'object', additionalProperties: { type: 'string' } } },
     Validate(TextMapConstraint, [max, itemMax, total]),
   );
+}
+
+function upTo(max: number, what: string): string {
+  return `at most ${number(max)} ${what}${max === 1 ? '' : 's'}`;
+}
+
+function between(min: number, max: number): string {
+  return max === Number.MAX_SAFE_INTEGER ? `from ${number(min)}` : `${number(min)} to ${number(max)}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en');
 }

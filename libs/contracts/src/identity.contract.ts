@@ -19,13 +19,13 @@ export class Grant {
   @OneOf(ROLES)
   role!: Role;
 
-  @Text({ optional: true, max: 100, description: 'on this pool only' })
+  @Text('configuration', { optional: true, max: 100, description: 'on this pool only' })
   pool?: string;
 
-  @Text({ optional: true, max: 100, description: 'on this pipeline only' })
+  @Text('configuration', { optional: true, max: 100, description: 'on this pipeline only' })
   pipeline?: string;
 
-  @Text({ optional: true, max: 100, description: 'on this environment only' })
+  @Text('configuration', { optional: true, max: 100, description: 'on this environment only' })
   environment?: string;
 }
 
@@ -33,10 +33,10 @@ export class Grant {
 export const ORGANISATION_NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 export class CreateOrganisation {
-  @Text({ max: 40, pattern: ORGANISATION_NAME, description: 'its id, for ever' })
+  @Text('configuration', { max: 40, pattern: ORGANISATION_NAME, description: 'its id, for ever' })
   organisation!: string;
 
-  @Text({ optional: true, max: 100, description: 'for people; the id unless told' })
+  @Text('configuration', { optional: true, max: 100, description: 'for people; the id unless told' })
   name?: string;
 }
 
@@ -83,7 +83,7 @@ export class CreateInvitation {
   @NestedList(() => Grant, { max: 50 })
   roles!: Grant[];
 
-  @Text({ optional: true, max: 100, description: 'whom it is for; for people to read' })
+  @Text('configuration', { optional: true, max: 100, description: 'whom it is for; for people to read' })
   name?: string;
 
   @Whole({ optional: true, min: 60, max: 30 * 86_400, description: '7 days unless told' })
@@ -104,7 +104,7 @@ export interface InvitationView {
 }
 
 export class CreateKey {
-  @Text({ max: 100, description: 'for people: what uses it' })
+  @Text('configuration', { max: 100, description: 'for people: what uses it' })
   name!: string;
 
   @NestedList(() => Grant, { max: 50, description: 'what it may do: nothing that its maker may not' })
@@ -132,16 +132,13 @@ export const JOINING = ['agent', 'relay'] as const;
 export type JoiningKind = (typeof JOINING)[number];
 
 export class CreateJoinToken {
-  @Text({ max: 100, description: 'for people: what joins with it' })
+  @Text('configuration', { max: 100, description: 'for people: what joins with it' })
   name!: string;
 
-  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
-  for?: JoiningKind;
-
-  @Text({
+  @Text('configuration', {
     optional: true,
     max: 100,
-    description: 'agents join this pool only; any unless told; not of relays',
+    description: 'agents join this pool only; any unless told',
   })
   pool?: string;
 
@@ -162,25 +159,32 @@ export interface JoinTokenView {
 
 /** Workloads that a platform vouches for may join a pool, or be relays. */
 export class CreateTrustRule {
-  @Text({ max: 100, description: 'for people' })
+  @Text('configuration', { max: 100, description: 'for people' })
   name!: string;
 
-  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
-  for?: JoiningKind;
+  @Text('configuration', { max: 100, description: 'agents join this pool' })
+  pool!: string;
 
-  @Text({ optional: true, max: 100, description: 'agents join this pool; not of relays' })
-  pool?: string;
-
-  @Text({ max: 500, pattern: /^https?:\/\//, example: 'https://token.actions.githubusercontent.com' })
+  @Text('configuration', {
+    max: 500,
+    pattern: /^https?:\/\//,
+    example: 'https://token.actions.githubusercontent.com',
+  })
   issuer!: string;
 
-  @Text({ max: 500, description: 'the `aud` of its tokens; one that only this installation uses' })
+  @Text('configuration', {
+    max: 500,
+    description: 'the `aud` of its tokens; one that only this installation uses',
+  })
   audience!: string;
 
-  @Text({ max: 500, description: 'the `sub`; `*` stands for any characters but `:` and `/`' })
+  @Text('configuration', {
+    max: 500,
+    description: 'the `sub`; `*` stands for any characters but `:` and `/`',
+  })
   subject!: string;
 
-  @TextMap({ optional: true, max: 20, description: 'other claims, and what each must be' })
+  @TextMap('configuration', { optional: true, max: 20, description: 'other claims, and what each must be' })
   claims?: Record<string, string>;
 }
 
@@ -211,7 +215,7 @@ export class ExchangeToken {
   @OneOf([TOKEN_EXCHANGE])
   grant_type!: typeof TOKEN_EXCHANGE;
 
-  @Text({ max: 16_000, description: 'a JWT of an issuer that a trust rule names' })
+  @Text('credential', { max: 16_000, description: 'a JWT of an issuer that a trust rule names' })
   subject_token!: string;
 
   @OneOf([TOKEN_TYPES.jwt, TOKEN_TYPES.id])
@@ -220,10 +224,15 @@ export class ExchangeToken {
   @OneOf([TOKEN_TYPES.access], { optional: true })
   requested_token_type?: typeof TOKEN_TYPES.access;
 
-  @Text({ optional: true, max: 40, pattern: ORGANISATION_NAME, description: '`default` unless told' })
+  @Text('metadata', {
+    optional: true,
+    max: 40,
+    pattern: ORGANISATION_NAME,
+    description: '`default` unless told',
+  })
   organisation?: string;
 
-  @Text({
+  @Text('metadata', {
     optional: true,
     max: 100,
     description: 'the one to join; unless told, that of the oldest rule that fits',

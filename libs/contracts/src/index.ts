@@ -3,6 +3,7 @@ export * from './problem.js';
 export * from './request.js';
 export * from './paging.contract.js';
 export * from './limits.js';
+export * from './field-classes.js';
 export * from './report.contract.js';
 export * from './job.contract.js';
 export * from './queue.contract.js';

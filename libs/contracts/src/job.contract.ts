@@ -12,11 +12,9 @@ import {
   Whole,
   Wholes,
 } from './fields.js';
+import { RFC_3339 } from './limits.js';
 import type { Problem } from './problem.js';
 import type { LogReference } from './report.contract.js';
-
-/** A time with its zone. */
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 export const JOB_STATUSES = [
   'QUEUED',
@@ -38,46 +36,53 @@ export const LEASE_SECONDS = 30;
 
 /** A git repository at a commit. The control plane never opens it: the agent does, with the customer's own credentials. */
 export class Source {
-  @Text({ max: 2000, description: 'what git clones: a URL or a path on the agent' })
+  @Text('reference', { max: 2000, description: 'what git clones: a URL or a path on the agent' })
   repository!: string;
 
-  @Text({ optional: true, pattern: /^[0-9a-f]{7,64}$/ })
+  @Text('metadata', { optional: true, pattern: /^[0-9a-f]{7,64}$/ })
   commit?: string;
 
-  @Text({ optional: true, max: 250, description: 'branch or tag' })
+  @Text('metadata', { optional: true, max: 250, description: 'branch or tag' })
   ref?: string;
 }
 
 export class StepSpec {
-  @Text({ max: 200, description: 'unique within the run' })
+  @Text('configuration', { max: 200, description: 'unique within the run' })
   id!: string;
 
-  @Text({ max: 200 })
+  @Text('configuration', { max: 200 })
   name!: string;
 
-  @Text({ max: 100, example: 'step.shell_exec' })
+  @Text('configuration', { max: 100, example: 'step.shell_exec' })
   type!: string;
 
-  @AnyObject({ description: "the step type's config; references to secrets are not resolved yet" })
+  @AnyObject('configuration', {
+    maxBytes: 500_000,
+    maxDepth: 20,
+    description: "the step type's config; references to secrets are not resolved yet",
+  })
   config!: Record<string, unknown>;
 }
 
 export class ArtifactIn {
-  @Text({ max: 200, description: 'run that stored the artifact' })
+  @Text('metadata', { max: 200, description: 'run that stored the artifact' })
   execution_id!: string;
 
-  @Text({ max: 200 })
+  @Text('configuration', { max: 200 })
   key!: string;
 
-  @Text({ max: 1000, description: 'where it is put in the workspace' })
+  @Text('configuration', { max: 1000, description: 'where it is put in the workspace' })
   dest!: string;
 }
 
 export class ArtifactOut {
-  @Text({ max: 200 })
+  @Text('configuration', { max: 200 })
   key!: string;
 
-  @Text({ max: 1000, description: 'file or folder in the workspace; a folder is stored as a gzipped tar' })
+  @Text('configuration', {
+    max: 1000,
+    description: 'file or folder in the workspace; a folder is stored as a gzipped tar',
+  })
   path!: string;
 
   @Whole({ optional: true, min: 1, max: 3_650, description: 'the store keeps it for so long' })
@@ -86,19 +91,24 @@ export class ArtifactOut {
 
 /** A container beside the step, reachable by its name; gone with the step. */
 export class ServiceSpec {
-  @Text({ max: 63, description: 'its host name for the step' })
+  @Text('configuration', { max: 63, description: 'its host name for the step' })
   name!: string;
 
-  @Text({ max: 500 })
+  @Text('configuration', { max: 500 })
   image!: string;
 
-  @TextMap({ optional: true, max: 100, itemMax: 32_000, description: 'may hold {{.Secrets.NAME}}' })
+  @TextMap('configuration', {
+    optional: true,
+    max: 100,
+    itemMax: 32_000,
+    description: 'may hold {{.Secrets.NAME}}',
+  })
   env?: Record<string, string>;
 
-  @Texts({ optional: true, max: 100, itemMax: 4_000, description: "instead of the image's" })
+  @Texts('configuration', { optional: true, max: 100, itemMax: 4_000, description: "instead of the image's" })
   command?: string[];
 
-  @Texts({
+  @Texts('configuration', {
     optional: true,
     max: 100,
     itemMax: 4_000,
@@ -118,13 +128,13 @@ export class ServiceSpec {
 
 /** Files that are kept between runs on the customer's side; the control plane never sees them. */
 export class CacheSpec {
-  @Text({ max: 500, description: 'may hold {{hashFiles "…"}}, which the agent resolves' })
+  @Text('configuration', { max: 500, description: 'may hold {{hashFiles "…"}}, which the agent resolves' })
   key!: string;
 
-  @Texts({ max: 50, itemMax: 1_000, description: 'in the workspace, or ~/… in the sandbox' })
+  @Texts('configuration', { max: 50, itemMax: 1_000, description: 'in the workspace, or ~/… in the sandbox' })
   paths!: string[];
 
-  @Texts({
+  @Texts('configuration', {
     optional: true,
     max: 20,
     itemMax: 500,
@@ -141,14 +151,14 @@ export class JobSpec {
   @Nested(() => Source, { optional: true, description: 'left out: the step starts in an empty workspace' })
   source?: Source;
 
-  @Text({
+  @Text('metadata', {
     optional: true,
     max: 100,
     description: 'artifacts of the job are stored under this id; the job id unless told',
   })
   execution_id?: string;
 
-  @TextMap({
+  @TextMap('configuration', {
     optional: true,
     max: 500,
     itemMax: 32_000,
@@ -168,7 +178,7 @@ export class JobSpec {
   @NestedList(() => CacheSpec, { optional: true })
   caches?: CacheSpec[];
 
-  @Texts({
+  @Texts('configuration', {
     optional: true,
     max: 50,
     itemMax: 500,
@@ -188,7 +198,7 @@ export class JobSpec {
 
 /** Jobs of one organisation that name the same group, in whatever pool. The newest job's limit counts. */
 export class Concurrency {
-  @Text({ max: 200, example: 'deploy-production' })
+  @Text('configuration', { max: 200, example: 'deploy-production' })
   group!: string;
 
   @Whole({ optional: true, min: 1, max: 100, description: '1 unless told' })
@@ -196,19 +206,32 @@ export class Concurrency {
 }
 
 export class EnqueueJob {
-  @Text({ optional: true, max: 200, description: 'for people; the name of the step unless told' })
+  @Text('configuration', {
+    optional: true,
+    max: 200,
+    description: 'for people; the name of the step unless told',
+  })
   name?: string;
 
-  @Text({ optional: true, max: 100, description: '`default` unless told' })
+  @Text('configuration', { optional: true, max: 100, description: '`default` unless told' })
   pool?: string;
 
   @OneOf(PRIORITIES, { optional: true, description: 'NORMAL unless told' })
   priority?: Priority;
 
-  @TextMap({ optional: true, max: 50, itemMax: 200, description: 'labels that the agent must have' })
+  @TextMap('configuration', {
+    optional: true,
+    max: 50,
+    itemMax: 200,
+    description: 'labels that the agent must have',
+  })
   labels?: Record<string, string>;
 
-  @Texts({ optional: true, max: 20, description: 'capabilities that the agent must have, such as docker' })
+  @Texts('configuration', {
+    optional: true,
+    max: 20,
+    description: 'capabilities that the agent must have, such as docker',
+  })
   capabilities?: string[];
 
   @Whole({
@@ -286,7 +309,7 @@ export class EnqueueJob {
   })
   delay_seconds?: number;
 
-  @Text({
+  @Text('metadata', {
     optional: true,
     max: 30,
     pattern: RFC_3339,
@@ -314,6 +337,11 @@ export interface EnqueueJobCommand extends EnqueueJob {
 
 /** Jobs per request of a batch. */
 export const BATCH_MAX = 1_000;
+
+export class EnqueueJobs {
+  @NestedList(() => EnqueueJob, { min: 1, max: BATCH_MAX, oneByOne: true })
+  jobs!: unknown[];
+}
 
 /** What became of one job of a batch, in the order of the batch. */
 export type EnqueuedItem = { index: number; job: JobView } | { index: number; error: Problem };

@@ -13,5 +13,8 @@ export type Severity = (typeof SEVERITIES)[number];
 /** Size limit of a definition, in characters: a hundred times what a person writes. */
 export const DEFINITION_MAX = 500_000;
 
-/** Size limit of a net-zero configuration, in characters. */
-export const NET_ZERO_MAX = 200_000;
+/** Of a line of output, in UTF-8: agents cut longer ones into several. */
+export const LOG_LINE_MAX_BYTES = 16 * 1024;
+
+/** A time with its zone. */
+export const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;

@@ -6,6 +6,6 @@ export class ListQuery implements PageQuery {
   @Whole({ min: 1, max: 200, optional: true, description: 'how many to answer; 50 unless told' })
   limit?: number;
 
-  @Text({ optional: true, max: 500, description: '`next_cursor` of the page before' })
+  @Text('metadata', { optional: true, max: 500, description: '`next_cursor` of the page before' })
   cursor?: string;
 }

@@ -30,10 +30,10 @@ export const RUN_TRIGGERS = ['manual', 'push', 'pull_request', 'tag', 'schedule'
 export type RunTrigger = (typeof RUN_TRIGGERS)[number];
 
 export class PutPipeline {
-  @Text({ max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })
+  @Text('configuration', { max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })
   definition!: string;
 
-  @TextMap({
+  @TextMap('configuration', {
     optional: true,
     max: 50,
     itemMax: DEFINITION_MAX,
@@ -41,7 +41,7 @@ export class PutPipeline {
   })
   files?: Record<string, string>;
 
-  @Text({
+  @Text('configuration', {
     optional: true,
     max: 500,
     description:
@@ -49,10 +49,14 @@ export class PutPipeline {
   })
   repository?: string;
 
-  @Text({ optional: true, max: 2000, description: 'what scheduled runs clone; no user, no password' })
+  @Text('reference', {
+    optional: true,
+    max: 2000,
+    description: 'what scheduled runs clone; no user, no password',
+  })
   clone_url?: string;
 
-  @Text({
+  @Text('digest', {
     optional: true,
     max: 4_000,
     description: "JWS of the definition and its files by the customer's key: agents may ask for it",
@@ -82,7 +86,12 @@ export class StartRun {
   @Nested(() => Source, { optional: true })
   source?: Source;
 
-  @AnyObject({ optional: true, description: 'values of {{.Inputs.x}}' })
+  @AnyObject('configuration', {
+    optional: true,
+    maxBytes: 200_000,
+    maxDepth: 5,
+    description: 'values of {{.Inputs.x}}',
+  })
   inputs?: Record<string, unknown>;
 
   @OneOf(RUN_TRIGGERS, {
@@ -143,7 +152,7 @@ export interface GateDecision {
 }
 
 export class DecideGate {
-  @Text({ optional: true, max: 1_000, description: 'kept with the decision' })
+  @Text('configuration', { optional: true, max: 1_000, description: 'kept with the decision' })
   reason?: string;
 }
 
@@ -154,7 +163,7 @@ export class RetryRun {
   })
   from!: 'start' | 'failed' | 'step';
 
-  @Text({ optional: true, max: 200, description: 'with `step`: its name' })
+  @Text('metadata', { optional: true, max: 200, description: 'with `step`: its name' })
   step?: string;
 }
 
@@ -212,7 +221,7 @@ export class ListRuns extends ListQuery {
   @OneOf(RUN_STATUSES, { optional: true })
   status?: RunStatus;
 
-  @Text({ optional: true, max: 200 })
+  @Text('metadata', { optional: true, max: 200 })
   pipeline?: string;
 }
 

@@ -27,16 +27,16 @@ import { LogReference, StepReport } from './report.contract.js';
 import { request, type JsonText, type Request, type TextPage } from './request.js';
 
 export class ClaimJob {
-  @Text({ max: 100 })
+  @Text('metadata', { max: 100 })
   agent_id!: string;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pool?: string;
 
-  @TextMap({ optional: true, max: 50, itemMax: 200 })
+  @TextMap('metadata', { optional: true, max: 50, itemMax: 200 })
   labels?: Record<string, string>;
 
-  @Texts({ optional: true, description: 'such as docker, process' })
+  @Texts('metadata', { optional: true, description: 'such as docker, process' })
   capabilities?: string[];
 
   @Whole({ optional: true, min: 1, max: 100, description: 'at most so many jobs at once; 1 unless told' })
@@ -84,7 +84,7 @@ class Attempt {
   @Whole({ min: 1, max: 1_000_000 })
   attempt!: number;
 
-  @Text({ max: 100 })
+  @Text('credential', { max: 100 })
   lease_token!: string;
 }
 
@@ -94,13 +94,13 @@ export class ReportProgress extends Attempt {
   @Real({ optional: true, min: 0, max: 100 })
   percent?: number;
 
-  @Text({ optional: true, max: 200, description: 'what it is doing' })
+  @Text('masked', { optional: true, max: 200, description: 'what it is doing' })
   message?: string;
 }
 
 /** The agent hands the job back unfinished: it is queued again at once, and no attempt of it is used up. */
 export class ReleaseJob extends Attempt {
-  @Text({ max: 200, example: 'the machine is taken away' })
+  @Text('masked', { max: 200, example: 'the machine is taken away' })
   reason!: string;
 }
 
@@ -114,16 +114,16 @@ export class RequeueJobs {
   @OneOf(['DEAD_LETTERED', 'FAILED'], { optional: true, description: 'DEAD_LETTERED unless told' })
   status?: 'DEAD_LETTERED' | 'FAILED';
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pool?: string;
 
   @OneOf(PRIORITIES, { optional: true })
   priority?: Priority;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   run_id?: string;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pipeline_id?: string;
 
   @Whole({ optional: true, min: 1, max: 1_000, description: 'oldest first; 1000 unless told' })
@@ -142,20 +142,20 @@ export class CloseJob {
   @Whole({ min: -1, max: 255, description: '0: it did what it should' })
   exit_code!: number;
 
-  @Text({ optional: true, max: 4000 })
+  @Text('configuration', { optional: true, max: 4000 })
   error_message?: string;
 }
 
 export class PausePool {
-  @Text({ max: 500, example: 'the build machines are being moved' })
+  @Text('configuration', { max: 500, example: 'the build machines are being moved' })
   reason!: string;
 }
 
 export class StoredArtifact implements ArtifactRef {
-  @Text({ max: 200 })
+  @Text('metadata', { max: 200 })
   key!: string;
 
-  @Text({ pattern: /^[0-9a-f]{64}$/ })
+  @Text('digest', { pattern: /^[0-9a-f]{64}$/ })
   sha256!: string;
 
   @Whole({ min: 0, max: Number.MAX_SAFE_INTEGER })
@@ -166,10 +166,10 @@ export class CompleteJob extends Attempt {
   @Whole({ min: -1, max: 255, description: '0: success; -1: the step could not be run' })
   exit_code!: number;
 
-  @Text({ optional: true, max: 4000 })
+  @Text('masked', { optional: true, max: 4000 })
   error_message?: string;
 
-  @TextMap({ optional: true, max: 200, itemMax: 8000 })
+  @TextMap('masked', { optional: true, max: 200, itemMax: 8000 })
   outputs?: Record<string, string>;
 
   @NestedList(() => StoredArtifact, { optional: true })
@@ -213,7 +213,7 @@ export class ReadLog extends ShowLog {
   @Whole({ optional: true, min: 1, max: 5_000, description: 'lines; 5000 unless told' })
   limit?: number;
 
-  @Text({ optional: true, max: 50, description: '`next_cursor` of the page before' })
+  @Text('metadata', { optional: true, max: 50, description: '`next_cursor` of the page before' })
   cursor?: string;
 
   @Whole({
@@ -224,7 +224,7 @@ export class ReadLog extends ShowLog {
   })
   from?: number;
 
-  @Text({
+  @Text('configuration', {
     optional: true,
     max: 200,
     description:
@@ -232,7 +232,11 @@ export class ReadLog extends ShowLog {
   })
   search?: string;
 
-  @Text({ optional: true, max: 5, description: 'for people who read URLs: the header Accept decides' })
+  @Text('metadata', {
+    optional: true,
+    max: 5,
+    description: 'for people who read URLs: the header Accept decides',
+  })
   follow?: string;
 }
 
@@ -265,7 +269,7 @@ export interface LogPage {
 
 /** A running job that its agent vouches for. */
 export class RunningJob {
-  @Text({ max: 100 })
+  @Text('metadata', { max: 100 })
   job_id!: string;
 
   @Whole({ min: 1, max: 1_000_000 })
@@ -276,22 +280,22 @@ export class ListJobs extends ListQuery {
   @OneOf(JOB_STATUSES, { optional: true })
   status?: JobStatus;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pool?: string;
 
   @OneOf(PRIORITIES, { optional: true })
   priority?: Priority;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   agent_id?: string;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   run_id?: string;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   pipeline_id?: string;
 
-  @Text({ optional: true, max: 200, description: 'concurrency group' })
+  @Text('metadata', { optional: true, max: 200, description: 'concurrency group' })
   group?: string;
 }
 

@@ -25,18 +25,22 @@ const RETENTION_MAX = 3_650;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 export class ArtifactExecution {
-  @Text({ max: 200, pattern: /^[A-Za-z0-9][A-Za-z0-9_-]*$/, description: 'run or job that stored it' })
+  @Text('metadata', {
+    max: 200,
+    pattern: /^[A-Za-z0-9][A-Za-z0-9_-]*$/,
+    description: 'run or job that stored it',
+  })
   execution_id!: string;
 }
 
 export class ArtifactAddress extends ArtifactExecution {
-  @Text({ max: 200 })
+  @Text('metadata', { max: 200 })
   key!: string;
 }
 
 /** Query string of an upload. */
 export class PutArtifact {
-  @Text({
+  @Text('digest', {
     optional: true,
     pattern: SHA256,
     description: 'of the whole artifact, where the body is not all of it; else that of X-Content-SHA256',
@@ -56,7 +60,7 @@ export class PutArtifact {
 }
 
 export class UploadQuery {
-  @Text({ pattern: SHA256, description: 'of the whole artifact' })
+  @Text('digest', { pattern: SHA256, description: 'of the whole artifact' })
   sha256!: string;
 }
 
@@ -65,13 +69,13 @@ export class RegisterArtifact {
   @Whole({ min: 0, max: Number.MAX_SAFE_INTEGER })
   size!: number;
 
-  @Text({ pattern: SHA256 })
+  @Text('digest', { pattern: SHA256 })
   sha256!: string;
 
-  @Text({ max: 200, example: 'application/vnd.hybrid.tar+gzip' })
+  @Text('metadata', { max: 200, example: 'application/vnd.hybrid.tar+gzip' })
   content_type!: string;
 
-  @Text({
+  @Text('reference', {
     max: 2_000,
     pattern: /^(s3|file):\/\/[^\s@?#]+$/,
     example: 's3://ci-data/artifacts/run-1/dist/…',

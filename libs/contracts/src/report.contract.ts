@@ -6,16 +6,16 @@ import { Flag, Nested, NestedList, OneOf, Real, Text, Texts, Whole } from './fie
 import { REPORT_LIST_MAX, SEVERITIES, type Severity } from './limits.js';
 
 export class TestCase {
-  @Text({ max: 500, description: 'suite and name, as the report spells them' })
+  @Text('masked', { max: 500, description: 'suite and name, as the report spells them' })
   name!: string;
 
-  @Text({ optional: true, max: 500 })
+  @Text('masked', { optional: true, max: 500 })
   file?: string;
 
   @Whole({ optional: true, min: 0, max: 10_000_000 })
   line?: number;
 
-  @Text({ optional: true, max: 2_000, description: 'why it failed' })
+  @Text('masked', { optional: true, max: 2_000, description: 'why it failed' })
   message?: string;
 
   @Real({ optional: true, min: 0, max: 1_000_000 })
@@ -51,13 +51,13 @@ export class Annotation {
   @OneOf(['error', 'warning', 'notice'])
   level!: 'error' | 'warning' | 'notice';
 
-  @Text({ max: 2_000 })
+  @Text('masked', { max: 2_000 })
   message!: string;
 
-  @Text({ optional: true, max: 200 })
+  @Text('masked', { optional: true, max: 200 })
   title?: string;
 
-  @Text({ optional: true, max: 500 })
+  @Text('masked', { optional: true, max: 500 })
   file?: string;
 
   @Whole({ optional: true, min: 0, max: 10_000_000 })
@@ -69,22 +69,22 @@ export class Annotation {
 
 /** Where and by which rule; never the code itself. */
 export class ScanFinding {
-  @Text({ max: 300 })
+  @Text('masked', { max: 300 })
   rule_id!: string;
 
   @OneOf(SEVERITIES)
   severity!: Severity;
 
-  @Text({ max: 1_000 })
+  @Text('masked', { max: 1_000 })
   message!: string;
 
-  @Text({ optional: true, max: 500, description: 'in the workspace, or the package' })
+  @Text('masked', { optional: true, max: 500, description: 'in the workspace, or the package' })
   location?: string;
 
   @Whole({ optional: true, min: 0, max: 10_000_000 })
   line?: number;
 
-  @Text({ max: 64, description: 'the same for the same finding in another run' })
+  @Text('digest', { max: 64, description: 'the same for the same finding in another run' })
   fingerprint!: string;
 }
 
@@ -106,10 +106,10 @@ export class ScanCounts implements Record<Severity, number> {
 }
 
 export class ScanReport {
-  @Text({ max: 100, example: 'semgrep' })
+  @Text('masked', { max: 100, example: 'semgrep' })
   scanner!: string;
 
-  @Text({ optional: true, max: 100 })
+  @Text('masked', { optional: true, max: 100 })
   scanner_version?: string;
 
   @Flag({ description: 'nothing as severe as the threshold was found' })
@@ -135,19 +135,28 @@ export class StepReport {
   @Nested(() => ScanReport, { optional: true })
   scan?: ScanReport;
 
-  @Text({ optional: true, max: 200_000, description: 'YAML: steps that the step appends to its run' })
+  @Text('masked', {
+    optional: true,
+    max: 200_000,
+    description: 'YAML: steps that the step appends to its run',
+  })
   steps?: string;
 
-  @Texts({ optional: true, max: 50, itemMax: 600, description: 'keys of the caches that were found' })
+  @Texts('masked', {
+    optional: true,
+    max: 50,
+    itemMax: 600,
+    description: 'keys of the caches that were found',
+  })
   cache_hits?: string[];
 }
 
 /** A log that the customer keeps: the control plane has this and no line of it. */
 export class LogReference {
-  @Text({ max: 1_000, example: 's3://ci-logs/run-1/job-1.1.ndjson.gz' })
+  @Text('reference', { max: 1_000, example: 's3://ci-logs/run-1/job-1.1.ndjson.gz' })
   location!: string;
 
-  @Text({ pattern: /^[0-9a-f]{64}$/ })
+  @Text('digest', { pattern: /^[0-9a-f]{64}$/ })
   sha256!: string;
 
   @Whole({ min: 0, max: Number.MAX_SAFE_INTEGER })

@@ -18,13 +18,17 @@ export type RelayStatus = (typeof RELAY_STATUSES)[number];
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 export class RegisterRelay {
-  @Text({ max: 100, pattern: NAME, description: 'for people; need not be unique' })
+  @Text('metadata', { max: 100, pattern: NAME, description: 'for people; need not be unique' })
   name!: string;
 
-  @Text({ max: 100, pattern: NAME, description: 'the connection on whose queue it puts deliveries' })
+  @Text('metadata', {
+    max: 100,
+    pattern: NAME,
+    description: 'the connection on whose queue it puts deliveries',
+  })
   connection!: string;
 
-  @Text({
+  @Text('digest', {
     max: 43,
     min: 43,
     pattern: /^[A-Za-z0-9_-]{43}$/,
@@ -32,17 +36,17 @@ export class RegisterRelay {
   })
   public_key!: string;
 
-  @Text({ optional: true, max: 50 })
+  @Text('metadata', { optional: true, max: 50 })
   version?: string;
 
-  @Text({
+  @Text('reference', {
     optional: true,
     max: 500,
     description: 'where it puts deliveries, for people: a reference, no credential',
   })
   queue_reference?: string;
 
-  @Text({
+  @Text('reference', {
     optional: true,
     max: 500,
     description: 'where its secrets are, for people: a reference, never a value',
@@ -118,12 +122,15 @@ export class ListRelays extends ListQuery {
   @OneOf(RELAY_STATUSES, { optional: true })
   status?: RelayStatus;
 
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   connection?: string;
 }
 
 export class PutConnection {
-  @Text({ max: NET_ZERO_MAX, description: 'YAML of the net-zero configuration, without its section `relay`' })
+  @Text('configuration', {
+    max: NET_ZERO_MAX,
+    description: 'YAML of the net-zero configuration, without its section `relay`',
+  })
   configuration!: string;
 }
 
@@ -188,10 +195,10 @@ export interface RouteDecision {
 }
 
 export class ListDeliveries extends ListQuery {
-  @Text({ optional: true, max: 100 })
+  @Text('metadata', { optional: true, max: 100 })
   connection?: string;
 
-  @Text({ optional: true, max: 500 })
+  @Text('metadata', { optional: true, max: 500 })
   repository?: string;
 
   @OneOf(['ROUTED', 'SENT', 'FAILED', 'REFUSED'], { optional: true })

@@ -3,10 +3,15 @@ import { Nested, OneOf, Text } from './fields.js';
 import { ORGANISATION_NAME } from './identity.contract.js';
 
 export class SignInQuery {
-  @Text({ optional: true, min: 0, max: 2_000, description: 'a path of this gateway to go to afterwards' })
+  @Text('metadata', {
+    optional: true,
+    min: 0,
+    max: 2_000,
+    description: 'a path of this gateway to go to afterwards',
+  })
   return_to?: string;
 
-  @Text({
+  @Text('metadata', {
     optional: true,
     pattern: ORGANISATION_NAME,
     description: 'of several; the last used one unless told',
@@ -15,40 +20,52 @@ export class SignInQuery {
 }
 
 export class LoginQuery extends SignInQuery {
-  @Text({ optional: true, pattern: /^accept$/, description: 'join by the invitation that was opened before' })
+  @Text('metadata', {
+    optional: true,
+    pattern: /^accept$/,
+    description: 'join by the invitation that was opened before',
+  })
   invitation?: string;
 }
 
 export class OpenInvitation {
-  @Text({ max: 100, description: 'what follows # in the link' })
+  @Text('credential', { max: 100, description: 'what follows # in the link' })
   token!: string;
 }
 
 export class OAuthTokens {
-  @Text({ optional: true, max: 20_000, description: 'of OpenID Connect: what proves who it is' })
+  @Text('credential', {
+    optional: true,
+    max: 20_000,
+    description: 'of OpenID Connect: what proves who it is',
+  })
   id_token?: string;
 
-  @Text({ optional: true, max: 20_000, description: 'of GitHub: it is asked whose, and for whom made' })
+  @Text('credential', {
+    optional: true,
+    max: 20_000,
+    description: 'of GitHub: it is asked whose, and for whom made',
+  })
   access_token?: string;
 }
 
 /** What the client believes: compared with what is proved, and worth nothing by itself. */
 export class UserInfo {
-  @Text({ optional: true, max: 255 })
+  @Text('metadata', { optional: true, max: 255 })
   sub?: string;
 
-  @Text({ optional: true, max: 300 })
+  @Text('metadata', { optional: true, max: 300 })
   email?: string;
 
-  @Text({ optional: true, max: 300 })
+  @Text('metadata', { optional: true, max: 300 })
   name?: string;
 }
 
 export class StartSession {
-  @Text({ max: 255, description: "the person's id at the provider: `sub`; GitHub's numeric id" })
+  @Text('metadata', { max: 255, description: "the person's id at the provider: `sub`; GitHub's numeric id" })
   user_id!: string;
 
-  @Text({ max: 40 })
+  @Text('metadata', { max: 40 })
   provider!: string;
 
   @Nested(() => OAuthTokens)
@@ -59,12 +76,12 @@ export class StartSession {
 }
 
 export class ValidateSession {
-  @Text({ max: 200 })
+  @Text('credential', { max: 200 })
   session_id!: string;
 }
 
 export class LogoutQuery {
-  @Text({
+  @Text('credential', {
     optional: true,
     max: 200,
     description: "the session's secret; that of Authorization, or of the cookie, unless told",
@@ -73,17 +90,17 @@ export class LogoutQuery {
 }
 
 export class PollDevice {
-  @Text({ max: 200 })
+  @Text('credential', { max: 200 })
   device_code!: string;
 }
 
 export class DeviceQuery {
-  @Text({ optional: true, min: 0, max: 40 })
+  @Text('credential', { optional: true, min: 0, max: 40 })
   user_code?: string;
 }
 
 export class AnswerDevice {
-  @Text({ max: 40 })
+  @Text('credential', { max: 40 })
   user_code!: string;
 
   @OneOf(['approve', 'deny'])

@@ -1,10 +1,11 @@
+import { EnqueueJobs } from '@hybrid/contracts';
 import { Connections } from '@hybrid/service';
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
 import { Caller } from '../edge/caller.js';
 import { validation } from '../edge/validation.js';
-import { enqueueBatch, EnqueueJobs, type BatchReply } from './batch.js';
+import { enqueueBatch, type BatchReply } from './batch.js';
 import { IDEMPOTENCY_KEY } from './idempotency-key.js';
 
 const ROUTE = '/api/queue/jobs/batch';

@@ -1,6 +1,5 @@
 /** A batch of jobs: each is checked and enqueued on its own, and what is wrong with one harms no other. */
 import {
-  BATCH_MAX,
   EnqueueJob,
   HTTP_STATUS,
   problem,
@@ -13,16 +12,6 @@ import {
 } from '@hybrid/contracts';
 import type { Requests } from '@hybrid/messaging';
 import type { PipeTransform } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, IsArray } from 'class-validator';
-
-export class EnqueueJobs {
-  @ApiProperty({ type: [EnqueueJob], minItems: 1, maxItems: BATCH_MAX })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(BATCH_MAX)
-  jobs!: unknown[];
-}
 
 /** What became of one job; `status` as if it had been enqueued alone. Paths in `error.errors` start at the job. */
 export type BatchItem = { index: number } & (
