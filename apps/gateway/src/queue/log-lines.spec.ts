@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { ProblemError } from '@hybrid/contracts';
+import { LOG_LINE_MAX_BYTES, ProblemError } from '@hybrid/contracts';
 import { readCursor } from './job-log.js';
 import { readChunk } from './log-lines.js';
 
 const good = { seq: 0, time: '2026-01-01T00:00:00.000Z', stream: 'stdout', text: 'hello' };
 
 describe('log lines', () => {
-  it('are read one by one, without what a line should not have', () => {
-    const text = `${JSON.stringify(good)}\n\n${JSON.stringify({ ...good, seq: 1, more: 'x' })}\n`;
+  it('are read one by one', () => {
+    const text = `${JSON.stringify(good)}\n\n${JSON.stringify({ ...good, seq: 1 })}\n`;
     const { bytes, ...where } = readChunk(text);
     expect(
       bytes
@@ -17,6 +17,8 @@ describe('log lines', () => {
     ).toEqual([good, { ...good, seq: 1 }]);
     expect(where).toEqual({ count: 2, first: 0, last: 1 });
     expect(readChunk('\n\n')).toMatchObject({ count: 0 });
+    const longest = { ...good, text: 'é'.repeat(LOG_LINE_MAX_BYTES / 2) };
+    expect(readChunk(JSON.stringify(longest))).toMatchObject({ count: 1 });
   });
 
   it.each(['nonsense', 'null', '[]', '"text"', ...wrong().map((one) => JSON.stringify(one))])(
@@ -55,6 +57,9 @@ function wrong() {
     { ...good, stream: 'radio' },
     { ...good, text: 1 },
     { ...good, time: undefined },
+    { ...good, time: 'noon' },
+    { ...good, more: 'x' },
+    { ...good, text: 'é'.repeat(LOG_LINE_MAX_BYTES / 2 + 1) },
   ];
 }
 

@@ -1,11 +1,12 @@
-import { problem, type FieldError, type LogLine } from '@hybrid/contracts';
+import { LOG_LINE_MAX_BYTES, problem, RFC_3339, type FieldError, type LogLine } from '@hybrid/contracts';
 
 const STREAMS = ['stdout', 'stderr', 'system'];
+const FIELDS = 4;
 /** Enough to see what is wrong with a client. */
 const MAX_ERRORS = 20;
 
 export interface LogChunk {
-  /** NDJSON, a LogLine a line, without what a line should not have. */
+  /** NDJSON, a LogLine a line. */
   bytes: Buffer;
   /** How many. */
   count: number;
@@ -26,11 +27,11 @@ export function readChunk(body: string): LogChunk {
     if (line) {
       if (texts.length === 0) first = line.seq;
       last = line.seq;
-      texts.push(line.exact ? text : JSON.stringify({ ...line, exact: undefined }));
+      texts.push(text);
     } else
       errors.push({
         path: '',
-        message: 'not a log line: {"seq":0,"time":"…","stream":"stdout","text":"…"}',
+        message: `not a log line: {"seq":0,"time":"…","stream":"stdout","text":"…"}, its text at most ${LOG_LINE_MAX_BYTES} bytes, and nothing else`,
         line: index + 1,
       });
   }
@@ -44,16 +45,20 @@ export function readChunk(body: string): LogChunk {
   return { bytes: Buffer.from(texts.join('\n')), count: texts.length, first, last };
 }
 
-/** `exact`: it has nothing else. */
-function parseLine(text: string): (LogLine & { exact: boolean }) | null {
+/** Null for all that is not exactly one. */
+function parseLine(text: string): LogLine | null {
   try {
     const line = JSON.parse(text) as LogLine;
     const { seq, time, stream, text: content } = line;
     const valid =
       Number.isSafeInteger(seq) && seq >= 0 && typeof time === 'string' && STREAMS.includes(stream);
-    if (!valid || typeof content !== 'string') return null;
-    return { seq, time, stream, text: content, exact: Object.keys(line).length === 4 };
+    if (!valid || typeof content !== 'string' || !RFC_3339.test(time)) return null;
+    return Object.keys(line).length === FIELDS && fits(content) ? line : null;
   } catch {
     return null;
   }
+}
+
+function fits(text: string): boolean {
+  return text.length * 3 <= LOG_LINE_MAX_BYTES || Buffer.byteLength(text) <= LOG_LINE_MAX_BYTES;
 }

@@ -1,9 +1,10 @@
+import { LOG_LINE_MAX_BYTES as LINE_MAX } from '@hybrid/contracts';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
 import { seenText } from './control-characters.js';
 import { Masker } from './masking.js';
-import { LINE_MAX, markerLine, OutputLines, splitLine } from './output-lines.js';
+import { markerLine, OutputLines, splitLine } from './output-lines.js';
 
 const NONCE = '00ff00ff00ff00ff';
 

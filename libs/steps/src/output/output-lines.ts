@@ -1,11 +1,9 @@
 /** Turns the raw output of a script into masked lines: bytes in, complete lines out. */
+import { LOG_LINE_MAX_BYTES as LINE_MAX } from '@hybrid/contracts';
 import { StringDecoder } from 'node:string_decoder';
 import { visibleControls } from './control-characters.js';
 import type { Masker, MaskStream } from './masking.js';
 import { parseWorkflowCommand } from './workflow-command.js';
-
-/** Bytes. Longer lines are split, so that one line cannot fill a message. */
-export const LINE_MAX = 16 * 1024;
 
 /** What could still become a line break, a marker or a colour when more arrives. */
 // eslint-disable-next-line no-control-regex
