@@ -15,6 +15,7 @@ import { GatewayModule } from './app.module.js';
 import { MIN_VERSION, readCertificate, renewCertificate, type CertificateFiles } from './edge/certificate.js';
 import { allowOrigins } from './edge/cors.js';
 import { isReachedByTls } from './edge/edge.settings.js';
+import { dropUnknownHeaders } from './edge/known-headers.js';
 import { RateLimits } from './edge/rate-limits.js';
 import { securityHeaders, secureAll } from './edge/security-headers.js';
 import { limitSlowBodies } from './edge/slow-bodies.js';
@@ -77,6 +78,7 @@ export async function openGateway(
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.server.headersTimeout = HEADERS_TIMEOUT_MS;
   const routes = listRoutes(fastify);
+  dropUnknownHeaders(fastify);
   secureAll(fastify, secure);
   limits.countAddresses(fastify);
   limitSlowBodies(fastify);

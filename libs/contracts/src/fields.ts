@@ -62,7 +62,7 @@ export function Text(
   const api = { type: String, minLength: min, maxLength: max, pattern: pattern?.source };
   return field(
     options,
-    { class: fieldClass, bounds: `text, ${upTo(max, 'character')}${pattern ? `, ${pattern}` : ''}`, api },
+    { class: fieldClass, bounds: `text, ${upTo(max, 'character')}${pattern ? `, \`${pattern}\`` : ''}`, api },
     IsString(),
     Length(min, max),
     ...(pattern ? [Matches(pattern)] : []),

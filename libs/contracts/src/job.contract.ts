@@ -39,7 +39,7 @@ export class Source {
   @Text('reference', { max: 2000, description: 'what git clones: a URL or a path on the agent' })
   repository!: string;
 
-  @Text('metadata', { optional: true, pattern: /^[0-9a-f]{7,64}$/ })
+  @Text('reference', { optional: true, pattern: /^[0-9a-f]{7,64}$/ })
   commit?: string;
 
   @Text('metadata', { optional: true, max: 250, description: 'branch or tag' })

@@ -41,7 +41,7 @@ export class PutPipeline {
   })
   files?: Record<string, string>;
 
-  @Text('configuration', {
+  @Text('reference', {
     optional: true,
     max: 500,
     description:

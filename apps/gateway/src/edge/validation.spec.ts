@@ -26,12 +26,23 @@ describe('input', () => {
     expect([...new Set(errors?.map(({ path }) => path))]).toEqual(paths);
   });
 
-  it('may be nested fifty levels deep, not deeper', async () => {
-    const nested = (levels: number): object => (levels ? { a: nested(levels - 1) } : {});
+  it('may be nested as deep as a step may need, not deeper', async () => {
+    const nested = (levels: number): object => (levels > 1 ? { a: nested(levels - 1) } : {});
     const job = (levels: number) => ({ spec: { step: { ...step, config: nested(levels) } } });
-    expect(await check(EnqueueJob, job(46))).toBeInstanceOf(EnqueueJob);
+    expect(await check(EnqueueJob, job(20))).toBeInstanceOf(EnqueueJob);
+    const { errors } = await refusal(check(EnqueueJob, job(21)));
+    expect(errors).toHaveLength(1);
+    expect(errors![0]).toMatchObject({ path: 'spec.step.config' });
+    expect(errors![0]!.message).toContain('20 levels');
     expect((await refusal(check(EnqueueJob, job(60)))).detail).toContain('50 levels');
     expect((await refusal(check(EnqueueJob, job(5_000)))).detail).toContain('50 levels');
+  });
+
+  it.each(['', 'a'.repeat(201), 'a\nb', 'a\u0000'])('in a path is a name: %j is none', async (name) => {
+    const asked = validation().transform(name, { type: 'param', data: 'job_id', metatype: String });
+    expect(await refusal(asked)).toMatchObject({ code: 'invalid_input', errors: [{ path: 'job_id' }] });
+    const longest = 'ü'.repeat(200);
+    expect(await validation().transform(longest, { type: 'param', data: 'job_id' })).toBe(longest);
   });
 
   it('of a query string is read as numbers where numbers are meant', async () => {

@@ -4,6 +4,8 @@ import type { ValidationError } from 'class-validator';
 
 /** More than any step's config needs, and far less than what makes a recursive reader fail. */
 const MAX_DEPTH = 50;
+/** A name or id in a path: as long as the longest that anything has. */
+const PATH_PARAMETER = /^[^\p{Cc}]{1,200}$/u;
 
 /** Refuses unknown fields and wrong values, naming each by its path. */
 export function validation(): ValidationPipe {
@@ -24,6 +26,10 @@ class ShallowInput extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     if (metadata.type === 'body' && deeperThan(MAX_DEPTH, value))
       throw problem('invalid', 'invalid_input', `the input is nested deeper than ${MAX_DEPTH} levels`);
+    if (metadata.type === 'param' && typeof value === 'string' && !PATH_PARAMETER.test(value))
+      throw problem('invalid', 'invalid_input', `the path has no ${metadata.data} that could be one`, [
+        { path: metadata.data ?? '', message: 'must have 1 to 200 characters, none of them a control one' },
+      ]);
     return super.transform(value, metadata) as Promise<unknown>;
   }
 }
