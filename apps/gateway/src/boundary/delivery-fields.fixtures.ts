@@ -49,7 +49,7 @@ function within(rows: Row[], list: string): Row[] {
 
 function boundsOf(schema: Schema): string | undefined {
   const { type, const: only, enum: words, maxLength, minimum, maximum, 'x-rule': rule } = schema;
-  if (only !== undefined) return `always ${String(only)}`;
+  if (only !== undefined) return `always ${JSON.stringify(only)}`;
   if (words) return `one of ${words.join(', ')}`;
   if (type === 'boolean') return 'true or false';
   if (type === 'integer' && minimum !== undefined && maximum !== undefined)
