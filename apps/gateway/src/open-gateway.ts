@@ -165,8 +165,11 @@ async function prepare(fastify: FastifyInstance, stopping: AbortSignal): Promise
     const instrumentation = new FastifyOtelInstrumentation({
       instrumentHooks: false,
       instrumentHandler: false,
-      requestHook: (span, request) =>
-        void span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`),
+      requestHook: (span, request) => {
+        span.updateName(`${request.method} ${request.routeOptions.url ?? ''}`);
+        // Without the query, which holds codes of sign-ins, and whatever else somebody puts there.
+        span.setAttribute('url.path', request.url.split('?')[0]!);
+      },
     });
     await fastify.register(instrumentation.plugin());
   }
