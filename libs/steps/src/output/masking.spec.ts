@@ -48,7 +48,7 @@ describe('masking', () => {
     }
   });
 
-  it('hides the percent-encoded, the form-encoded and the JSON form', () => {
+  it('hides the percent-encoded, the form-encoded, the JSON form and hex', () => {
     const value = 'päss "word"\\ & more';
     const masker = new Masker([value]);
     const forms = [
@@ -57,6 +57,8 @@ describe('masking', () => {
       encodeURI(value),
       new URLSearchParams({ value }).toString().slice('value='.length),
       JSON.stringify(value).slice(1, -1),
+      Buffer.from(value).toString('hex'),
+      Buffer.from(value).toString('hex').toUpperCase(),
     ];
     for (const form of forms) expect(masker.mask(`<${form}>`)).toBe('<***>');
   });

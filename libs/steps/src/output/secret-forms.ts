@@ -1,4 +1,4 @@
-/** Every text in which a secret value could be recognised: as it is, line by line, in base64, percent-encoded, in JSON, quoted. */
+/** Every text in which a secret value could be recognised: as it is, line by line, in base64, hex, percent-encoded, in JSON, quoted. */
 import { seenText } from './control-characters.js';
 import { PATTERN_MIN } from './pattern-search.js';
 
@@ -16,7 +16,13 @@ export function* formsOf(value: string): Generator<string> {
   const lines = value.split(/\r\n|\n|\r/);
   for (const text of new Set([value, value.trim(), ...lines, ...lines.map((line) => line.trim())])) {
     if (text.length < PATTERN_MIN) continue;
-    const forms = [text, ...quotedForms(text), ...percentForms(text), ...base64Forms(text)];
+    const forms = [
+      text,
+      ...quotedForms(text),
+      ...percentForms(text),
+      ...hexForms(text),
+      ...base64Forms(text),
+    ];
     for (const form of new Set(forms)) {
       const { text: seen } = seenText(form);
       if (seen.length >= PATTERN_MIN) yield seen;
@@ -36,6 +42,12 @@ function quotedForms(text: string): string[] {
     JSON.stringify(json).slice(1, -1),
     ...[`'\\''`, `'"'"'`].map((quote) => text.replaceAll("'", quote)),
   ];
+}
+
+/** As od and xxd -p write it, without what they put between. */
+function hexForms(text: string): string[] {
+  const hex = Buffer.from(text).toString('hex');
+  return [hex, hex.toUpperCase()];
 }
 
 function percentForms(text: string): string[] {
