@@ -69,8 +69,7 @@ describe('what stays with the customer', () => {
       for await (const event of events) told += JSON.stringify(event);
     })().catch(() => undefined);
 
-    await sendWhatIsRefused(system);
-    await storeControl(system);
+    await plant(system);
     const run = await runPipeline(system, customer);
     await eventually(() => expect(told).toContain(`{"run_id":"${run.id}","status":"SUCCEEDED"}`));
     // Of the run's last second.
@@ -122,6 +121,12 @@ describe('what stays with the customer', () => {
     expect(Buffer.concat(metrics.map(({ bytes }) => bytes)).toString()).toContain('# TYPE');
   });
 });
+
+/** What comes in beside the run. The customer's own things hold their secrets already. */
+async function plant(system: System): Promise<void> {
+  await sendWhatIsRefused(system);
+  await storeControl(system);
+}
 
 /** Secrets where nobody should send them: refused or ignored, and forgotten. */
 async function sendWhatIsRefused(system: System): Promise<void> {

@@ -3,7 +3,7 @@ import { FIELD_CLASSES, type FieldClass } from '@hybrid/contracts';
 import { deliverySchema } from '@hybrid/delivery';
 import { KNOWN_HEADERS } from '../edge/known-headers.js';
 import { ACCESS } from '../identity/access-table.js';
-import { FETCHED, OTHER_BODIES, PATH_PARAMETERS, type Row } from './boundary.fixtures.js';
+import { FETCHED, READ_BY_HAND, PATH_PARAMETERS, type Row } from './boundary.fixtures.js';
 import { schemaRows } from './delivery-fields.fixtures.js';
 import { flatFields, routesOfGateway, type Route } from './ways-in.fixtures.js';
 
@@ -33,8 +33,8 @@ export function messages(routes: Route[]): Message[] {
       known.sender = first(known.sender, sender);
       found.set(type.name, known);
     }
-  for (const [route, { name, rows, note }] of Object.entries(OTHER_BODIES))
-    found.set(name, { name, rows, routes: [`body of \`${route}\`; ${note}`], sender: senderOf(route) });
+  for (const [route, { name, from, rows, note }] of Object.entries(READ_BY_HAND))
+    found.set(name, { name, rows, routes: [`${from} of \`${route}\`; ${note}`], sender: senderOf(route) });
   return [...found.values()];
 }
 
@@ -122,9 +122,9 @@ function answers(all: Message[], delivery: Row[]): string {
 
 - **Source code**: no message is made for it. Agents clone, with your credentials; the control plane opens no repository, and a webhook's payload stays with the relay. What a build *prints* can hold lines of your code, as a failed test's message does: these fields carry what builds print, masked and cut on the agent. \`--logs customer\` keeps the lines of logs with you.
 ${fields('masked', 'agents')}
-- **Secrets**: no message is made for a value. References are resolved on the agent; what it knows as a secret is masked in the fields above, also in base64, percent-encoded and in JSON. It does not know what a build makes up or reads by itself, unless the build says \`::add-mask::\`. Where somebody writes a secret into a definition instead of a reference, it is in a field that people fill:
+- **Secrets**: no message is made for a value. References are resolved on the agent; what it knows as a secret is masked in the fields above, also in base64, hex, percent-encoded and in JSON. It does not know what a build makes up or reads by itself, unless the build says \`::add-mask::\`. Where somebody writes a secret into a definition instead of a reference, it is in a field that people fill:
 ${fields('configuration', 'people and their programs')}
-- **Our own credentials** prove who calls; they are worth nothing anywhere else. They are compared with what is kept of them: a SHA-256, but for lease tokens, which stand in events:
+- **Credentials for the control plane** prove who calls. They are compared and forgotten; of our own ones a SHA-256 is kept, but for lease tokens, which stand in events:
 ${fields('credential')}
 - **Logs**: by \`text\` of \`POST /api/queue/jobs/{job_id}/logs\`, not at all with \`--logs customer\`: then only where they lie, how large they are, and their SHA-256.
 - **Artifacts**: by the body of \`PUT /api/artifacts/{execution_id}/{key}\`, not at all with \`--artifact-store\`, which keeps them with you: then as for logs.

@@ -35,10 +35,43 @@ export interface Row {
   what: string;
 }
 
-/** Bodies that the route reads itself. */
-export const OTHER_BODIES: Readonly<Record<string, { name: string; note: string; rows: Row[] }>> = {
+interface ReadByHand {
+  name: string;
+  from: 'body' | 'query';
+  note: string;
+  rows: Row[];
+}
+
+/** What a route reads itself, and no DTO describes. */
+export const READ_BY_HAND: Readonly<Record<string, ReadByHand>> = {
+  'GET /auth/callback/{provider}': {
+    name: 'The way back from a provider',
+    from: 'query',
+    note: 'of browsers that a sign-in sent there; together with the headers at most 16 KiB',
+    rows: [
+      {
+        field: 'code',
+        class: 'credential',
+        bounds: 'text',
+        what: 'exchanged for tokens of the provider, once; kept nowhere',
+      },
+      {
+        field: 'state',
+        class: 'credential',
+        bounds: 'text',
+        what: "compared with that of the browser's cookie; kept nowhere",
+      },
+      {
+        field: 'iss, error, error_description and what else a provider adds',
+        class: 'metadata',
+        bounds: 'text',
+        what: 'checked by the library of OpenID Connect; kept nowhere',
+      },
+    ],
+  },
   'POST /api/queue/jobs/{job_id}/logs': {
     name: 'A line of a log',
+    from: 'body',
     note: 'NDJSON; never sent with `--logs customer`',
     rows: [
       { field: 'seq', class: 'metadata', bounds: 'whole number, from 0', what: 'number of the line' },
@@ -54,6 +87,7 @@ export const OTHER_BODIES: Readonly<Record<string, { name: string; note: string;
   },
   'PUT /api/artifacts/{execution_id}/{key}': {
     name: 'An artifact',
+    from: 'body',
     note: 'never sent by an agent with `--artifact-store`',
     rows: [
       {
