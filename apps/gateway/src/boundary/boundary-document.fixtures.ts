@@ -7,7 +7,7 @@ import { FETCHED, READ_BY_HAND, PATH_PARAMETERS, type Row } from './boundary.fix
 import { schemaRows } from './delivery-fields.fixtures.js';
 import { flatFields, routesOfGateway, type Route } from './ways-in.fixtures.js';
 
-type Sender = 'agents' | 'people and their programs' | 'anybody';
+type Sender = 'agents and relays' | 'people and their programs' | 'anybody';
 
 export interface Message {
   name: string;
@@ -50,7 +50,7 @@ function rowsOf(type: new () => object, messages: ReadonlySet<new () => object>)
   });
 }
 
-const SENDERS: readonly Sender[] = ['agents', 'people and their programs', 'anybody'];
+const SENDERS: readonly Sender[] = ['agents and relays', 'people and their programs', 'anybody'];
 
 function first(a: Sender, b: Sender): Sender {
   return SENDERS.indexOf(a) < SENDERS.indexOf(b) ? a : b;
@@ -59,7 +59,9 @@ function first(a: Sender, b: Sender): Sender {
 function senderOf(route: string): Sender {
   const access = ACCESS[route];
   if (access === 'everybody') return 'anybody';
-  return typeof access === 'object' && access.machines.length > 0 ? 'agents' : 'people and their programs';
+  return typeof access === 'object' && access.machines.length > 0
+    ? 'agents and relays'
+    : 'people and their programs';
 }
 
 export function boundaryDocument(refresh: string): string {
@@ -121,7 +123,7 @@ function answers(all: Message[], delivery: Row[]): string {
   return `## Can it get there, and by which field?
 
 - **Source code**: no message is made for it. Agents clone, with your credentials; the control plane opens no repository, and a webhook's payload stays with the relay. What a build *prints* can hold lines of your code, as a failed test's message does: these fields carry what builds print, masked and cut on the agent. \`--logs customer\` keeps the lines of logs with you.
-${fields('masked', 'agents')}
+${fields('masked', 'agents and relays')}
 - **Secrets**: no message is made for a value. References are resolved on the agent; what it knows as a secret is masked in the fields above, also in base64, hex, percent-encoded and in JSON. It does not know what a build makes up or reads by itself, unless the build says \`::add-mask::\`. Where somebody writes a secret into a definition instead of a reference, it is in a field that people fill:
 ${fields('configuration', 'people and their programs')}
 - **Credentials for the control plane** prove who calls. They are compared and forgotten; of our own ones a SHA-256 is kept, but for lease tokens, which stand in events:
