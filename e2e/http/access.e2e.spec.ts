@@ -250,10 +250,9 @@ describe('who may use which route', () => {
     });
 
     it('a message too large for the transport is too large, not a passing trouble', async () => {
-      const env = Object.fromEntries(Array.from({ length: 190 }, (__, n) => [`V${n}`, '€'.repeat(1_000)]));
+      const env = Object.fromEntries(Array.from({ length: 95 }, (__, n) => [`V${n}`, '€'.repeat(2_000)]));
       const job = jobOf('large');
-      const config = { commands: ['€'.repeat(200_000)], more: '€'.repeat(200_000) };
-      const spec = { ...job.spec, env, step: { ...job.spec.step, config } };
+      const spec = { ...job.spec, env, services: [{ name: 'more', image: 'more', env }] };
       expectProblem(
         await system.admin('POST /api/queue/jobs', { json: { ...job, spec } }),
         413,
