@@ -39,6 +39,24 @@ describe('secrets of the agent', () => {
       expect(logText(record) + agent.stderr).not.toMatch(/c0rrect-horse|of-the-web/);
   });
 
+  it('are not for commits of a fork, whatever their rules say, and nothing of those runs without a sandbox', async () => {
+    const agent = await bench.startReady([], { HYBRID_SECRET_TOKEN: 'c0rrect-horse' });
+    const source = { ...(await bench.repository({ a: 'b' })), ref: 'pull/7' };
+    const naming = bench.shell(['echo {{.Secrets.TOKEN}}'], {}, { spec: { source, untrusted: true } });
+    expect(await completed(naming)).toMatchObject({
+      exit_code: -1,
+      error_message: expect.stringContaining(
+        'the secret TOKEN is not for this step: its commits come from a fork',
+      ),
+    });
+    const plain = bench.shell(['echo ran'], {}, { spec: { source, untrusted: true } });
+    expect(await completed(plain)).toMatchObject({
+      exit_code: -1,
+      error_message: expect.stringContaining('without a sandbox'),
+    });
+    expect(logText(naming) + logText(plain) + agent.stderr).not.toMatch(/c0rrect-horse|^ran$/m);
+  });
+
   it('can be looked for, without a gateway', async () => {
     const config = join(bench.home, 'agent.yaml');
     await writeFile(config, 'secrets:\n  GOOD: env://SPEC_GOOD\n  GONE: file:///nowhere/token\n');
