@@ -169,6 +169,11 @@ describe('what starts runs by itself', () => {
         'RunSucceeded',
       ],
     ]);
+    // What it made is nothing for runs after it.
+    await eventually(async () => expect((await runsOf('pulled'))[0]!.status).toBe('SUCCEEDED'));
+    const next = await scene.start('pulled');
+    for await (const { event } of scene.platform.connections.eventStore.readStream(`run-${next.id}`))
+      if (event!.type === 'RunStarted') expect(event!.data).toMatchObject({ previous_execution_id: null });
     // Again is not trusted either.
     const retry = { run_id, new_run_id: randomUUID(), from: 'start' as const };
     expect(await scene.send(pipelinesRequests.retryRun, retry)).toMatchObject({ waits_for: 'approval' });
