@@ -135,6 +135,9 @@ export class CreateJoinToken {
   @Text('configuration', { max: 100, description: 'for people: what joins with it' })
   name!: string;
 
+  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
+  for?: JoiningKind;
+
   @Text('configuration', {
     optional: true,
     max: 100,
@@ -162,8 +165,11 @@ export class CreateTrustRule {
   @Text('configuration', { max: 100, description: 'for people' })
   name!: string;
 
-  @Text('configuration', { max: 100, description: 'agents join this pool' })
-  pool!: string;
+  @OneOf(JOINING, { optional: true, description: 'agents unless told' })
+  for?: JoiningKind;
+
+  @Text('configuration', { optional: true, max: 100, description: 'agents join this pool; not of relays' })
+  pool?: string;
 
   @Text('configuration', {
     max: 500,

@@ -191,7 +191,8 @@ export class JobSpec {
 
   @Flag({
     optional: true,
-    description: 'the source is not to be trusted: no secrets, no shared caches, no deployment, nothing pushed',
+    description:
+      'the source is not to be trusted: no secrets, no shared caches, no deployment, nothing pushed',
   })
   untrusted?: boolean;
 }

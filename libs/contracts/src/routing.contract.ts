@@ -135,7 +135,7 @@ export class PutConnection {
 }
 
 export class PauseConnection {
-  @Text({ max: 500, example: 'the queue is being moved' })
+  @Text('configuration', { max: 500, example: 'the queue is being moved' })
   reason!: string;
 }
 
