@@ -26,14 +26,6 @@ export function connectionId(org: string, connection: string): string {
   return uuidV5(JSON.stringify([org, connection]), CONNECTION_NAMESPACE);
 }
 
-/** One that is to be polled. */
-export interface OpenConnection {
-  id: string;
-  org: string;
-  revision: string;
-  state: ConnectionState;
-}
-
 type Put = PutConnection & { connection: string; external_id: string };
 
 @Injectable()
@@ -122,7 +114,7 @@ export class CustomerConnections implements OnModuleInit {
     return { ...page, items: page.items.map(({ id, state }) => connectionView(state, backlogs.get(id))) };
   }
 
-  /** Those of all organisations that are neither paused nor deleted: ids and how far each is, a moment behind. */
+  /** Those of all organisations but the deleted ones: ids, and how far each is; a moment behind. */
   async revisions(): Promise<Map<string, string>> {
     const { rows } = await this.servers.pool.query<{ id: string; revision: string }>(
       `select id, revision from routing.connections where deleted = 'no'`,
