@@ -87,11 +87,10 @@ describe('a batch', () => {
   it('goes in messages that the transport carries; a job that none can carry is refused alone', async () => {
     await serve();
     const large = (name: string, kib: number) => jobOf(name, [name[0]!.repeat(kib * 1024)]);
-    const jobs = [
-      ...Array.from({ length: 12 }, (_, n) => large(`job-${n}`, 200)),
-      large('monster', 1_100),
-      jobOf('x'),
-    ];
+    const { spec, ...rest } = jobOf('monster');
+    const env = Object.fromEntries(Array.from({ length: 95 }, (__, n) => [`V${n}`, '€'.repeat(2_000)]));
+    const monster = { ...rest, spec: { ...spec, env, services: [{ name: 'more', image: 'more', env }] } };
+    const jobs = [...Array.from({ length: 12 }, (_, n) => large(`job-${n}`, 200)), monster, jobOf('x')];
     const { results } = await enqueue(jobs);
     expect(results.map(({ status }) => status)).toEqual([...Array<number>(12).fill(201), 413, 201]);
     expect(results[12]).toMatchObject({ error: { code: 'message_too_large' } });
