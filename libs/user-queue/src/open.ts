@@ -30,13 +30,13 @@ export interface ReaderOptions extends OpenOptions {
  */
 export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
+    case 'sqs':
+      return (await import('./sqs/sqs-writer.js')).openSqsWriter(config, options);
     case 'directory':
       return new (await import('./directory/directory-writer.js')).DirectoryWriter(config);
     case 'nats':
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
-      return new (await import('./redis/redis-writer.js')).RedisWriter(config, options);
-    case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':
     case 'azure_event_grid':
@@ -48,13 +48,13 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
 /** As `openWriter`. */
 export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
+    case 'sqs':
+      return (await import('./sqs/sqs-reader.js')).openSqsReader(config, options);
     case 'directory':
       return new (await import('./directory/directory-reader.js')).DirectoryReader(config, options);
     case 'nats':
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
-      return new (await import('./redis/redis-reader.js')).RedisReader(config, options);
-    case 'sqs':
     case 'azure_storage_queue':
     case 'azure_service_bus':
     case 'azure_event_grid':

@@ -1,0 +1,19 @@
+/** Splits what is to be sent so that each part is within what one request may hold; a body above it goes alone. */
+export function* batches(
+  bodies: readonly string[],
+  limits: { count: number; bytes: number },
+): Generator<string[]> {
+  let part: string[] = [];
+  let bytes = 0;
+  for (const body of bodies) {
+    const size = Buffer.byteLength(body);
+    if (part.length === limits.count || (part.length > 0 && bytes + size > limits.bytes)) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(body);
+    bytes += size;
+  }
+  if (part.length > 0) yield part;
+}
