@@ -17,3 +17,13 @@ export function* batches(
   }
   if (part.length > 0) yield part;
 }
+
+/** For services that take one at a time: up to `most` at once. */
+export async function eachAtOnce<T>(
+  items: readonly T[],
+  most: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  for (let from = 0; from < items.length; from += most)
+    await Promise.all(items.slice(from, from + most).map(work));
+}

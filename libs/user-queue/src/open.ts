@@ -30,6 +30,8 @@ export interface ReaderOptions extends OpenOptions {
  */
 export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
+    case 'azure_storage_queue':
+      return (await import('./azure/storage-queue-writer.js')).openStorageQueueWriter(config, options);
     case 'sqs':
       return (await import('./sqs/sqs-writer.js')).openSqsWriter(config, options);
     case 'directory':
@@ -37,7 +39,6 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
     case 'nats':
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
-    case 'azure_storage_queue':
     case 'azure_service_bus':
     case 'azure_event_grid':
     case 'gcp_pubsub':
@@ -48,6 +49,8 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
 /** As `openWriter`. */
 export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
+    case 'azure_storage_queue':
+      return (await import('./azure/storage-queue-reader.js')).openStorageQueueReader(config, options);
     case 'sqs':
       return (await import('./sqs/sqs-reader.js')).openSqsReader(config, options);
     case 'directory':
@@ -55,7 +58,6 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
     case 'nats':
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
-    case 'azure_storage_queue':
     case 'azure_service_bus':
     case 'azure_event_grid':
     case 'gcp_pubsub':

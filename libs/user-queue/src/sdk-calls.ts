@@ -71,33 +71,37 @@ export class SdkCalls {
     }
   }
 
+  /** As `run`; what was settled before, which the service tells by one of these codes, is well. */
+  async settle(task: Task, gone: RegExp, call: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    await this.run(task, (signal) =>
+      call(signal).catch((error: unknown) => {
+        if (!gone.test(this.read(error).code)) throw error;
+      }),
+    );
+  }
+
   /**
    * Whether the service lets it pass. `proof`: the error codes that only somebody who is allowed can see.
-   * @throws QueueError where the service cannot be asked.
+   * @throws QueueError where the service cannot be asked, or does not know who asks.
    */
   async verdict(
     task: Task,
     call: (signal: AbortSignal) => Promise<unknown>,
     proof: RegExp,
   ): Promise<Verdict> {
-    let seen: unknown;
-    try {
-      await this.run(task, (signal) =>
-        call(signal).catch((error: unknown) => {
-          seen = error;
+    return this.run(task, (signal) =>
+      call(signal).then(
+        (): Verdict => 'allowed',
+        (error: unknown): Verdict => {
+          const { problem, code, unknownCaller } = this.read(error);
+          if (unknownCaller) throw error;
+          if (problem === 'queue_denied') return 'denied';
+          if (proof.test(code)) return 'allowed';
+          if (problem === 'queue_misconfigured') return 'unknown';
           throw error;
-        }),
-      );
-      return 'allowed';
-    } catch (error) {
-      const { problem, code, unknownCaller } =
-        seen === undefined ? ({ problem: 'queue_unavailable', code: '' } as Trouble) : this.read(seen);
-      if (unknownCaller) throw error;
-      if (problem === 'queue_denied') return 'denied';
-      if (proof.test(code)) return 'allowed';
-      if (problem === 'queue_misconfigured') return 'unknown';
-      throw error;
-    }
+        },
+      ),
+    );
   }
 
   #told(task: Task, error: unknown): QueueError {
