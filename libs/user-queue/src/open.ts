@@ -30,6 +30,8 @@ export interface ReaderOptions extends OpenOptions {
  */
 export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
+    case 'azure_event_grid':
+      return (await import('./azure/event-grid-writer.js')).openEventGridWriter(config, options);
     case 'azure_storage_queue':
       return (await import('./azure/storage-queue-writer.js')).openStorageQueueWriter(config, options);
     case 'sqs':
@@ -40,7 +42,6 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
     case 'azure_service_bus':
-    case 'azure_event_grid':
     case 'gcp_pubsub':
       throw notYet(config.kind);
   }
@@ -49,6 +50,8 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
 /** As `openWriter`. */
 export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
+    case 'azure_event_grid':
+      return (await import('./azure/event-grid-reader.js')).openEventGridReader(config, options);
     case 'azure_storage_queue':
       return (await import('./azure/storage-queue-reader.js')).openStorageQueueReader(config, options);
     case 'sqs':
@@ -59,7 +62,6 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
     case 'azure_service_bus':
-    case 'azure_event_grid':
     case 'gcp_pubsub':
       throw notYet(config.kind);
   }
