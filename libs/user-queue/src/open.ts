@@ -30,6 +30,8 @@ export interface ReaderOptions extends OpenOptions {
  */
 export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
+    case 'gcp_pubsub':
+      return (await import('./pubsub/pubsub-writer.js')).openPubSubWriter(config, options);
     case 'azure_event_grid':
       return (await import('./azure/event-grid-writer.js')).openEventGridWriter(config, options);
     case 'azure_storage_queue':
@@ -42,7 +44,6 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
     case 'azure_service_bus':
-    case 'gcp_pubsub':
       throw notYet(config.kind);
   }
 }
@@ -50,6 +51,8 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
 /** As `openWriter`. */
 export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
+    case 'gcp_pubsub':
+      return (await import('./pubsub/pubsub-reader.js')).openPubSubReader(config, options);
     case 'azure_event_grid':
       return (await import('./azure/event-grid-reader.js')).openEventGridReader(config, options);
     case 'azure_storage_queue':
@@ -62,7 +65,6 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
     case 'azure_service_bus':
-    case 'gcp_pubsub':
       throw notYet(config.kind);
   }
 }
