@@ -30,6 +30,8 @@ export interface ReaderOptions extends OpenOptions {
  */
 export async function openWriter(config: QueueConfig, options: OpenOptions = {}): Promise<QueueWriter> {
   switch (config.kind) {
+    case 'azure_service_bus':
+      return (await import('./azure/service-bus-writer.js')).openServiceBusWriter(config, options);
     case 'gcp_pubsub':
       return (await import('./pubsub/pubsub-writer.js')).openPubSubWriter(config, options);
     case 'azure_event_grid':
@@ -43,7 +45,6 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
     case 'nats':
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
-    case 'azure_service_bus':
       throw notYet(config.kind);
   }
 }
@@ -51,6 +52,8 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
 /** As `openWriter`. */
 export async function openReader(config: QueueConfig, options: ReaderOptions = {}): Promise<QueueReader> {
   switch (config.kind) {
+    case 'azure_service_bus':
+      return (await import('./azure/service-bus-reader.js')).openServiceBusReader(config, options);
     case 'gcp_pubsub':
       return (await import('./pubsub/pubsub-reader.js')).openPubSubReader(config, options);
     case 'azure_event_grid':
@@ -64,7 +67,6 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
     case 'nats':
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
-    case 'azure_service_bus':
       throw notYet(config.kind);
   }
 }
