@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import rhea, { type Connection, type EventContext, type Message, type Sender } from 'rhea';
 import { lineTo } from '../line.fixtures.js';
 import type { AzureServiceBusQueue } from '../queue-config.js';
@@ -156,7 +156,7 @@ export async function startServiceBus(): Promise<QueueUnderTest & { writer: Azur
     dead.push(`${textOf(one.message)} ${info?.['DeadLetterErrorDescription']}`);
   });
 
-  const server = container.listen({ port: 0, host: '127.0.0.1' }) as Server;
+  const server = container.listen({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
   const line = await lineTo((server.address() as AddressInfo).port);
   const config: AzureServiceBusQueue = {
@@ -206,7 +206,7 @@ function putToken(message: Message): { code: number; text: string; claims?: stri
 function unpacked(batch: Message | Buffer): Message[] {
   if (!Buffer.isBuffer(batch)) return [batch];
   const { content } = rhea.message.decode(batch).body as { content: Buffer | Buffer[] };
-  return [content].flat().map((bytes) => rhea.message.decode(bytes));
+  return [content].flat().map((bytes) => rhea.message.decode(bytes) as Message);
 }
 
 const textOf = ({ body }: Message) => String((body as { content: Buffer }).content);

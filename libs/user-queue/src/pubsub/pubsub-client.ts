@@ -7,6 +7,8 @@ import { queueReference } from '../queue-reference.js';
 import { codeOf, isNetwork, SdkCalls, type Trouble } from '../sdk-calls.js';
 import { QueueError } from '../user-queue.js';
 
+type ClientOptions = ConstructorParameters<typeof v1.PublisherClient>[0];
+
 export interface PubSubClients {
   publisher: v1.PublisherClient;
   subscriber: v1.SubscriberClient;
@@ -32,7 +34,11 @@ export async function openPubSub(config: PubSubQueue, options: OpenOptions): Pro
   const [apiEndpoint, port] = endpoint?.split(':') ?? [];
   const client =
     place && !credentials
-      ? await new PubSub({ projectId: project, apiEndpoint: endpoint, emulatorMode: true }).getClientConfig()
+      ? ((await new PubSub({
+          projectId: project,
+          apiEndpoint: endpoint,
+          emulatorMode: true,
+        }).getClientConfig()) as ClientOptions)
       : {
           projectId: project,
           credentials,

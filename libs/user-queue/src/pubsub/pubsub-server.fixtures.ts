@@ -22,11 +22,12 @@ interface Held {
   until: number;
 }
 type Request = Record<string, unknown> & { topic?: string; subscription?: string; resource?: string };
+type Definitions = Parameters<typeof loader.fromJSON>[0];
 type Callback = (error: { code: number; details: string } | null, answer?: object) => void;
 interface Call {
   request: Request;
   cancelled: boolean;
-  metadata: { get(name: string): unknown[] };
+  metadata: { get(name: string): (string | Buffer)[] };
 }
 
 const PROJECT = 'projects/test-project';
@@ -58,7 +59,7 @@ export async function startPubSub(): Promise<QueueUnderTest & { writer: PubSubQu
   const require = createRequire(import.meta.url);
   const definitions = async (path: string) =>
     grpc.loadPackageDefinition(
-      loader.fromJSON(JSON.parse(await readFile(path, 'utf8')), { longs: Number }),
+      loader.fromJSON(JSON.parse(await readFile(path, 'utf8')) as Definitions, { longs: Number }),
     ) as never;
   const pubsub = (await definitions(
     join(dirname(require.resolve('@google-cloud/pubsub')), '../protos/protos.json'),
@@ -72,7 +73,7 @@ export async function startPubSub(): Promise<QueueUnderTest & { writer: PubSubQu
   const error = (code: number, details: string) => ({ code, details });
 
   const callerOf = ({ metadata }: Call): string | undefined => {
-    const [header = '', payload = '', signature = ''] = String(metadata.get('authorization')[0] ?? '')
+    const [header = '', payload = '', signature = ''] = (metadata.get('authorization')[0]?.toString() ?? '')
       .replace('Bearer ', '')
       .split('.');
     const { iss = '' } = JSON.parse(Buffer.from(payload, 'base64url').toString() || '{}') as { iss?: string };

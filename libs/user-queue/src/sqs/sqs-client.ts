@@ -1,6 +1,6 @@
 /** A client of AWS SQS, and who it is. */
 import type { AwsCredentialIdentity } from '@aws-sdk/types';
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import type * as Sdk from '@aws-sdk/client-sqs';
 import { QueueError } from '../user-queue.js';
 import type { SqsQueue } from '../queue-config.js';
 import type { ReaderOptions } from '../open.js';
@@ -8,11 +8,11 @@ import { needsCredential, Place } from '../place.js';
 import { queueReference } from '../queue-reference.js';
 import { codeOf, isNetwork, SdkCalls, type Trouble } from '../sdk-calls.js';
 
-export type SqsSdk = typeof import('@aws-sdk/client-sqs');
+export type SqsSdk = typeof Sdk;
 
 export interface Sqs {
   sdk: SqsSdk;
-  client: SQSClient;
+  client: Sdk.SQSClient;
   calls: SdkCalls;
 }
 
