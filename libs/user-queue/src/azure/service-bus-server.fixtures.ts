@@ -206,7 +206,7 @@ function putToken(message: Message): { code: number; text: string; claims?: stri
 function unpacked(batch: Message | Buffer): Message[] {
   if (!Buffer.isBuffer(batch)) return [batch];
   const { content } = rhea.message.decode(batch).body as { content: Buffer | Buffer[] };
-  return [content].flat().map((bytes) => rhea.message.decode(bytes) as Message);
+  return [content].flat().map((bytes) => rhea.message.decode(bytes) as unknown as Message);
 }
 
 const textOf = ({ body }: Message) => String((body as { content: Buffer }).content);

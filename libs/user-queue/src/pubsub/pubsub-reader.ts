@@ -34,7 +34,10 @@ class PubSubReader implements QueueReader {
     const permission = 'pubsub.subscriptions.consume';
     const [[{ permissions }], send, putAside] = await Promise.all([
       calls.run({ what: 'ask what is allowed', grant: this.#grant }, () =>
-        subscriber.testIamPermissions({ resource: subscription, permissions: [permission] }, once(CALL_MS)),
+        subscriber.testIamPermissions(
+          { resource: subscription, permissions: [permission] } as never,
+          once(CALL_MS),
+        ),
       ),
       mayPublish(this.clients, topic),
       mayPublish(this.clients, aside),
