@@ -188,13 +188,13 @@ describe('relay', () => {
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     const text = await (await fetch(`${url}/metrics`)).text();
     for (const line of [
-      /hybrid_relay_webhooks_total\{.*source="hub",outcome="accepted".*\} 1/,
-      /hybrid_relay_webhooks_total\{.*source="hub",outcome="refused".*\} 1/,
-      /hybrid_relay_deliveries_sent_total(\{.*\})? 1/,
-      /hybrid_relay_spooled(\{.*\})? 0/,
-      /hybrid_relay_spooled_bytes(\{.*\})? 0/,
-      /hybrid_relay_lag_seconds(\{.*\})? 0/,
-      /hybrid_relay_queue_up(\{.*\})? 1/,
+      /hybrid_webhook_relay_webhooks_total\{.*source="hub",outcome="accepted".*\} 1/,
+      /hybrid_webhook_relay_webhooks_total\{.*source="hub",outcome="refused".*\} 1/,
+      /hybrid_webhook_relay_deliveries_sent_total(\{.*\})? 1/,
+      /hybrid_webhook_relay_spooled(\{.*\})? 0/,
+      /hybrid_webhook_relay_spooled_bytes(\{.*\})? 0/,
+      /hybrid_webhook_relay_lag_seconds(\{.*\})? 0/,
+      /hybrid_webhook_relay_queue_up(\{.*\})? 1/,
     ])
       expect(text).toMatch(line);
     await eventually(() =>

@@ -3,14 +3,14 @@ import { durationHistogram, meter } from '@hybrid/telemetry';
 
 export type Outcome = 'accepted' | 'duplicate' | 'ignored' | 'refused' | 'no_room';
 
-const webhooks = meter.createCounter('hybrid.relay.webhooks', {
+const webhooks = meter.createCounter('hybrid.webhook_relay.webhooks', {
   description: 'Webhooks by source and what became of them',
 });
-const deliveries = meter.createCounter('hybrid.relay.deliveries_sent', {
+const deliveries = meter.createCounter('hybrid.webhook_relay.deliveries_sent', {
   description: 'Deliveries that the queue has taken',
 });
 const duration = durationHistogram(
-  'hybrid.relay.receipt_duration',
+  'hybrid.webhook_relay.receipt_duration',
   'From the last byte of a webhook to its answer',
 );
 
@@ -58,6 +58,6 @@ export function observe(gauges: Gauges): void {
   ];
   for (const [name, unit, description, read] of rows)
     meter
-      .createObservableGauge(`hybrid.relay.${name}`, { unit, description })
+      .createObservableGauge(`hybrid.webhook_relay.${name}`, { unit, description })
       .addCallback((result) => result.observe(read()));
 }

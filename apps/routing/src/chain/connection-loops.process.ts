@@ -15,11 +15,8 @@ import { ConnectionLoop, type LoopParts } from './connection-loop.js';
 
 /** How soon a connection that was made, changed or paused is noticed. */
 const LOOK_MS = 1_000;
-/** Of the gauges: what is above is not told by name. */
-const MAX_NAMED = 200;
-
 const backlog = meter.createObservableGauge('hybrid_routing_backlog_messages', {
-  description: 'Messages on a customer’s queue, as the queue tells; every replica reports the same',
+  description: 'Messages on customers’ queues of a kind, as far as they tell; every replica reports the same',
 });
 type Observer = Parameters<typeof backlog.addCallback>[0];
 
@@ -28,7 +25,7 @@ type Observer = Parameters<typeof backlog.addCallback>[0];
 export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(ConnectionLoops.name);
   private readonly parts: LoopParts;
-  private readonly loops = new Map<string, { org: string; name: string; loop: ConnectionLoop }>();
+  private readonly loops = new Map<string, ConnectionLoop>();
   /** Of each connection, as far as it was looked at. */
   private readonly seen = new Map<string, string>();
   private timer?: NodeJS.Timeout;
@@ -62,7 +59,7 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
     this.stopped = true;
     clearTimeout(this.timer);
     await this.looking;
-    await Promise.all([...this.loops.values()].map(({ loop }) => loop.stop()));
+    await Promise.all([...this.loops.values()].map((loop) => loop.stop()));
   }
 
   private later(ms = LOOK_MS): void {
@@ -96,26 +93,27 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
     const { org, state } = await this.connections.open(id);
     const { configured, paused, deleted } = state;
     const wanted = org !== null && configured && paused === null && !deleted ? configured : null;
-    const { loop } = this.loops.get(id) ?? {};
+    const loop = this.loops.get(id);
     if (loop && !loop.stopped && loop.configured.version === wanted?.version) return loop.wake();
     await this.end(id);
     if (!wanted || this.stopped) return;
-    const { connection: name } = wanted;
-    this.loops.set(id, { org: org!, name, loop: new ConnectionLoop(this.parts, id, org!, wanted) });
+    this.loops.set(id, new ConnectionLoop(this.parts, id, org!, wanted));
   }
 
   private async end(id: string): Promise<void> {
-    const { loop } = this.loops.get(id) ?? {};
+    const loop = this.loops.get(id);
     this.loops.delete(id);
     await loop?.stop();
   }
 
+  /** Without names of connections: figures are for everybody. */
   private readonly observe: Observer = async (result) => {
-    const named = [...this.loops].slice(0, MAX_NAMED);
-    const backlogs = await this.backlogs.of(named.map(([id]) => id));
-    for (const [id, { org, name }] of named) {
-      const { messages = null } = backlogs.get(id) ?? {};
-      if (messages !== null) result.observe(messages, { org, connection: name });
+    const backlogs = await this.backlogs.of([...this.loops.keys()]);
+    const byKind = new Map<string, number>();
+    for (const [id, loop] of this.loops) {
+      const { kind } = loop.configured.configuration.queue;
+      byKind.set(kind, (byKind.get(kind) ?? 0) + (backlogs.get(id)?.messages ?? 0));
     }
+    for (const [kind, messages] of byKind) result.observe(messages, { kind });
   };
 }
