@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ask, jobOf } from './http/client.js';
 import { startSystem, type System } from './system.js';
@@ -17,6 +17,12 @@ describe('metrics', () => {
     await agent.finish(await agent.take());
     await system.admin('GET /api/runs/secret-run');
     await system.admin('GET /no/such/route');
+    const path = join(system.platform.directory, 'queues', 'secret-queue');
+    await mkdir(path, { recursive: true });
+    const queue = { kind: 'directory', path };
+    const routes = { rules: [] };
+    const configuration = JSON.stringify({ version: 1, name: 'secret', environment: 'test', queue, routes });
+    await system.admin('PUT /api/connections/secret', { json: { configuration } });
   });
   afterAll(() => system?.stop());
 
@@ -33,7 +39,7 @@ describe('metrics', () => {
     return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ')));
   };
 
-  it('need no token, and name no pool, job or run: only routes, subjects and codes', async () => {
+  it('need no token, and name no pool, job, run or connection: only routes, subjects and codes', async () => {
     const { status, headers, body } = await metrics();
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');

@@ -10,11 +10,12 @@ import { eventually, TokenIssuer } from '@hybrid/testing';
 import { openWriter } from '@hybrid/user-queue';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hash, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { startSystem, type System } from '../system.js';
 import { ask, type Answer } from './client.js';
 
+const DASHBOARD = '../../infra/grafana/dashboards/deliveries.json';
 const figures = {
   received: 1,
   refused: 0,
@@ -229,6 +230,22 @@ describe('relays and the queues of customers', () => {
         'GET /api/deliveries?connection=shop&repository=acme/web&status=SENT',
       );
       expect(list.deliveries).toEqual([view]);
+    });
+  });
+
+  it('are in the figures that the dashboard of deliveries shows, without their names', async () => {
+    const configuration = JSON.stringify({
+      ...{ version: 1, name: 'gone', environment: 'test', routes: { rules: [] } },
+      queue: { kind: 'directory', path: join(system.platform.directory, 'queues', 'gone') },
+    });
+    await system.admin('PUT /api/connections/gone', { json: { configuration } });
+    const dashboard = await readFile(resolve(import.meta.dirname, DASHBOARD), 'utf8');
+    const names = new Set(dashboard.match(/\bhybrid_\w+/g));
+    expect(names.size).toBeGreaterThan(5);
+    await eventually(async () => {
+      const { body } = await ask<string>(system.url, 'GET /metrics');
+      expect([...names].filter((name) => !new RegExp(`^${name}[{ ]`, 'm').test(body))).toEqual([]);
+      expect(body).not.toMatch(/shop|gone|acme/);
     });
   });
 });
