@@ -32,7 +32,7 @@ describe('webhooks while parts of their path are away', () => {
     system = await startSystem({ separate: true, env: { HYBRID_QUEUE_LEASE_SECONDS: '5' } });
     const json = { definition, repository: 'acme/web', clone_url: 'https://git.example.com/acme/web.git' };
     await system.admin('PUT /api/pipelines/build', { json });
-    customer = await Customer.start(system, { name: 'nats', kind: 'nats' });
+    customer = await Customer.start(system, { name: 'nats', queue: 'nats' });
   });
   afterAll(async () => {
     await customer?.stop();

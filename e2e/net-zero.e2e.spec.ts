@@ -90,7 +90,10 @@ describe('webhooks by way of the customer’s own queue', () => {
     await Promise.all(
       Object.keys(QUEUES).map(async (name) => {
         const kind = name as Kind;
-        customers.set(kind, await Customer.start(system, { name, kind, routes: ROUTES, decisions: true }));
+        customers.set(
+          kind,
+          await Customer.start(system, { name, queue: kind, routes: ROUTES, decisions: true }),
+        );
       }),
     );
   });

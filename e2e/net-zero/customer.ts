@@ -15,10 +15,21 @@ const COMMITS = /6113728f27ae82c7b1a177c8d03f9e96e0adf246|9d1f3a52c0b84e6f7a1d2c
 export interface CustomerOptions {
   /** Also of its connection. */
   name: string;
-  kind: Kind;
+  /** A new one of that kind, or one that is there; the customer stops it. */
+  queue: Kind | CustomerQueue;
   routes?: object;
   /** A folder below the queue's, for rules that send. */
   decisions?: boolean;
+  relay?: RelayPlace;
+}
+
+/** Where the relay runs, if not beside the spec. */
+interface RelayPlace {
+  /** Before its own command. */
+  command: string[];
+  listen: string;
+  controlPlane: string;
+  env: NodeJS.ProcessEnv;
 }
 
 export interface Answered {
@@ -41,15 +52,25 @@ export class Customer {
     private readonly folder: string,
     private readonly relayConfig: object,
     private readonly decisions: object,
+    private readonly place: Pick<RelayPlace, 'command' | 'env'>,
   ) {}
 
   /** With its queue, its connection at the control plane, and a relay that is registered. */
   static async start(system: System, options: CustomerOptions): Promise<Customer> {
-    const { name, kind, routes = { rules: [] } } = options;
+    const { name, routes = { rules: [] } } = options;
     const { directory } = system.platform;
+    const place = options.relay ?? {
+      command: [],
+      listen: '127.0.0.1:0',
+      controlPlane: system.url,
+      env: {},
+    };
     const folder = await mkdtemp(join(tmpdir(), 'hybrid-customer-'));
     const queueFolder = join(directory, 'queues', name);
-    const queue = await QUEUES[kind](kind === 'directory' ? queueFolder : join(folder, 'queue'));
+    const queue =
+      typeof options.queue === 'string'
+        ? await QUEUES[options.queue](options.queue === 'directory' ? queueFolder : join(folder, 'queue'))
+        : options.queue;
     const decisions = options.decisions
       ? { decisions: { kind: 'directory', path: join(directory, 'queues', `${name}-decisions`) } }
       : {};
@@ -70,13 +91,13 @@ export class Customer {
       await writeFile(join(theirs, name), queue.credentials.controlPlane);
     }
     const relay = {
-      listen: '127.0.0.1:0',
+      listen: place.listen,
       data: 'data',
-      control_plane: { url: system.url, join_token: { file: 'join-token' } },
+      control_plane: { url: place.controlPlane, join_token: { file: 'join-token' } },
       digest_key: { id: 'digests-1', key: { file: 'digest-key' } },
       sources: Object.keys(SECRETS).map((tool) => ({ name: tool, tool, secrets: [{ file: tool }] })),
     };
-    const customer = new Customer(system, name, queue, folder, relay, decisions);
+    const customer = new Customer(system, name, queue, folder, relay, decisions, place);
     await customer.apply(routes);
     await customer.startRelay();
     return customer;
@@ -96,11 +117,16 @@ export class Customer {
 
   /** Resolves once it listens. */
   async startRelay(): Promise<void> {
+    const [command = '', ...args] = [
+      ...this.place.command,
+      process.execPath,
+      ...[bundleOf('relay'), '--config', this.file],
+    ];
     this.relay = await startProcess({
       name: `relay ${this.name}`,
-      command: process.execPath,
-      args: [bundleOf('relay'), '--config', this.file],
-      env: { PATH: process.env['PATH'] },
+      command,
+      args,
+      env: { PATH: process.env['PATH'], ...this.place.env },
       log: join(this.folder, 'relay.log'),
     });
     this.url = (await this.relay.ready)['url'] as string;
@@ -148,8 +174,13 @@ export class Customer {
     await rm(this.folder, { recursive: true });
   }
 
+  /** Of the secret of a source, for instance. */
+  fileOf(name: string): string {
+    return join(this.folder, name);
+  }
+
   private get file(): string {
-    return join(this.folder, 'net-zero.yaml');
+    return this.fileOf('net-zero.yaml');
   }
 }
 

@@ -20,6 +20,49 @@ export interface CustomerQueue {
 /** How long NATS gives a message to one reader, in nanoseconds. */
 const ACK_WAIT = 5e9;
 
+const NATS = {
+  stream: 'DELIVERIES',
+  subject: 'deliveries.in',
+  consumer: 'control-plane',
+  aside: 'aside.deliveries',
+};
+
+/** What each side may do at NATS. */
+export const natsUsers = {
+  relay: { publish: ['deliveries.in'], subscribe: ['_INBOX_DELIVERIES.>'] },
+  reader: {
+    publish: [
+      '$JS.API.CONSUMER.INFO.DELIVERIES.control-plane',
+      '$JS.API.CONSUMER.MSG.NEXT.DELIVERIES.control-plane',
+      '$JS.ACK.DELIVERIES.control-plane.>',
+      'aside.deliveries',
+    ],
+    subscribe: ['_INBOX_control-plane.>'],
+  },
+};
+
+interface NatsServerOfCustomer extends Omit<CustomerQueue, 'config'> {
+  url: string;
+  owner: { user: string; pass: string };
+  tls?: { caFile: string };
+}
+
+/** At a server with these users, what the queue consists of. */
+export async function natsQueue({ url, owner, tls, ...rest }: NatsServerOfCustomer): Promise<CustomerQueue> {
+  const connection = await connect({ servers: new URL(url).host, ...owner, tls });
+  const { streams, consumers } = await jetstreamManager(connection);
+  await streams.add({ name: NATS.stream, subjects: [NATS.subject], retention: 'workqueue' });
+  await streams.add({ name: 'ASIDE', subjects: [NATS.aside] });
+  await consumers.add(NATS.stream, {
+    durable_name: NATS.consumer,
+    ack_policy: 'explicit',
+    ack_wait: ACK_WAIT,
+    max_deliver: -1,
+  });
+  await connection.close();
+  return { config: { kind: 'nats', url, ...NATS }, ...rest };
+}
+
 /** Of each kind that has a real server or an emulator here; `folder` is for what they keep. */
 export const QUEUES = {
   directory: async (folder: string): Promise<CustomerQueue> => {
@@ -28,50 +71,19 @@ export const QUEUES = {
   },
 
   nats: async (folder: string): Promise<CustomerQueue> => {
-    const server = await startNats({
-      dataDir: folder,
-      users: {
-        relay: { publish: ['deliveries.in'], subscribe: ['_INBOX_DELIVERIES.>'] },
-        reader: {
-          publish: [
-            '$JS.API.CONSUMER.INFO.DELIVERIES.control-plane',
-            '$JS.API.CONSUMER.MSG.NEXT.DELIVERIES.control-plane',
-            '$JS.ACK.DELIVERIES.control-plane.>',
-            'aside.deliveries',
-          ],
-          subscribe: ['_INBOX_control-plane.>'],
-        },
-      },
-    });
-    const credentialOf = (user?: string) => {
-      const { username, password } = new URL(user ? server.urlOf(user) : server.url);
-      return { user: username, pass: password };
+    const server = await startNats({ dataDir: folder, users: natsUsers });
+    const signIn = (url: string) => {
+      const { username: user, password: pass } = new URL(url);
+      return { user, pass };
     };
-    const connection = await connect({ servers: `127.0.0.1:${server.port}`, ...credentialOf() });
-    const { streams, consumers } = await jetstreamManager(connection);
-    await streams.add({ name: 'DELIVERIES', subjects: ['deliveries.in'], retention: 'workqueue' });
-    await streams.add({ name: 'ASIDE', subjects: ['aside.deliveries'] });
-    await consumers.add('DELIVERIES', {
-      durable_name: 'control-plane',
-      ack_policy: 'explicit',
-      ack_wait: ACK_WAIT,
-      max_deliver: -1,
-    });
-    await connection.close();
-    const textOf = (user: string) => Object.values(credentialOf(user)).join(':');
-    return {
-      config: {
-        kind: 'nats',
-        url: `nats://127.0.0.1:${server.port}`,
-        stream: 'DELIVERIES',
-        subject: 'deliveries.in',
-        consumer: 'control-plane',
-        aside: 'aside.deliveries',
-      },
-      credentials: { relay: textOf('relay'), controlPlane: textOf('reader') },
+    const credentialOf = (user: string) => Object.values(signIn(server.urlOf(user))).join(':');
+    return natsQueue({
+      url: `nats://127.0.0.1:${server.port}`,
+      owner: signIn(server.url),
+      credentials: { relay: credentialOf('relay'), controlPlane: credentialOf('reader') },
       server,
       stop: async () => void (await server.stop()),
-    };
+    });
   },
 
   redis: async (folder: string): Promise<CustomerQueue> => {
