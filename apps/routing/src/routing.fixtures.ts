@@ -26,6 +26,9 @@ import { RoutingModule } from './app.module.js';
 
 export const FAST = { HYBRID_QUEUE_LEASE_SECONDS: '1' };
 
+/** A repository that no stored pipeline is of. */
+export const NO_PIPELINES = 'acme/attic';
+
 export interface FakePipelines {
   fired: FireTriggers[];
   started: StartByRoute[];
@@ -150,7 +153,9 @@ export class RoutingBench {
       fire(@Payload() input: FireTriggers) {
         check(input.delivery_id);
         pipelines.fired.push(input);
-        return { runs: [{ pipeline: 'build', run_id: runOf(input.delivery_id) }], passed_over: [] };
+        const isOfNone = input.event.repository === NO_PIPELINES;
+        const runs = isOfNone ? [] : [{ pipeline: 'build', run_id: runOf(input.delivery_id) }];
+        return { runs, passed_over: [] };
       }
 
       @Handle(pipelinesRequests.startByRoute)

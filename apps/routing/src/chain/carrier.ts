@@ -5,6 +5,7 @@ import {
   type CallContext,
   type Delivery,
   type FiredTriggers,
+  type TriggerEvent,
 } from '@hybrid/contracts';
 import type { Requests } from '@hybrid/messaging';
 import type { Decision } from '@hybrid/net-zero';
@@ -54,7 +55,7 @@ export class Carrier {
         if (delivery.metadata.deleted)
           return { ...DONE, message: 'the branch or tag is gone: nothing runs for it' };
         const fired = await this.requests.send(pipelinesRequests.fireTriggers, { delivery_id, event }, call);
-        return { runs: fired.runs, message: passedOver(fired), failed: false };
+        return { runs: fired.runs, message: passedOver(fired, event), failed: false };
       }
       case 'run': {
         const { pipeline: pipeline_id, pool, inputs = {} } = action;
@@ -96,7 +97,9 @@ export class Carrier {
   }
 }
 
-function passedOver({ passed_over }: FiredTriggers): string | null {
+function passedOver({ runs, passed_over }: FiredTriggers, { repository }: TriggerEvent): string | null {
+  if (runs.length + passed_over.length === 0)
+    return short(`no stored pipeline is of ${repository}: \`hybrid run\` in its checkout stores one`);
   return short(passed_over.map(({ pipeline, why }) => `${pipeline}: ${why}`).join('; ')) || null;
 }
 

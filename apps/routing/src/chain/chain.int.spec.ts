@@ -5,7 +5,15 @@ import { eventually } from '@hybrid/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { away, delivery, gone, RoutingBench, runOf, type FakePipelines } from '../routing.fixtures.js';
+import {
+  away,
+  delivery,
+  gone,
+  NO_PIPELINES,
+  RoutingBench,
+  runOf,
+  type FakePipelines,
+} from '../routing.fixtures.js';
 
 const { connection: one, pauseConnection, resumeConnection, deleteConnection } = routingRequests;
 const rule = (name: string, when: object, then: object) => ({ name, when, then });
@@ -108,6 +116,17 @@ describe('from the queue to runs, with two replicas', () => {
     expect(told[0]).toContain('octocat');
     await isEmpty('all');
     expect(await bench.files('all', 'aside')).toEqual([]);
+  });
+
+  it('says where no pipeline is of the repository, and how one comes to be', async () => {
+    await bench.put('attic');
+    const metadata = { ...delivery().metadata, repository: NO_PIPELINES };
+    const [sent] = await (await bench.relay('attic')).deliver({ metadata });
+    await becomes(sent!.id, 'SENT');
+    const { decisions } = await view(sent!.id);
+    expect(decisions).toMatchObject([
+      { rule: null, do: 'triggers', runs: [], message: expect.stringContaining('`hybrid run`') },
+    ]);
   });
 
   it('carries each out once, though relays send it again and again', async () => {

@@ -133,7 +133,7 @@ export async function inWords<T>(path: string, work: () => Promise<T>): Promise<
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new QueueError(
         'queue_missing',
-        `the folder ${path} is not there: make it (mkdir -m 2770 ${path})`,
+        `the folder ${path} is not there: make it (mkdir -p -m 2770 ${path})`,
         { cause },
       );
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
