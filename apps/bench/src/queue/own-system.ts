@@ -41,6 +41,13 @@ export interface OwnSystem {
   stop(): Promise<void>;
 }
 
+interface OwnSystemOptions {
+  standalone?: boolean;
+  /** Beside queue, agents and gateway. */
+  services?: string[];
+  env?: NodeJS.ProcessEnv;
+}
+
 interface Replica {
   process: RunningProcess;
   metricsPort: number;
@@ -50,7 +57,7 @@ interface Replica {
 export async function startOwnSystem(
   directory: string,
   cleanup: Cleanup,
-  { standalone = false } = {},
+  { standalone = false, services = [], env: given = {} }: OwnSystemOptions = {},
 ): Promise<OwnSystem> {
   await mkdir(directory, { recursive: true });
   const own: (() => Promise<unknown>)[] = [];
@@ -86,6 +93,7 @@ export async function startOwnSystem(
     HYBRID_JOIN_TOKEN_FILE: join(directory, 'join-token'),
     HYBRID_KEYS_FILE: join(directory, 'keys'),
     HYBRID_ARTIFACTS: join(directory, 'artifacts'),
+    ...given,
   };
   const processes: Record<string, RunningProcess> = {};
   const start = async (name: string, app: string, more: NodeJS.ProcessEnv = {}): Promise<RunningProcess> => {
@@ -112,6 +120,7 @@ export async function startOwnSystem(
   await startQueue();
   if (!standalone) {
     await start('agents', 'agents');
+    for (const service of services) await start(service, service);
     await start('gateway', 'gateway');
   }
   const url = `http://127.0.0.1:${port}`;
