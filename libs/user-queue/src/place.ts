@@ -38,11 +38,11 @@ export class Place {
             `the name ${this.host} is not known; look at the configuration and at DNS`,
           );
         });
-    const refused = addresses.find(({ address }) => !this.allowed?.(address));
-    if (refused)
+    if (!addresses.every(({ address }) => this.allowed!(address)))
       throw new QueueError(
         'queue_denied',
-        `${this.host} is ${refused.address}, where this process must not connect to`,
+        // Not which address: whoever names the queue may not learn what our names stand for.
+        `${this.host} is at an address that connections may not go to from here: name a public one, or have the operator allow it`,
       );
   }
 }

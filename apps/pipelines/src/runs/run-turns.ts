@@ -17,12 +17,18 @@ export class RunTurns {
 
   constructor(private readonly things: Things<RunState, RunCommand, RunEvent>) {}
 
-  async handle(runId: string, command: RunCommand, call: CallContext): Promise<Handled<RunState, RunEvent>> {
+  /** @param first what the run is where nothing is known of it here; read unless told. */
+  async handle(
+    runId: string,
+    command: RunCommand,
+    call: CallContext,
+    first?: Thing<RunState>,
+  ): Promise<Handled<RunState, RunEvent>> {
     const key = `${call.org}\n${runId}`;
     const before = this.underWay.get(key);
     const turn = (async () => {
       await before;
-      const handled = await this.things.handle(runId, command, call, this.known.get(key));
+      const handled = await this.things.handle(runId, command, call, this.known.get(key) ?? first);
       this.remember(key, { state: handled.state, revision: handled.revision });
       return handled;
     })();

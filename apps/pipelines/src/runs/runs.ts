@@ -16,7 +16,7 @@ import {
   type StepView,
 } from '@hybrid/contracts';
 import { isRejection, type Rejection } from '@hybrid/decider';
-import { listPage, Snapshots, Things, type Handled } from '@hybrid/event-store';
+import { listPage, Snapshots, Things, type Handled, type Thing } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import {
   findStepView,
@@ -78,16 +78,15 @@ export class Runs implements OnModuleInit {
     call: CallContext,
   ): Promise<{ run: RunView; isNew: boolean }> {
     const { run_id, pipeline } = command;
-    const before = await this.load(run_id, call.org);
-    if (before) return { run: messageViewOf(before), isNew: false };
     const { version, definition: text } = definition;
     const previous_execution_id = await this.lastSuccess(pipeline, call.org);
     const start = { ...command, pipeline_version: version, definition: text, previous_execution_id };
     try {
-      const started = await this.handle(run_id, { type: 'StartRun', ...start, now: now() }, call);
+      // Nearly all are new: without a look first.
+      const started = await this.handle(run_id, { type: 'StartRun', ...start, now: now() }, call, NEW);
       return { run: shown(started.state), isNew: started.events.length > 0 };
     } catch (error) {
-      // Another replica was faster, with another version of the pipeline.
+      // It was started before, perhaps of another version of the pipeline.
       const started = await this.load(run_id, call.org);
       if (!started) throw error;
       return { run: messageViewOf(started), isNew: false };
@@ -242,8 +241,9 @@ export class Runs implements OnModuleInit {
     runId: string,
     command: RunCommand,
     call: CallContext,
+    first?: Thing<RunState>,
   ): Promise<Handled<RunState, RunEvent>> {
-    let handled = await this.turns.handle(runId, command, call);
+    let handled = await this.turns.handle(runId, command, call, first);
     while (handled.events.length > 0 && isLeftOver(handled.state))
       handled = await this.turns.handle(runId, { type: 'GoOn', now: now() }, call);
     return handled;
@@ -263,6 +263,8 @@ export class Runs implements OnModuleInit {
     return rows[0]?.id ?? null;
   }
 }
+
+const NEW = { state: runDecider.initial, revision: null };
 
 /** Whether something could be decided that is not. */
 function isLeftOver(run: RunState): boolean {

@@ -143,6 +143,26 @@ describe('from the queue to runs, with two replicas', () => {
     expect(pipelines.fired.filter(({ delivery_id }) => delivery_id === same.id).length).toBeGreaterThan(0);
   });
 
+  it('puts aside what another organisation has had by the same id, and goes on', async () => {
+    const other = callBy('user', 'other', 'other');
+    await bench.put('shared');
+    await bench.put('shared-by-another', {}, other);
+    const [relay, others] = [await bench.relay('shared'), await bench.relay('shared-by-another', {}, other)];
+    const [first] = await relay.deliver({});
+    await becomes(first!.id, 'SENT');
+    const [, next] = await others.deliver({ ...first, relay_id: others.relay_id }, {});
+    await eventually(async () =>
+      expect(await bench.send(routingRequests.delivery, { delivery_id: next!.id }, other)).toMatchObject({
+        status: 'SENT',
+      }),
+    );
+    await isEmpty('shared-by-another');
+    expect(await bench.files('shared-by-another', 'aside')).toEqual([
+      expect.stringContaining('a digest key of their own') as unknown,
+    ]);
+    expect(await bench.eventsOf(`delivery-${first!.id}`)).toEqual(['DeliveryRouted', 'DeliverySent']);
+  });
+
   it('puts aside what no registered relay of the connection signed, and keeps nothing of it', async () => {
     await bench.put('guarded');
     const relay = await bench.relay('guarded');

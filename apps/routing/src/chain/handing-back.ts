@@ -16,9 +16,11 @@ export function isAway(error: unknown): boolean {
   return kind === 'unavailable' || kind === 'too_many' || code === 'conflict';
 }
 
-/** Back onto the queue, or aside where it fails each time. */
+/** Back onto the queue, or aside where it is refused for good or fails each time. */
 export async function handBack(queue: QueueReader, message: ReceivedMessage, error: unknown): Promise<void> {
   if (isAway(error)) return queue.release([message]);
+  if (error instanceof ProblemError && error.problem.kind === 'invalid')
+    return queue.putAside(message, error.problem.detail);
   const known = error instanceof ProblemError || !(error instanceof Error);
   logger.error(known ? String(error) : (error.stack ?? error.message));
   if ((message.deliveries ?? 0) <= MAX_DELIVERIES) return queue.release([message]);

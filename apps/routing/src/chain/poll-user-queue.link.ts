@@ -18,6 +18,8 @@ const WAIT_MS = 20_000;
 /** Namespace of the ids that refused messages turn into; never changed. */
 const REFUSED_NAMESPACE = 'd2c1a1a7-6a51-4f2e-8f0b-2a52c7a3b9e4';
 
+type KeyOf = Parameters<typeof readDelivery>[1];
+
 /** Takes what lies on the customer's queue, and passes on what a registered relay of this connection has signed. */
 export class PollUserQueueLink extends Link<Turn, Turn> {
   constructor(
@@ -37,11 +39,12 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
     if (messages.length > 0 && !(await this.holds(connection, messages)))
       return context.insert('polled', []).insert('superseded', true);
     const polled: Polled[] = [];
+    const keyOf = this.keys(connection);
     let handed_back = 0;
     await Promise.all(
       messages.map(async (message) => {
         try {
-          const read = await this.read(message, connection);
+          const read = await this.read(message, connection, keyOf);
           if (read) polled.push(read);
         } catch (error) {
           handed_back++;
@@ -62,13 +65,27 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
     return holds;
   }
 
-  /** Null: refused, and on the side queue. */
-  private async read(message: ReceivedMessage, connection: TurnConnection): Promise<Polled | null> {
-    const { org, name, version } = connection;
-    const { delivery, refusal } = await readDelivery(message.body, async (relayId) => {
+  /** Of relays as they are registered now; each is looked up once in a batch, which mostly is of one relay. */
+  private keys({ org, name }: TurnConnection): KeyOf {
+    const known = new Map<string, ReturnType<KeyOf>>();
+    const look: KeyOf = async (relayId) => {
       const relay = await this.relays.registered(relayId, org, name);
       return relay && relayPublicKey(relay.public_key);
-    });
+    };
+    return (relayId) => {
+      const key = known.get(relayId) ?? look(relayId);
+      known.set(relayId, key);
+      return key;
+    };
+  }
+
+  /** Null: refused, and on the side queue. */
+  private async read(
+    message: ReceivedMessage,
+    { org, name, version }: TurnConnection,
+    keyOf: KeyOf,
+  ): Promise<Polled | null> {
+    const { delivery, refusal } = await readDelivery(message.body, keyOf);
     if (delivery) return { message, delivery };
     const message_sha256 = hash('sha256', message.body, 'hex');
     const id = uuidV5(JSON.stringify([org, name, message_sha256]), REFUSED_NAMESPACE);

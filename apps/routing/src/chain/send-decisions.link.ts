@@ -50,17 +50,17 @@ export class SendDecisionsLink extends Link<Turn, Turn> {
     const call = serviceCall('routing', org, delivery.id);
     const begun = performance.now();
     const seconds = secondsSince(delivery.received_at);
-    const { state, fresh } = await this.deliveries.route(
+    const { routed: thing, fresh } = await this.deliveries.route(
       { delivery, connection: name, connection_version: version, decisions, seconds },
       call,
     );
     if (fresh) decidedAfter(seconds);
-    if (!state.routed || state.outcomes) return ended('duplicate');
-    const { routed } = state;
+    const { routed, outcomes: known } = thing.state;
+    if (!routed || known) return ended('duplicate');
     const outcomes = await Promise.all(
       routed.decisions.map((decision) => this.carrier.carryOut(decision, routed.delivery, call)),
     );
-    const sent = await this.deliveries.recordSent(delivery.id, outcomes, call);
+    const sent = await this.deliveries.recordSent(delivery.id, outcomes, call, thing);
     sentAfter(begun);
     ended(deliveryStatus(sent) === 'FAILED' ? 'failed' : 'sent');
   }

@@ -1,6 +1,13 @@
 /** The deliveries' commands and queries. */
-import { type CallContext, type DeliveryView, type ListDeliveries, type Page } from '@hybrid/contracts';
-import { listPage, Things } from '@hybrid/event-store';
+import {
+  problem,
+  ProblemError,
+  type CallContext,
+  type DeliveryView,
+  type ListDeliveries,
+  type Page,
+} from '@hybrid/contracts';
+import { listPage, Things, type Thing } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { deliveryList } from './delivery-list.projection.js';
@@ -20,19 +27,34 @@ export class Deliveries implements OnModuleInit {
     await this.connections.project(deliveryList);
   }
 
-  /** The decision that stands: this one, or the one that was made before. `fresh`: it was made now. */
+  /**
+   * The decision that stands: this one, or the one that was made before. `fresh`: it was made now.
+   * @throws ProblemError `delivery_id_taken`: for good.
+   */
   async route(
     routed: Omit<DeliveryRouted, 'at'>,
     call: CallContext,
-  ): Promise<{ state: DeliveryState; fresh: boolean }> {
+  ): Promise<{ routed: Thing<DeliveryState>; fresh: boolean }> {
     const command = { type: 'RouteDelivery', ...routed, now: now() } as const;
-    // Nearly all are new: without a look first.
-    const { state, events } = await this.things.handle(routed.delivery.id, command, call, NEW);
-    return { state, fresh: events.length > 0 };
+    const { id } = routed.delivery;
+    try {
+      // Nearly all are new: without a look first.
+      const { state, revision, events } = await this.things.handle(id, command, call, NEW);
+      return { routed: { state, revision }, fresh: events.length > 0 };
+    } catch (error) {
+      throw (await this.isAnothers(id, error, call)) ? idTaken() : error;
+    }
   }
 
-  async recordSent(id: string, outcomes: Outcome[], call: CallContext): Promise<DeliveryState> {
-    return (await this.things.handle(id, { type: 'RecordSent', outcomes, now: now() }, call)).state;
+  /** @param routed as `route` answered it: saves the read. */
+  async recordSent(
+    id: string,
+    outcomes: Outcome[],
+    call: CallContext,
+    routed: Thing<DeliveryState>,
+  ): Promise<DeliveryState> {
+    const command = { type: 'RecordSent', outcomes, now: now() } as const;
+    return (await this.things.handle(id, command, call, routed)).state;
   }
 
   async refuse(id: string, refused: Omit<DeliveryRefused, 'at'>, call: CallContext): Promise<void> {
@@ -42,6 +64,13 @@ export class Deliveries implements OnModuleInit {
   /** @throws ProblemError `delivery_not_found`. */
   async get(deliveryId: string, call: CallContext): Promise<DeliveryView> {
     return deliveryView(deliveryId, (await this.things.load(deliveryId, call.org)).state);
+  }
+
+  /** Whether it lost against the stream of another organisation: it would lose for ever. */
+  private async isAnothers(id: string, error: unknown, { org }: CallContext): Promise<boolean> {
+    if (!(error instanceof ProblemError) || error.problem.code !== 'conflict') return false;
+    const { org: owner } = await this.things.find(id);
+    return owner !== null && owner !== org;
   }
 
   list(query: ListDeliveries, call: CallContext): Promise<Page<DeliveryView>> {
@@ -55,6 +84,15 @@ export class Deliveries implements OnModuleInit {
       view: ({ id, state }) => deliveryView(id, state),
     });
   }
+}
+
+/** Ids follow from the source's name, the digests' key and the body: who has all three in two organisations has one id twice. */
+function idTaken() {
+  return problem(
+    'invalid',
+    'delivery_id_taken',
+    'another organisation has a delivery of this id: give the relays of each organisation a digest key of their own',
+  );
 }
 
 const NEW = { state: deliveryDecider.initial, revision: null };
