@@ -1,7 +1,7 @@
 /**
  * What is to stay with the customer stays there. A secret is planted in everything that the customer has, a whole run
- * goes through the real system, and then every byte that the control plane keeps or emits is searched for it. A second
- * mark, which crosses lawfully, must be found in the same places by the same search.
+ * goes through the real system, begun by hand and by a webhook, and then every byte that the control plane keeps or
+ * emits is searched for it. Other marks, which cross lawfully, must be found in the same places by the same search.
  */
 import type { AgentView, RunView } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
@@ -14,6 +14,7 @@ import { startCustomer, type Customer } from './canary/customer.js';
 import { everythingKept, type Kept } from './canary/kept.js';
 import { Mark } from './canary/mark.js';
 import { startOtlpSink, type OtlpSink } from './canary/otlp-sink.js';
+import { queueSettings, sendWebhooks, type Crossed } from './canary/relay.js';
 import { openEvents } from './http/event-stream.js';
 import { startSystem, type System } from './system.js';
 
@@ -21,6 +22,8 @@ import { startSystem, type System } from './system.js';
 const canary = new Mark();
 /** Crosses, as a name and as output. */
 const control = new Mark();
+/** Crosses in a webhook. */
+const crossing = new Mark();
 
 const PIPELINE = 'canary';
 const definition = `
@@ -50,18 +53,31 @@ steps:
     config: { commands: ['cat secret-source.ts', 'ls', 'git log'] }
 `;
 
+const PUSHED = 'pushed';
+const startedByPush = `
+name: ${PUSHED}
+on: { manual: { inputs: { branch: { type: string, required: true } } } }
+steps:
+  - name: deliver
+    type: step.shell_exec
+    env: { VAULT: '{{.Secrets.VAULT}}', BRANCH: '{{.Inputs.branch}}' }
+    config: { commands: ['echo "$BRANCH: $VAULT"'] }
+`;
+
 describe('what stays with the customer', () => {
   let folder: string;
   let sink: OtlpSink;
   let system: System;
   let customer: Customer;
+  let crossed: Crossed;
   let told = '';
   const kept: Kept[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hybrid-canary-'));
-    [sink, customer] = await Promise.all([startOtlpSink(), startCustomer(join(folder, 'customer'), canary)]);
-    system = await startSystem({ separate: true, env: sink.env });
+    const theirs = join(folder, 'customer');
+    [sink, customer] = await Promise.all([startOtlpSink(), startCustomer(theirs, canary)]);
+    system = await startSystem({ separate: true, env: { ...sink.env, ...queueSettings(theirs) } });
     await system.startAgent('agent-1', customer.agent);
     await system.startAgent('agent-2', customer.silentAgent);
     const events = await openEvents(`${system.url}/api/dashboard/events`, system.adminToken);
@@ -70,14 +86,19 @@ describe('what stays with the customer', () => {
     })().catch(() => undefined);
 
     await plant(system);
-    const run = await runPipeline(system, customer);
-    await eventually(() => expect(told).toContain(`{"run_id":"${run.id}","status":"SUCCEEDED"}`));
+    const byHand = await runPipeline(system, customer);
+    await put(system, PUSHED, startedByPush);
+    crossed = await sendWebhooks({ system, folder: theirs, canary, crossing, pipeline: PUSHED });
+    const runs = [byHand, await runOf(system, crossed)];
+    await eventually(() => {
+      for (const { id } of runs) expect(told).toContain(`{"run_id":"${id}","status":"SUCCEEDED"}`);
+    });
     // Of the run's last second.
     const sent = sink.received('metrics').length;
     await eventually(() => expect(sink.received('metrics').length).toBeGreaterThan(sent));
     await eventually(() => expect(sink.received('traces').toString()).toContain('step silent'));
 
-    for await (const one of everythingKept(system, await namesIn(system, run))) kept.push(one);
+    for await (const one of everythingKept(system, await namesIn(system, runs, crossed))) kept.push(one);
     for (const signal of ['traces', 'metrics'])
       kept.push({ place: signal, where: 'OTLP', bytes: sink.received(signal) });
     kept.push({ place: 'server-sent events', where: 'dashboard', bytes: Buffer.from(told) });
@@ -98,6 +119,15 @@ describe('what stays with the customer', () => {
     expect(leaks).toEqual([]);
   });
 
+  it('and with it what the relay made for itself', () => {
+    const leaks = kept.flatMap(({ place, where, bytes }) =>
+      crossed.secrets.flatMap(([name, mark]) =>
+        mark.in(bytes).map(({ form }) => `${name}: ${place}, ${where}, ${form}`),
+      ),
+    );
+    expect(leaks).toEqual([]);
+  });
+
   it.each([
     'events',
     'JetStream',
@@ -112,6 +142,13 @@ describe('what stays with the customer', () => {
   ])('would have been found in: %s', (place) => {
     expect(kept.filter((one) => one.place === place && control.in(one.bytes).length > 0)).not.toEqual([]);
   });
+
+  it.each(['events', 'PostgreSQL', 'answers', 'files of event-store', 'files of postgres'])(
+    'would have been found, had it come with a webhook, in: %s',
+    (place) => {
+      expect(kept.filter((one) => one.place === place && crossing.in(one.bytes).length > 0)).not.toEqual([]);
+    },
+  );
 
   it('would have been found in what processes write and measure: something is there', () => {
     const logs = kept.filter(({ place }) => place === 'logs').map(({ bytes }) => bytes.toString());
@@ -157,9 +194,15 @@ async function storeControl(system: System): Promise<void> {
   expect(status).toBe(200);
 }
 
+async function put(system: System, pipeline: string, text: string): Promise<void> {
+  const { status, body } = await system.admin(`PUT /api/pipelines/${pipeline}`, {
+    json: { definition: text },
+  });
+  expect([status, body]).toEqual([200, expect.anything()]);
+}
+
 async function runPipeline(system: System, { source }: Customer): Promise<RunView> {
-  const put = await system.admin(`PUT /api/pipelines/${PIPELINE}`, { json: { definition } });
-  expect([put.status, put.body]).toEqual([200, expect.anything()]);
+  await put(system, PIPELINE, definition);
   const started = await system.admin<RunView>(`POST /api/pipelines/${PIPELINE}/runs`, { json: { source } });
   expect(started.status).toBe(201);
   return eventually(async () => {
@@ -176,17 +219,36 @@ async function runPipeline(system: System, { source }: Customer): Promise<RunVie
   }, 120_000);
 }
 
+/** Of the push. */
+async function runOf(system: System, { deliveries }: Crossed): Promise<RunView> {
+  const [run] = deliveries.flatMap(({ decisions }) => decisions.flatMap(({ runs }) => runs));
+  return eventually(async () => {
+    const { body } = await system.admin<RunView>(`GET /api/runs/${run?.run_id}`);
+    expect(body).toMatchObject({ status: 'SUCCEEDED', steps: [{ id: 'deliver', status: 'SUCCEEDED' }] });
+    return body;
+  });
+}
+
 /** Everything that routes can be asked for by name. */
-async function namesIn(system: System, run: RunView): Promise<Record<string, string[]>> {
+async function namesIn(
+  system: System,
+  runs: RunView[],
+  { deliveries, relay, connections }: Crossed,
+): Promise<Record<string, string[]>> {
   const { body } = await system.admin<{ agents: AgentView[] }>('GET /api/agents');
+  const ids = runs.map(({ id }) => id);
+  const steps = runs.flatMap((run) => run.steps);
   return {
-    pipeline_id: [PIPELINE],
-    run_id: [run.id],
-    step_id: run.steps.map(({ id }) => id),
-    job_id: run.steps.map(({ job_id }) => job_id!),
+    pipeline_id: [PIPELINE, PUSHED],
+    run_id: ids,
+    step_id: steps.map(({ id }) => id),
+    job_id: steps.map(({ job_id }) => job_id!),
+    delivery_id: deliveries.map(({ delivery_id }) => delivery_id),
+    relay_id: [relay.relay_id],
+    connection: connections,
     agent_id: body.agents.map(({ agent_id }) => agent_id),
     pool_name: ['default', 'private'],
-    execution_id: [run.id, 'by-hand'],
+    execution_id: [...ids, 'by-hand'],
     key: ['dist', 'sarif', 'lawful'],
   };
 }

@@ -11,12 +11,12 @@ export interface Sighting {
 }
 
 export class Mark {
-  /** 100 bits of chance. */
-  readonly text = Array.from(randomBytes(20), (byte) => ALPHABET[byte % 32]).join('');
-  readonly #forms: [form: string, bytes: Buffer][] = [...formsOf(this.text)].map(([form, text]) => [
-    form,
-    Buffer.from(text),
-  ]);
+  readonly #forms: [form: string, bytes: Buffer][];
+
+  /** @param text one that somebody else made; 100 bits of chance unless told. */
+  constructor(readonly text = Array.from(randomBytes(20), (byte) => ALPHABET[byte % 32]).join('')) {
+    this.#forms = [...formsOf(text)].map(([form, written]) => [form, Buffer.from(written)]);
+  }
 
   /** A value with the mark at both ends: a piece that was cut off it has one still. `name` tells which one leaked. */
   value(name: string): string {
