@@ -1,4 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { pbkdf2 } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runStep } from '../run-step.js';
 import { stepBench } from '../step.fixtures.js';
 
@@ -17,6 +20,34 @@ describe('a step on the host', () => {
     await expect(run('ln -sf /etc/passwd "$HYBRID_OUTPUT"')).rejects.toThrow(
       /the file that \$HYBRID_OUTPUT names cannot be read: ELOOP/,
     );
+  });
+
+  it('is written down before it is heard of, so that it can be ended however early its agent is killed', async () => {
+    const { executor, workspace, scratch } = bench.step('step.shell_exec', {});
+    const said = new Map<string, string>();
+    await executor.run(
+      {
+        jobId: 'the-job',
+        attempt: 1,
+        text: 'echo $$',
+        env: {},
+        workspace,
+        scratch,
+        workDir: '/workspace',
+        network: 'none',
+        // The script runs by now, and nothing that waits for a thread of node's goes on.
+        progressFrom: () => {
+          for (let busy = 0; busy < 8; busy++) pbkdf2('', '', 150_000, 64, 'sha512', () => undefined);
+        },
+      },
+      async (_, chunk) => {
+        said.set(chunk.toString().trim(), readFileSync(join(scratch, 'group'), 'utf8').split(' ')[0]!);
+      },
+      () => undefined,
+      new AbortController().signal,
+    );
+    const [[pid, written] = []] = said;
+    expect([pid, written]).toEqual([expect.stringMatching(/^\d+$/), pid]);
   });
 
   it('takes no more memory than outputs may, however long their file is', async () => {

@@ -1,11 +1,12 @@
 /** Runs scripts on the host itself, as the agent's own user: only for hosts whose owner trusts the pipelines. */
+import { writeFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, posix } from 'node:path';
 import { endGroup, startGroup } from './child-command.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
 import { drainOutput } from './output-drain.js';
-import { identityOf, isAlive, signalReaches } from './process-identity.js';
+import { identityOfNew, isAlive, signalReaches } from './process-identity.js';
 import { readPart } from '../files/regular-file.js';
 import { existingInside, ifMissing, insideWorkspace, makeFolderInside } from '../files/workspace-path.js';
 import { StepProblem } from '../step.js';
@@ -61,8 +62,9 @@ export class ProcessExecutor implements Executor {
     signal.addEventListener('abort', abort, { once: true });
     script.progressFrom(() => readPart(ownFile('HYBRID_PROGRESS'), PROGRESS_MAX, 'end'));
     try {
+      // Before anything else is done: an agent that is killed leaves no process that its next life does not know.
+      if (pid !== undefined) writeFileSync(join(script.scratch, 'group'), identityOfNew(pid));
       const drained = drainOutput({ stdout: child.stdout!, stderr: child.stderr! }, sink);
-      if (pid !== undefined) await writeFile(join(script.scratch, 'group'), await identityOf(pid));
       const exitCode = await ended;
       // What the script left in the background ends with it.
       if (pid !== undefined) await endGroup(pid, signal.aborted ? undefined : 0);

@@ -1,9 +1,21 @@
 /** Tells a process from a later one with the same number, by its start time where the system shows it (Linux). */
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
 /** `<pid> <start time>`; the start time is empty where it cannot be read. */
 export async function identityOf(pid: number): Promise<string> {
   return `${pid} ${await startTime(pid)}`;
+}
+
+/** As `identityOf`, of a process that was just started: nothing comes in between. */
+export function identityOfNew(pid: number): string {
+  let stat = '';
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    // No Linux.
+  }
+  return `${pid} ${startTimeIn(fieldsOf(stat))}`;
 }
 
 /** True while the very process of `identity` lives. */
@@ -37,12 +49,19 @@ export async function groupLives(pid: number): Promise<boolean> {
 }
 
 async function startTime(pid: number): Promise<string> {
-  return (await statOf(pid))[19] ?? '';
+  return startTimeIn(await statOf(pid));
+}
+
+function startTimeIn(fields: string[]): string {
+  return fields[19] ?? '';
 }
 
 /** The fields of /proc/<pid>/stat from the third on (state, parent, group …); none where they cannot be read. */
 async function statOf(pid: number | string): Promise<string[]> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return fieldsOf(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+}
+
+function fieldsOf(text: string): string[] {
   // The second field is the command, which is in brackets and may hold anything.
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
