@@ -12,7 +12,7 @@ import type { QueueError, QueueReader, QueueWriter, ReceivedMessage } from './us
 export interface QueueUnderTest {
   writer: QueueConfig;
   reader: QueueConfig;
-  /** For both sides; `leaseMs` should be as short as the kind lets it. */
+  /** For both sides; `leaseMs` is that of readers which are heard of no more: as short as the kind lets it. */
   options?: Omit<ReaderOptions, 'credential'>;
   credentials: {
     writer?: string;
@@ -61,6 +61,8 @@ export type Ability =
 
 /** Many times what a quiet machine takes; above the longest lease that a kind has (10 s). */
 const PATIENCE_MS = 60_000;
+/** Of readers that go on: above what they take to remove what they took, on a slow machine. */
+const LEASE_MS = 10_000;
 /** Above every time limit of a client; bounded is what matters. */
 const AWAY_WITHIN_MS = 60_000;
 
@@ -87,8 +89,12 @@ export function describeQueue(
       opened.push(side);
       return side;
     };
-    const read = async (credential = queue.credentials.reader, config = queue.reader) => {
-      const side = await openReader(config, { ...queue.options, credential });
+    const read = async (
+      credential = queue.credentials.reader,
+      config = queue.reader,
+      leaseMs: number | undefined = LEASE_MS,
+    ) => {
+      const side = await openReader(config, { ...queue.options, leaseMs, credential });
       opened.push(side);
       return side;
     };
@@ -121,7 +127,11 @@ export function describeQueue(
     beforeAll(async () => {
       queue = await start();
       writer = await openWriter(queue.writer, { ...queue.options, credential: queue.credentials.writer });
-      reader = await openReader(queue.reader, { ...queue.options, credential: queue.credentials.reader });
+      reader = await openReader(queue.reader, {
+        ...queue.options,
+        leaseMs: LEASE_MS,
+        credential: queue.credentials.reader,
+      });
     });
     afterEach(async () => {
       for (const side of opened.splice(0)) await side.close();
@@ -162,12 +172,14 @@ export function describeQueue(
 
     it('gives again what a reader took and did not remove', async () => {
       await writer.send(['held by one who died']);
-      const first = await takeOne(await read());
+      const leaseMs = queue.options?.leaseMs;
+      const first = await takeOne(await read(undefined, undefined, leaseMs));
       // That reader is heard of no more, until it is closed after the test.
-      const again = await takeOne(reader);
+      const next = await read(undefined, undefined, leaseMs);
+      const again = await takeOne(next);
       expect(again.body).toBe(first.body);
       if (!cannot['counts deliveries']) expect(again.deliveries).toBeGreaterThan(1);
-      await reader.remove([again]);
+      await next.remove([again]);
       await nothingLeft();
     });
 
