@@ -16,5 +16,8 @@ export const DEFINITION_MAX = 500_000;
 /** Of a line of output, in UTF-8: agents cut longer ones into several. */
 export const LOG_LINE_MAX_BYTES = 16 * 1024;
 
+/** Of lines that are sealed together, in base64: the longest line fits, whatever it holds. */
+export const SEALED_LINE_MAX_BYTES = 64 * 1024;
+
 /** A time with its zone. */
 export const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;

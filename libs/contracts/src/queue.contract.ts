@@ -188,6 +188,15 @@ export interface LogLine {
   time: string;
   stream: 'stdout' | 'stderr' | 'system';
   text: string;
+  /** `text` is lines that the agent has encrypted, and `seq` and `time` are those of the last. */
+  sealed?: SealedLines;
+}
+
+export interface SealedLines {
+  /** How many. 0: the log has ended. */
+  lines: number;
+  /** Names of the keys that open them: 16 hexadecimal digits each. */
+  for: string[];
 }
 
 /** What came of lines that were sent. */
