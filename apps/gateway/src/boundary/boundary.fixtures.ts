@@ -1,5 +1,5 @@
 /** What docs/boundary.md says that no decorator does: names in paths, bodies that are no JSON, answers that are fetched. */
-import { LOG_LINE_MAX_BYTES, type FieldClass } from '@hybrid/contracts';
+import { LOG_LINE_MAX_BYTES, SEALED_LINE_MAX_BYTES, type FieldClass } from '@hybrid/contracts';
 
 /** A name or id of 1 to 200 characters, none of them a control character; all are metadata. */
 export const PATH_PARAMETERS: Readonly<Record<string, string>> = {
@@ -82,6 +82,24 @@ export const READ_BY_HAND: Readonly<Record<string, ReadByHand>> = {
         class: 'masked',
         bounds: `at most ${LOG_LINE_MAX_BYTES.toLocaleString('en')} bytes`,
         what: 'what a command wrote, or the agent said',
+      },
+      {
+        field: 'text, where it is sealed',
+        class: 'masked',
+        bounds: `base64 of an age file, at most ${SEALED_LINE_MAX_BYTES.toLocaleString('en')} bytes`,
+        what: 'lines that the agent has encrypted for keys of its customer (`--seal-for`)',
+      },
+      {
+        field: 'sealed.lines',
+        class: 'metadata',
+        bounds: `whole number, 0 to ${SEALED_LINE_MAX_BYTES.toLocaleString('en')}`,
+        what: 'optional; how many lines are sealed in it',
+      },
+      {
+        field: 'sealed.for[]',
+        class: 'metadata',
+        bounds: '1 to 10; 16 hexadecimal digits',
+        what: 'names of the keys that open it: digests, cut, of their recipients',
       },
     ],
   },

@@ -1,7 +1,19 @@
-import { LOG_LINE_MAX_BYTES, problem, RFC_3339, type FieldError, type LogLine } from '@hybrid/contracts';
+import {
+  LOG_LINE_MAX_BYTES,
+  problem,
+  RFC_3339,
+  SEALED_LINE_MAX_BYTES,
+  type FieldError,
+  type LogLine,
+  type SealedLines,
+} from '@hybrid/contracts';
 
 const STREAMS = ['stdout', 'stderr', 'system'];
 const FIELDS = 4;
+const KEY_NAME = /^[0-9a-f]{16}$/;
+const KEYS_MAX = 10;
+/** Base64 of how every file of age begins. */
+const AGE = Buffer.from('age-encryption.org/v1\n->').toString('base64');
 /** Enough to see what is wrong with a client. */
 const MAX_ERRORS = 20;
 
@@ -53,10 +65,30 @@ function parseLine(text: string): LogLine | null {
     const valid =
       Number.isSafeInteger(seq) && seq >= 0 && typeof time === 'string' && STREAMS.includes(stream);
     if (!valid || typeof content !== 'string' || !RFC_3339.test(time)) return null;
+    if (line.sealed !== undefined) return isSealed(line, line.sealed) ? line : null;
     return Object.keys(line).length === FIELDS && fits(content) ? line : null;
   } catch {
     return null;
   }
+}
+
+/** What it holds cannot be seen from here: its form and its bounds can. */
+function isSealed({ text, stream, ...line }: LogLine, { lines, for: keys, ...more }: SealedLines): boolean {
+  return (
+    Object.keys(line).length === FIELDS - 1 &&
+    Object.keys(more).length === 0 &&
+    stream === 'system' &&
+    text.length <= SEALED_LINE_MAX_BYTES &&
+    text.startsWith(AGE) &&
+    /^[A-Za-z0-9+/]+={0,2}$/.test(text) &&
+    Number.isSafeInteger(lines) &&
+    lines >= 0 &&
+    lines <= SEALED_LINE_MAX_BYTES &&
+    Array.isArray(keys) &&
+    keys.length > 0 &&
+    keys.length <= KEYS_MAX &&
+    keys.every((key) => typeof key === 'string' && KEY_NAME.test(key))
+  );
 }
 
 function fits(text: string): boolean {

@@ -2,11 +2,13 @@
 import type { DownloadLog, JobView, LogPage, ReadLog } from '@hybrid/contracts';
 import type { SseMessage } from '../edge/server-sent-events.js';
 import type { PlacedLine } from './job-log.js';
-import { pick, shownLine, withoutColours } from './shown-lines.js';
+import { pick, shownLine, whatIsSealed, withoutColours } from './shown-lines.js';
 
 const PAGE_MAX = 5_000;
 /** Lines that one page looks at, however few of them are wanted: about a tenth of a second's work. */
 const LOOKED_AT_MAX = 100_000;
+/** Characters of a page's lines: sealed ones are longer. */
+const TEXT_MAX = 16 * 1024 * 1024;
 
 /** Ends early when it has looked at enough: the next page goes on from there. */
 export async function readPage(
@@ -17,15 +19,19 @@ export async function readPage(
   const plain = show.plain === 'true';
   let last: string | null = null;
   let lookedAt = 0;
+  let size = 0;
   for await (const chunk of chunks) {
     const wanted = pick(chunk, show, search);
     const room = limit - lines.length;
-    for (const { line } of wanted.slice(0, room)) lines.push(shownLine(line, plain));
+    for (const { line } of wanted.slice(0, room)) {
+      lines.push(shownLine(line, plain));
+      size += line.text.length;
+    }
     // One more than fits: only then is there a next page.
     if (wanted.length > room) return { lines, next_cursor: room > 0 ? wanted[room - 1]!.cursor : last };
     last = chunk.at(-1)?.cursor ?? last;
     lookedAt += chunk.length;
-    if (lookedAt >= LOOKED_AT_MAX) return { lines, next_cursor: last };
+    if (lookedAt >= LOOKED_AT_MAX || size >= TEXT_MAX) return { lines, next_cursor: last };
   }
   return { lines, next_cursor: null };
 }
@@ -63,7 +69,8 @@ export async function* asText(
     for (const { line } of pick(chunk, show)) {
       if (line.attempt !== attempt && show.attempt === undefined) text += `=== attempt ${line.attempt} ===\n`;
       attempt = line.attempt;
-      const shown = plain === 'true' ? withoutColours(line.text) : line.text;
+      const clear = line.sealed ? whatIsSealed(line.sealed) : line.text;
+      const shown = plain === 'true' ? withoutColours(clear) : clear;
       text += timestamps === 'true' ? `${line.time} ${shown}\n` : `${shown}\n`;
     }
     if (text === '') continue;

@@ -1,5 +1,5 @@
 /** Lines as readers want them: which, with or without colours, and what of them is a group's beginning or end. */
-import type { ShowLog, ShownLine } from '@hybrid/contracts';
+import type { SealedLines, ShowLog, ShownLine } from '@hybrid/contracts';
 import type { JobLogLine, PlacedLine } from './job-log.js';
 
 /** Characters of a group's name. */
@@ -17,8 +17,9 @@ export function withoutColours(text: string): string {
 export function lineFilter({ stream }: ShowLog, search = ''): (line: JobLogLine) => boolean {
   const wanted = search.toLowerCase();
   return (line) =>
-    (stream === undefined || line.stream === stream) &&
-    (wanted === '' || withoutColours(line.text).toLowerCase().includes(wanted));
+    // Of sealed lines nobody here knows the streams, nor what they hold.
+    (stream === undefined || line.stream === stream || line.sealed !== undefined) &&
+    (wanted === '' || (!line.sealed && withoutColours(line.text).toLowerCase().includes(wanted)));
 }
 
 export function shownLine(line: JobLogLine, plain: boolean): ShownLine {
@@ -27,13 +28,22 @@ export function shownLine(line: JobLogLine, plain: boolean): ShownLine {
   return group ? { ...shown, ...group } : shown;
 }
 
+/** What stands in a text for lines that only the customer can read. */
+export function whatIsSealed({ lines, for: keys }: SealedLines): string {
+  const whose = `sealed for ${keys.join(', ')}`;
+  return lines === 0
+    ? `[the log ends here; ${whose}]`
+    : `[${lines} line(s), ${whose}: hybrid run logs --key-file opens them]`;
+}
+
 /** What is asked for of a chunk. */
 export function pick(lines: PlacedLine[], show: ShowLog, search?: string): PlacedLine[] {
   const wanted = lineFilter(show, search);
   return lines.filter(({ line }) => wanted(line));
 }
 
-function groupOf({ stream, text }: JobLogLine): Pick<ShownLine, 'group' | 'group_name'> | undefined {
+function groupOf({ stream, text, sealed }: JobLogLine): Pick<ShownLine, 'group' | 'group_name'> | undefined {
+  if (sealed) return undefined;
   const begins = (group: ShownLine['group'], name: string) => ({
     group,
     group_name: withoutColours(name).trim().slice(0, NAME_MAX),
