@@ -178,7 +178,7 @@ describe('agent whose gateway is away', () => {
     attempt.log.add('stdout', 'a line');
     await attempt.end({ what: 'complete', body: { exit_code: 0 } });
     bench.gateway.fail('POST', /logs$/, 'away', Infinity);
-    expect(await new Delivery(attempt, gateway, notify, 500).run()).toBe('accepted');
+    expect(await new Delivery(attempt, gateway, notify, undefined, 500).run()).toBe('accepted');
     expect(record.completed).toMatchObject([{ exit_code: 0 }]);
     expect(notices).toContainEqual(expect.stringContaining('the rest of its log is given up'));
   });

@@ -239,7 +239,10 @@ export class Agent {
     for (const spooled of await spool.left(this.#agentId)) {
       const { job_id, attempt } = spooled.key;
       notify(`job ${job_id}, attempt ${attempt}: it ended before this agent was started: sending its result`);
-      this.#attempts.resend({ job_id, attempt }, new Delivery(spooled, gateway, notify));
+      this.#attempts.resend(
+        { job_id, attempt },
+        new Delivery(spooled, gateway, notify, this.options.sealing.logs),
+      );
     }
   }
 

@@ -1,5 +1,5 @@
 /** Artifacts' bytes through the gateway: an upload and a download that break off go on from where they were. */
-import { StepProblem, TREE_TYPE, type Downloaded, type Kept } from '@hybrid/steps';
+import { StepProblem, type Downloaded, type Kept } from '@hybrid/steps';
 import { fileSha256 } from '@hybrid/stores';
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -10,6 +10,9 @@ import { GatewayAway, GatewayRefusal, type GatewayClient } from './gateway-clien
 
 /** Milliseconds without a byte: the gateway hashes and commits a large upload before it answers. */
 const IDLE_MS = 120_000;
+
+/** As it was stored. @property type media type. */
+export type Fetched = Omit<Downloaded, 'isTree'> & { type: string };
 
 export interface Artifact extends Kept {
   execution: string;
@@ -44,7 +47,7 @@ export class ArtifactLine {
   }
 
   /** Throws StepProblem where the bytes are not those that were stored. */
-  async fetch(execution: string, key: string, file: string): Promise<Downloaded> {
+  async fetch(execution: string, key: string, file: string): Promise<Fetched> {
     const { headers } = await this.gateway.retry(() => this.#fetchOn(execution, key, file), this.signal);
     const { size } = await stat(file);
     const sha256 = await fileSha256(file);
@@ -55,7 +58,7 @@ export class ArtifactLine {
           `the store says ${String(promised ?? 'nothing')}; run the step that stores it again`,
       );
     }
-    return { key, sha256, size, file, isTree: typeOf(headers) === TREE_TYPE };
+    return { key, sha256, size, file, type: typeOf(headers) };
   }
 
   /** What is stored, and where if the gateway has it not. */

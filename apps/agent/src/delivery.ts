@@ -1,5 +1,6 @@
 /** Tells the gateway of one attempt, in order: the log, batch by batch, then how it ended. Again until there is an answer. */
 import type { LogLine } from '@hybrid/contracts';
+import type { LogOf, LogSealer } from '@hybrid/sealed';
 import { Backoff, StepStopped } from '@hybrid/steps';
 import type { Batch } from './attempt-log.js';
 import { GatewayAway, GatewayRefusal, type Call, type GatewayClient } from './gateway-client.js';
@@ -22,11 +23,15 @@ export class Delivery {
   #failingSince: number | null = null;
   /** The log is as long as one may be: lines that were not taken, and the number of the last one. */
   #cut: { lines: number; last: number } | null = null;
+  /** `seq` after that of the last line that was sent by this life of the agent. */
+  #next = 0;
 
   constructor(
     private readonly spooled: SpooledAttempt,
     private readonly gateway: GatewayClient,
     private readonly notify: Notify,
+    /** Encrypts what the control plane gets of the log; nothing: it gets it as it is. */
+    private readonly sealer?: LogSealer,
     private readonly logPatienceMs = LOG_PATIENCE_MS,
   ) {}
 
@@ -59,6 +64,7 @@ export class Delivery {
       await this.#sendLog();
       const outcome = await this.#kept(await this.#outcome());
       await this.#sayWhatIsLeftOut(outcome);
+      await this.#sealEnd();
       await this.#sendOutcome(outcome);
       await this.spooled.remove();
       return 'accepted';
@@ -127,9 +133,8 @@ export class Delivery {
   }
 
   #leaveOut(body: Buffer, cut: { lines: number; last: number }): void {
-    const lines = body.toString().split('\n').slice(0, -1);
-    cut.lines += lines.length;
-    cut.last = seqOf(lines.at(-1) ?? '');
+    cut.lines += body.toString().split('\n').length - 1;
+    cut.last = seqOf(lastLine(body));
   }
 
   async #sayWhatIsLeftOut({ what, body }: Outcome): Promise<void> {
@@ -139,8 +144,22 @@ export class Delivery {
     await this.#sendLines(lastWords(this.#cut.last + 1, `${count} line(s) of the log were left out${whole}`));
   }
 
+  /** A sealed log says where it ends, so that nobody can withhold its last lines unnoticed. */
+  async #sealEnd(): Promise<void> {
+    if (!this.sealer || this.#next === 0) return;
+    await this.#sendBody(await this.sealer.end(this.#of, this.#next));
+  }
+
   /** Nothing when the rest of the log is given up. */
-  async #sendLines(body: Buffer): Promise<{ cut?: number } | undefined> {
+  async #sendLines(lines: Buffer): Promise<{ cut?: number } | undefined> {
+    const answer = await this.#sendBody(
+      this.sealer ? await this.sealer.seal(this.#of, lines.toString()) : lines,
+    );
+    if (answer) this.#next = seqOf(lastLine(lines)) + 1;
+    return answer;
+  }
+
+  async #sendBody(body: Buffer | string): Promise<{ cut?: number } | undefined> {
     const { job_id, attempt, lease_token } = this.spooled.key;
     const headers = {
       'content-type': 'application/x-ndjson',
@@ -176,6 +195,10 @@ export class Delivery {
     if (!answered || !this.spooled.hasEnded) this.#failingSince = null;
     else this.#failingSince ??= performance.now();
     return this.#failingSince !== null && performance.now() - this.#failingSince >= this.logPatienceMs;
+  }
+
+  get #of(): LogOf {
+    return { job: this.spooled.key.job_id, attempt: this.spooled.key.attempt };
   }
 
   async #outcome(): Promise<Outcome> {
@@ -226,6 +249,11 @@ export class Delivery {
       signal: this.signal,
     });
   }
+}
+
+/** @param body NDJSON, whole lines. */
+function lastLine(body: Buffer): string {
+  return body.toString('utf8', body.lastIndexOf('\n', -2) + 1, body.length - 1);
 }
 
 function seqOf(line: string): number {

@@ -10,12 +10,22 @@ import {
   type Downloaded,
   type Kept,
 } from '@hybrid/steps';
-import { fetchFile, fileSource, StoreProblem, type ObjectStore, type Source } from '@hybrid/stores';
+import { SEALED_TYPE } from '@hybrid/sealed';
+import {
+  fetchFile,
+  fileSha256,
+  fileSource,
+  StoreProblem,
+  type ObjectStore,
+  type Source,
+} from '@hybrid/stores';
 import { rm, stat } from 'node:fs/promises';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { ArtifactLine, address, isElsewhere, type Artifact } from './artifact-line.js';
+import { ArtifactLine, address, isElsewhere, type Artifact, type Fetched } from './artifact-line.js';
 import { GatewayRefusal, type GatewayClient } from './gateway-client.js';
+import { openFile, sealFile } from './sealed-files.js';
+import type { ArtifactSealing } from './sealing.js';
 import { retryAway } from './store-retry.js';
 
 export class GatewayArtifacts implements ArtifactStore {
@@ -29,6 +39,7 @@ export class GatewayArtifacts implements ArtifactStore {
     /** Of each request: which attempt of which job wants it, and its trace. */
     private readonly headers: OutgoingHttpHeaders,
     private readonly signal: AbortSignal,
+    private readonly sealing: ArtifactSealing,
     /** The customer's, where the bytes stay; without it the gateway gets them. */
     private readonly own?: ObjectStore,
   ) {
@@ -40,19 +51,10 @@ export class GatewayArtifacts implements ArtifactStore {
     const file = isTree ? join(this.scratch, `upload-${this.#files++}.tar.gz`) : path;
     try {
       if (isTree) await packArtifact(path, key, file, this.signal);
-      const source = await fileSource(file);
-      const { size, sha256 } = source;
-      const artifact: Artifact = {
-        execution,
-        key,
-        size,
-        sha256,
-        type: isTree ? TREE_TYPE : FILE_TYPE,
-        ...kept,
-      };
-      if (this.own) await this.#keep(this.own, source, artifact);
-      else await this.#line.send(file, artifact);
-      return { key, sha256, size };
+      const type = isTree ? TREE_TYPE : FILE_TYPE;
+      const artifact = { execution, key, type, ...kept };
+      if (this.sealing.recipients.length === 0) return await this.#store(file, artifact);
+      return await this.#storeSealed(file, artifact);
     } catch (error) {
       throw problemWith('stored', key, error);
     } finally {
@@ -63,14 +65,13 @@ export class GatewayArtifacts implements ArtifactStore {
   async download(execution: string, key: string): Promise<Downloaded> {
     const file = join(this.scratch, `download-${this.#files++}`);
     try {
-      return await this.#line.fetch(execution, key, file);
-    } catch (error) {
-      if (!isElsewhere(error)) throw problemWith('fetched', key, error);
-    }
-    try {
-      const found = await this.#line.look(execution, key);
-      await this.#fetchOwn(found, file);
-      return { key, sha256: found.sha256, size: found.size, file, isTree: found.type === TREE_TYPE };
+      const { type, ...found } = await this.#fetch(execution, key, file);
+      if (type !== SEALED_TYPE) return { ...found, isTree: type === TREE_TYPE };
+      const opened = `${file}.open`;
+      const isTree =
+        (await openFile({ execution, key }, file, opened, this.sealing, this.signal)) === TREE_TYPE;
+      await rm(file);
+      return { ...found, file: opened, isTree };
     } catch (error) {
       throw problemWith('fetched', key, error);
     }
@@ -82,6 +83,46 @@ export class GatewayArtifacts implements ArtifactStore {
       return { key, size, sha256 };
     } catch (error) {
       throw problemWith('found', key, error);
+    }
+  }
+
+  async #fetch(execution: string, key: string, file: string): Promise<Fetched> {
+    try {
+      return await this.#line.fetch(execution, key, file);
+    } catch (error) {
+      if (!isElsewhere(error)) throw error;
+    }
+    const found = await this.#line.look(execution, key);
+    await this.#fetchOwn(found, file);
+    return { key, sha256: found.sha256, size: found.size, file, type: found.type };
+  }
+
+  async #store(file: string, what: Omit<Artifact, 'size' | 'sha256'>): Promise<ArtifactRef> {
+    const source = await fileSource(file);
+    const { size, sha256 } = source;
+    const artifact: Artifact = { ...what, size, sha256 };
+    if (this.own) await this.#keep(this.own, source, artifact);
+    else await this.#line.send(file, artifact);
+    return { key: what.key, sha256, size };
+  }
+
+  async #storeSealed(file: string, what: Omit<Artifact, 'size' | 'sha256'>): Promise<ArtifactRef> {
+    const { execution, key, type } = what;
+    const sealed = join(this.scratch, `sealed-${this.#files++}`);
+    try {
+      await sealFile({ execution, key, type }, file, sealed, this.sealing.recipients, this.signal);
+      return await this.#store(sealed, { ...what, type: SEALED_TYPE });
+    } catch (error) {
+      // An earlier attempt has stored it: what is sealed twice differs, though what it holds may be the same.
+      const exists = error instanceof GatewayRefusal && error.code === 'artifact_exists';
+      if (!exists || !this.sealing.reader) throw error;
+      const { file: found, sha256, size } = await this.download(execution, key);
+      const same = (await fileSha256(found)) === (await fileSha256(file));
+      await rm(found);
+      if (!same) throw error;
+      return { key, sha256, size };
+    } finally {
+      await rm(sealed, { force: true });
     }
   }
 

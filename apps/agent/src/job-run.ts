@@ -29,6 +29,7 @@ import { Delivery, type Delivered } from './delivery.js';
 import type { GatewayClient } from './gateway-client.js';
 import { GatewayArtifacts } from './gateway-artifacts.js';
 import type { Notify } from './notices.js';
+import type { Sealing } from './sealing.js';
 import { safeName, type Outcome, type Spool } from './spool.js';
 
 /** Characters; the contract's limit. */
@@ -46,6 +47,7 @@ export interface JobTools {
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
   caches?: CachePlace;
+  sealing: Sealing;
   /** Environments that its steps may deploy to. */
   deployTo: readonly string[];
   /** Folder of the jobs' folders. */
@@ -118,7 +120,12 @@ export class JobRun {
     const key = { agent_id: agentId, job_id, attempt, lease_token, traceparent };
     const spooled = await tools.spool.begin(key).catch((error: Error) => this.#refuse(error));
     if (!spooled) return 'dropped';
-    const delivery = (this.#delivery = new Delivery(spooled, tools.gateway, tools.notify));
+    const delivery = (this.#delivery = new Delivery(
+      spooled,
+      tools.gateway,
+      tools.notify,
+      tools.sealing.logs,
+    ));
     delivery.signal.addEventListener('abort', () => this.#control.abort(delivery.signal.reason), {
       once: true,
     });
@@ -206,6 +213,7 @@ export class JobRun {
         scratch,
         { ...attempt, ...trace(traceparent) },
         signal,
+        tools.sealing.artifacts,
         tools.artifacts,
       ),
       log: (stream, text) => this.#say(log, text, stream),

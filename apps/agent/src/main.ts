@@ -21,6 +21,7 @@ import { serveHealth } from './health-server.js';
 import { openLogKeeping } from './log-keeping.js';
 import { notifyOnStderr as notify } from './notices.js';
 import { RegistrationError } from './registration.js';
+import { openSealing } from './sealing.js';
 import {
   readJoinToken,
   readSettings,
@@ -58,6 +59,7 @@ async function main(): Promise<void> {
   const secrets = await openSecrets(settings, masker, notify);
   if (checkSecrets) return tellSecrets(secrets);
   const keeping = await openLogKeeping(settings);
+  const sealing = await openSealing(settings);
   const data = await DataDirectory.open(settings.data);
   let agentId = '';
   const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
@@ -77,6 +79,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
+    sealing,
     deployTo: settings.deployTo,
     caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';
+import { recipients, sealables } from './sealing.js';
 import {
   command,
   commitStatus,
@@ -359,6 +360,30 @@ export const SETTINGS = {
     env: 'HYBRID_LOG_STORE',
     about: "the customer's store of logs: file:///… or s3://bucket/prefix?region=…",
     parse: storeUrl,
+  },
+  sealFor: {
+    flag: 'seal-for',
+    takes: 'age1…',
+    env: 'HYBRID_SEAL_FOR',
+    about: 'encrypt logs and artifacts for this key of `hybrid seal-key create`; may be repeated',
+    initial: () => [],
+    list: true,
+    parse: recipients,
+  },
+  seal: {
+    flag: 'seal',
+    takes: 'what,…',
+    env: 'HYBRID_SEAL',
+    about: 'what is encrypted: logs, artifacts; both unless told',
+    list: true,
+    parse: sealables,
+  },
+  unsealKeyFile: {
+    flag: 'unseal-key-file',
+    takes: 'file',
+    env: 'HYBRID_UNSEAL_KEY_FILE',
+    about: 'key that opens encrypted artifacts which steps fetch',
+    parse: text,
   },
   cacheStore: {
     flag: 'cache-store',

@@ -7,6 +7,7 @@ import { readSettings, workloadTokenSource, type ReadSettings } from './settings
 import { SETTINGS, type Setting } from './settings-table.js';
 
 const page = resolve(dirname(fileURLToPath(import.meta.url)), '../../../docs/agent.md');
+const RECIPIENT = 'age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj';
 const URL_GIVEN = ['--url', 'https://hybrid.example.com/'];
 
 describe('settings', () => {
@@ -104,6 +105,9 @@ describe('settings', () => {
       artifactStore: ['s3://ci-data/artifacts?region=x', 's3://ci-data/artifacts?region=x'],
       logs: ['both', 'both'],
       logStore: ['file:///srv/logs', 'file:///srv/logs'],
+      sealFor: [RECIPIENT, [RECIPIENT]],
+      seal: ['artifacts', ['artifacts']],
+      unsealKeyFile: ['/run/key', '/run/key'],
       cacheStore: ['file:///srv/cache', 'file:///srv/cache'],
       cacheSizeMb: ['5', 5],
       cacheBranch: ['trunk,next', ['trunk', 'next']],

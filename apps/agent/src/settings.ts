@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import type { ForgeSettings } from './forges.js';
 import type { LogKeeper } from './log-keeping.js';
+import type { Sealable } from './sealing.js';
 import { SETTINGS, split, type Setting } from './settings-table.js';
 import { readSettingsFile } from './settings-file.js';
 import { SettingsError } from './settings-error.js';
@@ -64,6 +65,11 @@ export interface Settings {
   logs: LogKeeper;
   /** URL. */
   logStore?: string;
+  /** Recipients of age. */
+  sealFor: string[];
+  /** Both unless told. */
+  seal?: Sealable[];
+  unsealKeyFile?: string;
   /** URL. */
   cacheStore?: string;
   cacheSizeMb: number;

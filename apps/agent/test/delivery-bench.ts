@@ -48,7 +48,7 @@ export class DeliveryBench {
   delivery(logPatienceMs?: number): Delivery {
     const client = new GatewayClient(this.gateway.url, this.notify);
     client.token = this.gateway.credentialFor('agent-1');
-    return new Delivery(this.attempt, client, this.notify, logPatienceMs);
+    return new Delivery(this.attempt, client, this.notify, undefined, logPatienceMs);
   }
 
   asked(path: RegExp): number {
