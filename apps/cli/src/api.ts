@@ -203,6 +203,9 @@ export function connectApi({ url, token, organisation }: Connection) {
         'GET',
         `/api/queue/jobs/${at(id)}/logs${queryString(query)}`,
       ),
+    /** Its bytes are not read yet. */
+    artifact: (run: string, key: string) =>
+      send(`/api/artifacts/${at(run)}/${at(key)}`, { headers: { accept: '*/*' } }),
     listProjections: () => json<ProjectionsReply>('GET', '/api/operations/projections'),
     rebuildProjection: (service: string, name: string) =>
       json<{ rebuild: RebuildView }>(

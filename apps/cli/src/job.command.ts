@@ -8,7 +8,6 @@ import { ago, between } from './text/duration.js';
 import { paintStatus } from './text/status.js';
 import { table } from './text/table.js';
 import { terminalText } from './text/terminal-text.js';
-import { followJobLog, storedJobLog } from './watch/job-log.js';
 
 export async function listJobs(
   { api, out }: CommandContext,
@@ -55,8 +54,8 @@ export async function getJob({ api, out }: CommandContext, id: string): Promise<
   out.line(table(['FIELD', 'VALUE'], rows));
 }
 
-export async function jobLogs(
-  { api, out }: CommandContext,
+export async function showJobLog(
+  { api, out, logs }: CommandContext,
   id: string,
   { follow }: { follow?: boolean },
 ): Promise<void> {
@@ -68,8 +67,8 @@ export async function jobLogs(
   };
   // A job that is not there is said at once: following one waits for it.
   await api.getJob(id);
-  if (follow) await followJobLog(api, id, print, new AbortController().signal);
-  else for await (const line of storedJobLog(api, id)) print(line);
+  if (follow) await logs.follow(id, print, new AbortController().signal);
+  else for await (const line of logs.stored(id)) print(line);
   if (shown > 0) return;
   const { log } = await api.getJob(id);
   if (log) out.note(`this log is kept by the customer, at ${log.location} (${log.lines} lines)`);

@@ -20,13 +20,14 @@ import { does, outputOf, paged, whole } from './does.js';
 import { execCommand } from './exec/exec.program.js';
 import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
-import { cancelJob, getJob, jobLogs, listJobs, requeueJobs, setJobPriority } from './job.command.js';
+import { cancelJob, getJob, listJobs, requeueJobs, setJobPriority, showJobLog } from './job.command.js';
 import { login, logout, whoami } from './login.command.js';
 import { pipelineCommands } from './pipeline.program.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
 import { commandReference } from './reference.js';
 import { routingCommands } from './routing.program.js';
+import { artifactCommands, sealKeyCommands } from './seal-key.program.js';
 import { gateCommands, runCommands } from './run.program.js';
 import { storeCommands } from './store.command.js';
 
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
       '--token-file <file>',
       'file with the token (HYBRID_TOKEN, HYBRID_TOKEN_FILE; that of `hybrid login`; .data/admin-token)',
     )
+    .option('--key-file <file>', 'key that opens encrypted logs and artifacts (HYBRID_KEY_FILE)')
     .option('--organisation <id>', "with the administrator's token: of which one (HYBRID_ORGANISATION)")
     .addOption(new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'))
     .addHelpText('after', EXIT_CODES_HELP)
@@ -53,6 +55,7 @@ export function buildProgram(): Command {
   gateCommands(program);
   pipelineCommands(program);
   jobCommands(program);
+  artifactCommands(program);
   queueCommands(program);
   agentCommands(program);
   poolCommands(program);
@@ -61,6 +64,7 @@ export function buildProgram(): Command {
   consumerCommands(program);
   accessCommands(program);
   routingCommands(program);
+  sealKeyCommands(program);
   program
     .command('doctor')
     .description(
@@ -99,7 +103,7 @@ function jobCommands(program: Command): void {
     .command('logs <id>')
     .description('what it wrote')
     .option('-f, --follow', 'go on until the job is over')
-    .action(does(jobLogs));
+    .action(does(showJobLog));
   job
     .command('explain <id>')
     .description('why it waits or waited, and who was given what instead')

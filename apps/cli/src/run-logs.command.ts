@@ -9,7 +9,6 @@ import type { Output } from './output.js';
 import { logGroups } from './text/log-groups.js';
 import { terminalText } from './text/terminal-text.js';
 import { silentAudience, watchToTheEnd } from './watch.command.js';
-import { storedJobLog } from './watch/job-log.js';
 
 export interface RunLogsOptions {
   step?: string;
@@ -19,7 +18,7 @@ export interface RunLogsOptions {
 }
 
 export async function runLogs(context: CommandContext, id: string, options: RunLogsOptions): Promise<void> {
-  const { api, out } = context;
+  const { api, out, logs } = context;
   const first = await api.getRun(id);
   const wanted = stepsNamed(first, options.step);
   const print = linePrinter(out, options, wanted.length > 1);
@@ -30,7 +29,7 @@ export async function runLogs(context: CommandContext, id: string, options: RunL
   }
   for (const step of wanted) {
     if (step.job_id === null) continue;
-    for await (const line of storedJobLog(api, step.job_id, options.search)) print(step, line);
+    for await (const line of logs.stored(step.job_id, options.search)) print(step, line);
   }
 }
 

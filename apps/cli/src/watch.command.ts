@@ -7,7 +7,7 @@ import { watchRun, type RunAudience } from './watch/run-watcher.js';
 
 /** Watches to the end and sets the exit code by the result; Ctrl-C ends the watching, not the run. */
 export async function watchToTheEnd(
-  { api, out }: CommandContext,
+  { api, out, logs }: CommandContext,
   runId: string,
   only?: RunAudience,
 ): Promise<void> {
@@ -16,7 +16,7 @@ export async function watchToTheEnd(
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const audience = only ?? (out.format === 'json' ? silentAudience(out.note) : plainAudience(out));
-    const run = await watchRun(api, runId, audience, interrupted.signal);
+    const run = await watchRun(api, logs, runId, audience, interrupted.signal);
     if (out.format === 'json' && !only) out.json(run);
     process.exitCode = exitCodeOf(run);
   } catch (error) {

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Api, AttemptLogLine } from '../api.js';
 import { patience } from '../patience.js';
 import { serverEvents } from '../server-events.js';
-import { followJobLog } from './job-log.js';
+import type { JobLogs } from './job-log.js';
 import { isRunOver, runChanges } from './run-changes.js';
 
 export interface RunAudience {
@@ -26,6 +26,7 @@ const LAST_LINES_MS = 5_000;
 /** Resolves with the run when it is over. Rejects with RefusedError, with UnreachableError after minutes, or when aborted. */
 export async function watchRun(
   api: Api,
+  logs: JobLogs,
   runId: string,
   audience: RunAudience,
   signal: AbortSignal,
@@ -51,7 +52,7 @@ export async function watchRun(
       const now = run;
       for (const { kind, step } of runChanges(before, now)) {
         if (kind === 'gate-waits') void needsShown(step, shown).then(() => audience.gateWaits(now, step));
-        else if (kind === 'step-started') shown.set(step.id, showStart(api, step, shown, audience, until));
+        else if (kind === 'step-started') shown.set(step.id, showStart(logs, step, shown, audience, until));
         else shown.set(step.id, showEnd(step, shown, audience, until));
       }
       if (!isRunOver(run)) await bell.wait(LOOK_AGAIN_MS, until);
@@ -97,14 +98,14 @@ async function needsShown(step: StepView, shown: Map<string, ShownStep>): Promis
 
 /** Waits for the steps before it, whose last lines may still be on their way. */
 function showStart(
-  api: Api,
+  logs: JobLogs,
   step: StepView,
   shown: Map<string, ShownStep>,
   audience: RunAudience,
   signal: AbortSignal,
 ): ShownStep {
   const started = needsShown(step, shown).then(() => audience.stepStarted(step));
-  const log = started.then(() => followStep(api, step, audience, signal));
+  const log = started.then(() => followStep(logs, step, audience, signal));
   return { id: step.id, name: step.name, started, log, ended: started };
 }
 
@@ -122,14 +123,14 @@ function showEnd(
 }
 
 async function followStep(
-  api: Api,
+  logs: JobLogs,
   step: StepView,
   audience: RunAudience,
   signal: AbortSignal,
 ): Promise<void> {
   if (step.job_id === null) return;
   try {
-    await followJobLog(api, step.job_id, (line) => audience.logLine(step, line), signal);
+    await logs.follow(step.job_id, (line) => audience.logLine(step, line), signal);
   } catch (error) {
     audience.note(`the log of ${step.id} cannot be shown: ${(error as Error).message}`);
   }
