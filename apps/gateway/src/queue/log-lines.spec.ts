@@ -1,8 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { LOG_LINE_MAX_BYTES, ProblemError } from '@hybrid/contracts';
+import { LOG_LINE_MAX_BYTES, ProblemError, SEALED_LINE_MAX_BYTES } from '@hybrid/contracts';
 import { readCursor } from './job-log.js';
 import { readChunk } from './log-lines.js';
 
+const AGE = Buffer.from('age-encryption.org/v1\n-> X25519 x').toString('base64');
+const sealed = {
+  seq: 9,
+  time: '2026-01-01T00:00:00.000Z',
+  stream: 'system',
+  text: AGE,
+  sealed: { lines: 10, for: ['0123456789abcdef'] },
+};
 const good = { seq: 0, time: '2026-01-01T00:00:00.000Z', stream: 'stdout', text: 'hello' };
 
 describe('log lines', () => {
@@ -19,6 +27,13 @@ describe('log lines', () => {
     expect(readChunk('\n\n')).toMatchObject({ count: 0 });
     const longest = { ...good, text: 'é'.repeat(LOG_LINE_MAX_BYTES / 2) };
     expect(readChunk(JSON.stringify(longest))).toMatchObject({ count: 1 });
+  });
+
+  it('may be sealed, and longer then', () => {
+    const longest = { ...sealed, text: AGE.padEnd(SEALED_LINE_MAX_BYTES, 'A') };
+    expect(readChunk(JSON.stringify(longest))).toMatchObject({ count: 1, last: 9 });
+    const end = { ...sealed, sealed: { lines: 0, for: Array<string>(10).fill('0123456789abcdef') } };
+    expect(readChunk(JSON.stringify(end))).toMatchObject({ count: 1 });
   });
 
   it.each(['nonsense', 'null', '[]', '"text"', ...wrong().map((one) => JSON.stringify(one))])(
@@ -60,6 +75,18 @@ function wrong() {
     { ...good, time: 'noon' },
     { ...good, more: 'x' },
     { ...good, text: 'é'.repeat(LOG_LINE_MAX_BYTES / 2 + 1) },
+    { ...sealed, sealed: null },
+    { ...sealed, sealed: {} },
+    { ...sealed, sealed: { ...sealed.sealed, more: 'x' } },
+    { ...sealed, sealed: { ...sealed.sealed, lines: -1 } },
+    { ...sealed, sealed: { ...sealed.sealed, for: [] } },
+    { ...sealed, sealed: { ...sealed.sealed, for: ['age1zvkyg2lqzraa2l'] } },
+    { ...sealed, sealed: { ...sealed.sealed, for: Array<string>(11).fill('0123456789abcdef') } },
+    { ...sealed, stream: 'stdout' },
+    { ...sealed, text: 'clear' },
+    { ...sealed, text: `${AGE} clear` },
+    { ...sealed, text: AGE.padEnd(SEALED_LINE_MAX_BYTES + 1, 'A') },
+    { ...sealed, more: 'x' },
   ];
 }
 
