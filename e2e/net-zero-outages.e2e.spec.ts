@@ -127,9 +127,9 @@ describe('webhooks while parts of their path are away', () => {
 
     await eventually(async () => {
       const metrics = await customer.metrics();
-      expect(metrics).toMatch(new RegExp(`^hybrid_relay_spooled(?:\\{[^}]*\\})? ${AN_HOUR}$`, 'm'));
-      expect(metrics).toMatch(/^hybrid_relay_lag_seconds(?:\{[^}]*\})? [1-9]/m);
-      expect(metrics).toMatch(/^hybrid_relay_queue_up(?:\{[^}]*\})? 0$/m);
+      expect(metrics).toMatch(new RegExp(`^hybrid_webhook_relay_spooled(?:\\{[^}]*\\})? ${AN_HOUR}$`, 'm'));
+      expect(metrics).toMatch(/^hybrid_webhook_relay_lag_seconds(?:\{[^}]*\})? [1-9]/m);
+      expect(metrics).toMatch(/^hybrid_webhook_relay_queue_up(?:\{[^}]*\})? 0$/m);
     });
     await eventually(async () => {
       const { stdout } = await system.cli('relay', 'list');
@@ -147,6 +147,6 @@ describe('webhooks while parts of their path are away', () => {
     expect(Math.max(...after.sent.values())).toBe(1);
     expect(after.runs.size - before.runs.size).toBe(AN_HOUR / EVERY);
     expect(Math.max(...after.runs.values())).toBe(1);
-    expect(await customer.metrics()).toMatch(/^hybrid_relay_spooled(?:\{[^}]*\})? 0$/m);
+    expect(await customer.metrics()).toMatch(/^hybrid_webhook_relay_spooled(?:\{[^}]*\})? 0$/m);
   });
 });
