@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually, seededRandom } from '@hybrid/testing';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { commitOf, push, send, workbench } from '../test/workbench.js';
 
 describe('relay whose queue is away', () => {
@@ -138,5 +140,24 @@ describe('relay whose queue is away', () => {
     await bench.makeQueue();
     await bench.start();
     await eventually(async () => expect(await commitsOnQueue()).toEqual([commitOf(1)]));
+  });
+
+  it('is not held up by what an older relay took and this one cannot sign', async () => {
+    await bench.takeQueueAway();
+    const first = await bench.start();
+    for (const index of [1, 2]) await send(first.url, push(commitOf(index)));
+    await first.stop();
+    const journal = join(bench.home, 'data', 'journal', '0000000001.ndjson');
+    const text = await readFile(journal, 'utf8');
+    await writeFile(journal, text.replace('"kind":"push"', '"kind":"pull"'));
+    await bench.makeQueue();
+    const { told } = await bench.start().then(async (relay) => {
+      await eventually(async () => expect(await commitsOnQueue()).toEqual([commitOf(2)]));
+      await eventually(async () =>
+        expect(await healthOf(relay.url)).toMatchObject({ spool: { waiting: 0 } }),
+      );
+      return relay;
+    });
+    expect(told).toMatch(/the delivery [0-9a-f-]{36} is left out, .*: kind has a value that is not known/);
   });
 });

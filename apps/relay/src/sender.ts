@@ -1,5 +1,5 @@
 /** Takes what is in the journal to the queue, in order: signed, in batches, again and again until the queue has it. */
-import { signDelivery } from '@hybrid/delivery';
+import { faultOf, signDelivery } from '@hybrid/delivery';
 import { Backoff } from '@hybrid/steps';
 import { QueueError, type QueueWriter } from '@hybrid/user-queue';
 import { Bell } from './bell.js';
@@ -76,12 +76,17 @@ export class Sender {
 
   async #send(batch: Batch, relay_id: string): Promise<void> {
     const { journal, writer, key, sent, notify } = this.options;
-    const signed = batch.entries
+    const all = batch.entries
       .flatMap(({ deliveries }) => deliveries)
-      .map((delivery) => signDelivery({ ...delivery, relay_id }, key));
-    await writer.send(await Promise.all(signed));
+      .map((delivery) => ({ ...delivery, relay_id }));
+    // What another version of the relay took may be none by this one's rules: it must not hold up what is behind it.
+    const fitting = all.filter((delivery) => faultOf(delivery) === null);
+    const signed = await Promise.all(fitting.map((delivery) => signDelivery(delivery, key)));
+    if (signed.length > 0) await writer.send(signed);
     await journal.sent(batch);
     sent(signed.length);
+    for (const { id, ...delivery } of all.filter((one) => !fitting.includes(one)))
+      notify(`the delivery ${id} is left out, it is in the ledger: ${faultOf({ id, ...delivery })}`);
     const damaged = batch.count - batch.entries.length;
     if (damaged > 0) notify(`${damaged} line(s) of the journal are damaged and were left out`);
     if (this.#problem !== undefined) notify('the queue takes deliveries again');

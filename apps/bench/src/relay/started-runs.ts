@@ -2,7 +2,7 @@
 import { END, EventStoreDBClient, streamNameFilter } from '@eventstore/db-client';
 import type { Cleanup } from '../queue/cleanup.js';
 
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 1_200_000;
 
 export class StartedRuns {
   /** When, by delivery: `performance.now()`. */
