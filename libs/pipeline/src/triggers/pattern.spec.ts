@@ -45,5 +45,10 @@ describe('patterns', () => {
     const hostile = `${'a*'.repeat(100)}b`;
     expect(matches([hostile, `${'**/a*'.repeat(50)}b`], 'a/a'.repeat(80))).toBe(false);
     expect(matches(['{a,b}'.repeat(50)], 'a'.repeat(50))).toBe(false);
+    // Of the machine's time, not of the clock's: others may be at work.
+    const worst = `${'{*,?*}'.repeat(6)}${'?*'.repeat(231)}b`;
+    const { user } = process.cpuUsage();
+    for (let file = 0; file < 10; file++) expect(matches([worst], `${file}`.padEnd(480, 'a'))).toBe(false);
+    expect(process.cpuUsage().user - user).toBeLessThan(2_500_000);
   });
 });

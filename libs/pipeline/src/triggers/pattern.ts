@@ -15,8 +15,11 @@ type Token =
   /** Any names, each with its slash. */
   | { is: 'names' };
 
-/** Of one pattern with its braces written out; more are not looked at. */
+/** Of one pattern with its braces written out, and their characters together; more are not looked at. */
 const MAX_ALTERNATIVES = 64;
+const MAX_WRITTEN_OUT = 4_000;
+/** Patterns that are kept as they were read: one is asked about every file of a push. */
+const MAX_KNOWN = 1_000;
 
 /**
  * Whether the text fits: the last pattern that says something about it decides. Empty, or with patterns that take back
@@ -31,19 +34,27 @@ export function matches(patterns: readonly string[], text: string): boolean {
   return fits;
 }
 
+const known = new Map<string, Token[][]>();
+
 function matchesGlob(glob: string, text: string): boolean {
-  return alternativesOf(glob).some((one) => matchesTokens(tokensOf(one), text));
+  const alternatives = known.get(glob) ?? alternativesOf(glob).map(tokensOf);
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(glob, alternatives);
+  return alternatives.some((one) => matchesTokens(one, text));
 }
 
 /** `{a,b}/c` → `a/c`, `b/c`; `a/**` is the folder itself, too. */
 function alternativesOf(glob: string): string[] {
   const done: string[] = [];
   const open = [glob];
-  while (open.length > 0 && done.length + open.length <= MAX_ALTERNATIVES) {
+  let written = 0;
+  while (open.length > 0 && done.length + open.length <= MAX_ALTERNATIVES && written <= MAX_WRITTEN_OUT) {
     const next = open.shift()!;
     const braces = /\{([^{}]*,[^{}]*)\}/.exec(next);
-    if (!braces) done.push(next);
-    else
+    if (!braces) {
+      done.push(next);
+      written += next.length;
+    } else
       for (const choice of braces[1]!.split(','))
         open.push(next.slice(0, braces.index) + choice + next.slice(braces.index + braces[0].length));
   }
@@ -85,47 +96,71 @@ function classOf(members: string, negated: boolean): (char: string) => boolean {
 }
 
 function matchesTokens(tokens: readonly Token[], text: string): boolean {
-  /** Places in the tokens that the text so far leads to; within the name of a `names`: the place + 0.5. */
-  let places = new Set<number>();
-  reach(places, tokens, 0);
+  const places = new Places(tokens);
+  places.reach(0);
   for (const char of text) {
-    const next = new Set<number>();
-    for (const place of places) {
-      const at = Math.floor(place);
+    const now = places.turn();
+    if (now.length === 0) return false;
+    for (const place of now) {
+      const at = place >> 1;
       const token = tokens[at];
       switch (token?.is) {
         case 'char':
-          if (token.char === char) reach(next, tokens, at + 1);
+          if (token.char === char) places.reach(at + 1);
           break;
         case 'one':
-          if (char !== '/') reach(next, tokens, at + 1);
+          if (char !== '/') places.reach(at + 1);
           break;
         case 'class':
-          if (token.within(char)) reach(next, tokens, at + 1);
+          if (token.within(char)) places.reach(at + 1);
           break;
         case 'star':
-          if (char !== '/') reach(next, tokens, at);
+          if (char !== '/') places.reach(at);
           break;
         case 'all':
-          reach(next, tokens, at);
+          places.reach(at);
           break;
         case 'names':
-          if (char !== '/') next.add(at + 0.5);
-          else reach(next, tokens, at);
+          if (char === '/') places.reach(at);
+          else places.add(2 * at + 1);
           break;
         case undefined:
       }
     }
-    places = next;
   }
-  return places.has(tokens.length);
+  return places.turn().includes(2 * tokens.length);
 }
 
-/** With the places behind it that need no character. */
-function reach(places: Set<number>, tokens: readonly Token[], at: number): void {
-  for (let place = at; ; place++) {
-    places.add(place);
-    const is = tokens[place]?.is;
-    if (is !== 'star' && is !== 'all' && is !== 'names') return;
+/** Places in the tokens that the text so far leads to, each once: twice their number, and one more within a name of `names`. */
+class Places {
+  readonly #turns: Uint32Array;
+  #turn = 1;
+  #found: number[] = [];
+
+  constructor(private readonly tokens: readonly Token[]) {
+    this.#turns = new Uint32Array(2 * tokens.length + 2);
+  }
+
+  /** Those that were found since the last turn. */
+  turn(): number[] {
+    const found = this.#found;
+    this.#found = [];
+    this.#turn++;
+    return found;
+  }
+
+  add(place: number): boolean {
+    if (this.#turns[place] === this.#turn) return false;
+    this.#turns[place] = this.#turn;
+    this.#found.push(place);
+    return true;
+  }
+
+  /** With the places behind it that need no character. */
+  reach(at: number): void {
+    for (let next = at; this.add(2 * next); next++) {
+      const is = this.tokens[next]?.is;
+      if (is !== 'star' && is !== 'all' && is !== 'names') return;
+    }
   }
 }
