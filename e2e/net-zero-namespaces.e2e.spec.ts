@@ -98,7 +98,7 @@ const absent = whyNoNamespaces();
         const { body } = await system.admin<{ relays: RelayView[] }>('GET /api/relays');
         expect(body.relays).toHaveLength(1);
       });
-      const { relay, queue, host } = networks;
+      const { relay, host } = networks;
       const [address, port] = RELAY.split(':') as [string, string];
       // While the line for registering is there, each finds the other.
       expect(relay.reaches(REGISTERING[1], door.port)).toBe('yes');

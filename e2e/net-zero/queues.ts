@@ -6,7 +6,6 @@ import type { QueueConfig } from '@hybrid/user-queue';
 import { startAzurite } from '@hybrid/user-queue/azurite';
 import { startSqs } from '@hybrid/user-queue/sqs-server';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createClient } from 'redis';
 
 export interface CustomerQueue {
