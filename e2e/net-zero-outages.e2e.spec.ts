@@ -11,8 +11,7 @@ const KILLS = 6;
 const AN_HOUR = 3_600;
 /** Of the hour's, to the branch that the pipeline is for. */
 const EVERY = 45;
-/** At once: the relay writes to its disk for all of them together. */
-const SENDERS = 64;
+const SENDERS = 16;
 const COMMIT = '6113728f27ae82c7b1a177c8d03f9e96e0adf246';
 const seed = specSeed();
 
