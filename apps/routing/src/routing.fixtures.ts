@@ -54,7 +54,7 @@ export class RoutingBench {
 
   /** The service's own. */
   get settings(): Record<string, string> {
-    return { ...FAST, HYBRID_QUEUE_DIRECTORIES: this.folder, HYBRID_RELAY_OFFLINE_SECONDS: '2' };
+    return { ...FAST, HYBRID_QUEUE_DIRECTORIES: this.folder, HYBRID_RELAY_OFFLINE_SECONDS: '5' };
   }
 
   /** Starts a replica; answers how to stop it. */

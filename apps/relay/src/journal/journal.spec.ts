@@ -139,16 +139,16 @@ describe('journal', () => {
   });
 
   it('forgets what is old and sent, and nothing that is not sent', async () => {
-    const limits = { segmentBytes: 1, keptMs: 1_000 };
+    const limits = { segmentBytes: 1, keptMs: 60_000 };
     const journal = await open(limits);
     for (const text of ['a', 'b', 'c']) await journal.append(entry(text));
-    await journal.prune(Date.now() + 10_000);
+    await journal.prune(Date.now() + 120_000);
     expect(await segments()).toHaveLength(3);
     await journal.sent((await journal.next(1, 1e6)) as Batch);
     await journal.sent((await journal.next(1, 1e6)) as Batch);
     await journal.prune(Date.now());
     expect(await segments()).toHaveLength(3);
-    await journal.prune(Date.now() + 10_000);
+    await journal.prune(Date.now() + 120_000);
     expect(await segments()).toEqual(['0000000002.ndjson', '0000000003.ndjson']);
     expect(journal.known).toBe(2);
     await utimes(join(folder, '0000000002.ndjson'), 1, 1);
