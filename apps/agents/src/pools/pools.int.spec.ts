@@ -137,11 +137,14 @@ describe('pools, over NATS, with two replicas', () => {
   });
 
   it('are measured', async () => {
-    const text = (await metricsText())!;
-    expect(text).toMatch(/^hybrid_pool_agents\{.*pool="gpu".*status="UNHEALTHY".*\} 1/m);
-    expect(text).toMatch(/^hybrid_pool_desired_agents\{.*pool="gpu".*\} 3/m);
-    expect(text).toMatch(/^hybrid_pool_capacity\{.*pool="gpu".*\} 2/m);
-    expect(text).toMatch(/^hybrid_pool_running\{.*pool="gpu".*\} 3/m);
+    // Of either replica, which hears of agents a little later than the other.
+    await eventually(async () => {
+      const text = (await metricsText())!;
+      expect(text).toMatch(/^hybrid_pool_agents\{.*pool="gpu".*status="UNHEALTHY".*\} 1/m);
+      expect(text).toMatch(/^hybrid_pool_desired_agents\{.*pool="gpu".*\} 3/m);
+      expect(text).toMatch(/^hybrid_pool_capacity\{.*pool="gpu".*\} 2/m);
+      expect(text).toMatch(/^hybrid_pool_running\{.*pool="gpu".*\} 3/m);
+    });
   });
 
   it('are not shown with half of the truth while the queue is away, and can be configured all the same', async () => {
