@@ -57,7 +57,8 @@ export async function sendWebhooks(options: WebhookOptions): Promise<Crossed> {
     await relay.refused(canary);
     expect(await relay.send('push', push)).toBe(202);
     expect(await relay.send('pull_request', pullRequestOf(canary))).toBe(202);
-    const registration = await relay.registration();
+    // It takes webhooks before it is registered.
+    const registration = await eventually(() => relay.registration());
     await sendWhatNoRelayMakes(queue, canary, registration.relay_id, await relay.key());
     const deliveries = await eventually(async () => {
       const { body } = await system.admin<{ deliveries: DeliveryView[] }>('GET /api/deliveries');
