@@ -33,6 +33,7 @@ describe('read models, operated', () => {
         registry: 'answered',
         deployments: 'answered',
         identity: 'answered',
+        routing: 'answered',
       });
       expect(projections.map(({ service, name, status }) => `${service}.${name} ${status}`).sort()).toEqual([
         'agents.agents LIVE',
@@ -46,8 +47,12 @@ describe('read models, operated', () => {
         'pipelines.pipelines LIVE',
         'pipelines.run_tests LIVE',
         'pipelines.runs LIVE',
+        'pipelines.triggers LIVE',
         'queue.jobs LIVE',
         'registry.artifacts LIVE',
+        'routing.connections LIVE',
+        'routing.deliveries LIVE',
+        'routing.relays LIVE',
       ]);
     });
   });
