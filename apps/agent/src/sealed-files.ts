@@ -4,7 +4,6 @@ import { StepProblem } from '@hybrid/steps';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import type { ArtifactSealing } from './sealing.js';
 
 export async function sealFile(
@@ -32,7 +31,7 @@ export async function openFile(
       `the artifact ${key} is encrypted (${SEALED_TYPE}), and this agent has no key: start it with --unseal-key-file`,
     );
   try {
-    const sealed = Readable.toWeb(createReadStream(from)) as unknown as globalThis.ReadableStream<Uint8Array>;
+    const sealed = Readable.toWeb(createReadStream(from)) as unknown as ReadableStream<Uint8Array>;
     const { type, bytes } = await reader.openArtifact(sealed, artifact);
     await pipeline(nodeStream(bytes), createWriteStream(to, { mode: 0o600 }), { signal });
     return type;
@@ -46,6 +45,6 @@ export async function openFile(
   }
 }
 
-function nodeStream(stream: globalThis.ReadableStream<Uint8Array>): Readable {
-  return Readable.fromWeb(stream as unknown as ReadableStream<Uint8Array>);
+function nodeStream(stream: ReadableStream<Uint8Array>): Readable {
+  return Readable.fromWeb(stream);
 }

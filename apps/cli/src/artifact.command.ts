@@ -29,7 +29,7 @@ export async function downloadArtifact(
     throw new UsageError(`the artifact ${key} is encrypted: give its key by --key-file or HYBRID_KEY_FILE`);
   }
   try {
-    const hashed = ReadableStream.from(hashing(response.body!, hash)) as ReadableStream<Uint8Array>;
+    const hashed = ReadableStream.from<Uint8Array>(hashing(response.body!, hash));
     let bytes = hashed;
     if (reader) ({ type, bytes } = await reader.openArtifact(hashed, { execution: run, key }));
     await pipeline(Readable.from(bytes), createWriteStream(part, { mode: 0o600, flags: 'wx' }));

@@ -22,7 +22,7 @@ export async function sealArtifact(
   checkRecipients(recipients);
   const encrypter = new Encrypter();
   for (const recipient of recipients) encrypter.addRecipient(recipient);
-  return encrypter.encrypt(ReadableStream.from(withHead(head, bytes)) as ReadableStream<Uint8Array>);
+  return encrypter.encrypt(ReadableStream.from<Uint8Array>(withHead(head, bytes)));
 }
 
 async function* withHead(head: ArtifactHead, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
