@@ -76,6 +76,7 @@ export const ROUTES: Record<string, Row> = {
   'GET /api/runs/{run_id}': { people: '*', gets: 404 },
   'GET /api/runs/{run_id}/graph': { people: '*', gets: 404 },
   'GET /api/runs/{run_id}/steps/{step_id}': { people: '*', gets: 404 },
+  'GET /api/runs/{run_id}/proof': { people: '', agent: 422 },
   'POST /api/runs/{run_id}/cancel': { people: 'doa', gets: 404 },
   'POST /api/runs/{run_id}/approve': { people: 'doa', gets: 404 },
   'POST /api/runs/{run_id}/retry': { people: 'doa', gets: 422 },

@@ -42,6 +42,7 @@ import { ConsumersController } from './operations/consumers.controller.js';
 import { DoctorController } from './operations/doctor.controller.js';
 import { ProjectionsController } from './operations/projections.controller.js';
 import { PipelinesController } from './pipelines/pipelines.controller.js';
+import { ProofController } from './pipelines/proof.controller.js';
 import { RunsController } from './pipelines/runs.controller.js';
 import { AttemptsController } from './queue/attempts.controller.js';
 import { allowLargeBatches, BatchController } from './queue/batch.controller.js';
@@ -84,6 +85,7 @@ export class GatewayModule {
         AgentsController,
         PipelinesController,
         RunsController,
+        ProofController,
         ArtifactsController,
         RelaysController,
         ConnectionsController,

@@ -154,6 +154,13 @@ export interface GateDecision {
 export class DecideGate {
   @Text('configuration', { optional: true, max: 1_000, description: 'kept with the decision' })
   reason?: string;
+
+  @Text('digest', {
+    optional: true,
+    max: 4_000,
+    description: "JWS of the approval by the person's own key: agents may ask for it",
+  })
+  signature?: string;
 }
 
 /** What a retry runs again; everything else is taken over from the run before. */
@@ -268,6 +275,17 @@ export interface StartByRoute {
   event: TriggerEvent | null;
 }
 
+/** Where an agent is to work out a job for itself, which it does not believe the control plane. */
+export interface RunProof {
+  /** Text of the version that the run is of, as it was stored. */
+  definition: string;
+  files: Record<string, string>;
+  /** JWS by the customer's key. */
+  signature: string | null;
+  /** Of the run up to the job, oldest first; without definition and jobs, which follow from the text. */
+  events: { type: string; data: object }[];
+}
+
 /** A gate by the name of its step, and the person who decides. */
 export interface OfGate {
   run_id: string;
@@ -314,5 +332,13 @@ export const pipelinesRequests = {
   approveRun: request<{ run_id: string; person: OfGate['person'] }, RunView>('cmd.pipelines.run.approve'),
   triggers: request<ListQuery, Page<TriggerView>>('qry.pipelines.trigger.list'),
   schedules: request<ListQuery, Page<ScheduleView>>('qry.pipelines.schedule.list'),
+  /** For the agent that has the job. Apart, as each may be as large as a message. */
+  proofOfRun: request<
+    { run_id: string; job_id: string },
+    Pick<RunProof, 'events'> & { pipeline_id: string; version: number }
+  >('qry.pipelines.run.proof'),
+  proofOfPipeline: request<{ pipeline_id: string; version: number }, Omit<RunProof, 'events'>>(
+    'qry.pipelines.pipeline.proof',
+  ),
   listRuns: request<ListRuns, Page<RunSummary>>('qry.pipelines.run.list'),
 };

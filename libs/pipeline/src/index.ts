@@ -22,6 +22,7 @@ export { stepTypes } from './language/step-types.js';
 export { later, runDeadline } from './runs/run.deadline.js';
 export { namedFiles } from './language/uses/named-files.js';
 export { runDecider, type RunCommand, type StartRun as StartRunCommand } from './runs/run.decider.js';
+export { proofOf, provenJob, type ProofEvent, type ProvenJob } from './runs/run.proof.js';
 export { runEvents, type RunEvent, type StepQueued } from './runs/run.events.js';
 export { retryOf, takenOver } from './runs/run.retry.js';
 export { hasEnded, RUN_FOLD, type Run, type RunState } from './runs/run.state.js';

@@ -112,6 +112,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /api/runs/{run_id}': on(read, runsPipeline),
   'GET /api/runs/{run_id}/graph': on(read, runsPipeline),
   'GET /api/runs/{run_id}/steps/{step_id}': on(read, runsPipeline),
+  'GET /api/runs/{run_id}/proof': agent,
   'POST /api/runs/{run_id}/cancel': on(work, runsPipeline),
   'POST /api/runs/{run_id}/approve': on(work, runsPipeline),
   'POST /api/runs/{run_id}/retry': on(work, runsPipeline),

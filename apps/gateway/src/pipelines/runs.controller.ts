@@ -84,11 +84,11 @@ export class RunsController {
   async approve(
     @Param('run_id') run_id: string,
     @Param('gate') gate: string,
-    @Body() { reason }: DecideGate,
+    @Body() decision: DecideGate,
     @Caller() caller: Caller,
   ) {
     const person = await personOf(caller, this.connections.requests);
-    return this.send(pipelinesRequests.approveGate, { run_id, gate, reason, person }, caller);
+    return this.send(pipelinesRequests.approveGate, { ...decision, run_id, gate, person }, caller);
   }
 
   @Post('runs/:run_id/gates/:gate/reject')

@@ -45,6 +45,11 @@ export class PipelineController {
     return this.pipelines.list(query, call);
   }
 
+  @Handle(pipelinesRequests.proofOfPipeline)
+  proof(@Payload() { pipeline_id, version }: OfPipeline & { version: number }, @Ctx() call: CallContext) {
+    return this.pipelines.proof(pipeline_id, version, call.org);
+  }
+
   @Handle(pipelinesRequests.tests)
   async tests(@Payload() { pipeline_id, ...query }: ListQuery & OfPipeline, @Ctx() call: CallContext) {
     const tests = await this.testHistory.list(pipeline_id, query, call);

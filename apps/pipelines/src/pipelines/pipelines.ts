@@ -6,6 +6,7 @@ import {
   type Page,
   type PipelineView,
   type PutPipeline,
+  type RunProof,
   type ValidationReport,
 } from '@hybrid/contracts';
 import { listPage, Things } from '@hybrid/event-store';
@@ -97,6 +98,20 @@ export class Pipelines implements OnModuleInit {
       [org, repository.toLowerCase()],
     );
     return rows.map(({ name }) => name);
+  }
+
+  /** A version as it was stored, for whoever checks it. @throws ProblemError `pipeline_not_found`. */
+  async proof(pipelineId: string, version: number, org: string): Promise<Omit<RunProof, 'events'>> {
+    const id = thingId(pipelineId, org);
+    // Deletions stand between the versions.
+    for (let revision = Math.max(0, version - 1); ; revision++) {
+      const event = await this.things.eventAt(id, revision, org);
+      if (!event)
+        throw problem('not_found', 'pipeline_not_found', 'there is no such version of the pipeline');
+      if (event.type !== 'PipelineDefined' || event.data.version !== version) continue;
+      const { definition, files = {}, signature = null } = event.data;
+      return { definition, files, signature };
+    }
   }
 
   list(query: ListQuery, call: CallContext): Promise<Page<PipelineView>> {

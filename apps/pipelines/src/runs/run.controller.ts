@@ -56,6 +56,11 @@ export class RunController {
     return this.runs.get(run_id, call.org);
   }
 
+  @Handle(pipelinesRequests.proofOfRun)
+  proof(@Payload() { run_id, job_id }: { run_id: string; job_id: string }, @Ctx() call: CallContext) {
+    return this.runs.proof(run_id, job_id, call.org);
+  }
+
   @Handle(pipelinesRequests.getStep)
   getStep(@Payload() { run_id, step_id }: { run_id: string; step_id: string }, @Ctx() call: CallContext) {
     return this.runs.getStep(run_id, step_id, call.org);

@@ -21,6 +21,7 @@ import { Connections } from '@hybrid/service';
 import {
   findStepView,
   messageViewOf,
+  proofOf,
   retryOf,
   RUN_FOLD,
   type Run,
@@ -48,6 +49,9 @@ export interface StartOnce {
     'type' | 'pipeline_version' | 'definition' | 'previous_execution_id' | 'now' | 'retry' | 'appended'
   >;
 }
+
+/** A NATS message has 1 MiB. */
+const MAX_PROOF_BYTES = 900_000;
 
 @Injectable()
 export class Runs implements OnModuleInit {
@@ -153,13 +157,14 @@ export class Runs implements OnModuleInit {
 
   /** @throws ProblemError `gate_not_found`, `gate_not_open`, `gate_decided`, `not_an_approver`, `own_run`. */
   async decideGate(
-    { run_id, gate, person, reason }: DecideGate & OfGate,
+    { run_id, gate, person, reason, signature }: DecideGate & OfGate,
     decision: 'approved' | 'rejected',
     call: CallContext,
   ): Promise<RunView> {
     const command: RunCommand = {
       type: 'DecideGate',
       ...{ gate, person, decision, reason: reason ?? null },
+      ...(signature !== undefined && { signature }),
       now: now(),
     };
     return shown((await this.handle(run_id, command, call)).state);
@@ -202,6 +207,27 @@ export class Runs implements OnModuleInit {
     if (event?.type !== 'StepQueued')
       throw new Error(`run ${runId}: there is no StepQueued at revision ${revision}`);
     return event.data;
+  }
+
+  /**
+   * What the run knew when it queued the job.
+   * @throws ProblemError `run_not_found`, `job_not_found`, `proof_too_large`.
+   */
+  async proof(runId: string, jobId: string, org: string) {
+    const { pipeline: pipeline_id, pipeline_version: version } = await this.existing(runId, org);
+    const history = await this.things.history(runId);
+    const events = proofOf(
+      history.map(({ event }) => event),
+      jobId,
+    );
+    if (!events) throw problem('not_found', 'job_not_found', 'the run has no such job');
+    if (Buffer.byteLength(JSON.stringify(events)) > MAX_PROOF_BYTES)
+      throw problem(
+        'too_large',
+        'proof_too_large',
+        `what the run knew when it queued the job has more than ${MAX_PROOF_BYTES} bytes: fewer steps, or shorter outputs`,
+      );
+    return { pipeline_id, version, events };
   }
 
   /** What became of a job of the run; what is known already changes nothing. */

@@ -112,6 +112,7 @@ export interface DecideGate {
   person: { user_id: string; email: string | null } | null;
   decision: 'approved' | 'rejected';
   reason: string | null;
+  signature?: string;
   now: string;
 }
 

@@ -177,7 +177,14 @@ export interface GateOpened {
 /** `by`: id of a person. */
 export interface GateApproved {
   type: 'GateApproved';
-  data: { step_id: string; by: string; reason: string | null; at: string };
+  data: {
+    step_id: string;
+    by: string;
+    reason: string | null;
+    /** JWS by the person's own key: agents may ask for it. */
+    signature?: string;
+    at: string;
+  };
 }
 
 export interface GateRefused {

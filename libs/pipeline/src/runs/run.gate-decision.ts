@@ -9,7 +9,7 @@ import { evolve, hasEnded, type OpenGate, type Run } from './run.state.js';
 const ADMINISTRATOR = 'administrator';
 
 export function decideGate(command: DecideGate, run: Run): RunEvent[] | Rejection {
-  const { gate: name, person, decision, reason, now } = command;
+  const { gate: name, person, decision, reason, signature, now } = command;
   const index = gateIndex(run, name);
   const step = run.steps[index];
   if (!step) return reject('gate_not_found', `the run has no manual gate \`${name}\``, 'not_found');
@@ -39,7 +39,7 @@ export function decideGate(command: DecideGate, run: Run): RunEvent[] | Rejectio
     events.push({ type: 'GateRefused', data });
     events.push({ type: 'GateRejected', data: { step_id, conditions, message, at: now } });
   } else {
-    events.push({ type: 'GateApproved', data });
+    events.push({ type: 'GateApproved', data: { ...data, ...(signature !== undefined && { signature }) } });
     if (decisions.length + 1 >= required)
       events.push({ type: 'GatePassed', data: { step_id, conditions, at: now } });
   }
