@@ -31,6 +31,7 @@ import { GatewayArtifacts } from './gateway-artifacts.js';
 import type { Notify } from './notices.js';
 import type { Sealing } from './sealing.js';
 import { safeName, type Outcome, type Spool } from './spool.js';
+import type { JobTrust } from './trust.js';
 
 /** Characters; the contract's limit. */
 const PROGRESS_MAX = 200;
@@ -47,7 +48,8 @@ export interface JobTools {
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
   caches?: CachePlace;
-  sealing: Sealing;
+  /** Where it believes customers' keys, and not the control plane. */
+  trust?: JobTrust;
   /** Environments that its steps may deploy to. */
   deployTo: readonly string[];
   /** Folder of the jobs' folders. */
@@ -60,6 +62,7 @@ export class JobRun {
   readonly #status: CommitStatus | undefined;
   #delivery: Delivery | null = null;
   #context: StepContext | null = null;
+  #trusted: boolean;
   #ended: () => void = () => undefined;
   /** Resolves when nothing of the job runs any more and its outcome is on disk, or is not wanted. */
   readonly ended = new Promise<void>((resolve) => (this.#ended = resolve));
@@ -70,6 +73,7 @@ export class JobRun {
     private readonly tools: JobTools,
   ) {
     this.#folder = join(tools.workspaces, `${safeName(job.id)}-${job.attempt}`);
+    this.#trusted = tools.trust === undefined;
     // Its token is the customer's, and the commit is not.
     this.#status = job.spec.untrusted ? undefined : tools.statuses.of(job);
   }
@@ -131,7 +135,7 @@ export class JobRun {
     });
     try {
       await this.#start(traceparent);
-      this.#status?.tell('pending');
+      if (!tools.trust) this.#status?.tell('pending');
     } catch (error) {
       // A refused start is final. One that was broken off is handed back.
       if (!this.#control.signal.aborted) delivery.drop((error as Error).message);
@@ -140,7 +144,7 @@ export class JobRun {
     const outcome = await this.#outcome(spooled.log, traceparent);
     if (outcome?.what === 'complete') {
       tellExitCode(outcome.body.exit_code);
-      this.#status?.tell(stateOf(outcome.body.exit_code), this.#context?.commit);
+      if (this.#trusted) this.#status?.tell(stateOf(outcome.body.exit_code), this.#context?.commit);
     }
     const cleanedUp = this.#cleanUp();
     if (outcome) await spooled.end(outcome);
@@ -198,6 +202,12 @@ export class JobRun {
       'x-attempt': String(job.attempt),
       'x-lease-token': job.lease_token,
     };
+    // Before that its own token goes nowhere, and says nothing.
+    if (tools.trust) {
+      await tools.trust.check(job, attempt, signal);
+      this.#trusted = true;
+      this.#status?.tell('pending');
+    }
     const { workspace, scratch } = await makeAttemptFolders(this.#folder);
     const { source, untrusted } = job.spec;
     const asker = { pipeline: job.pipeline_id ?? undefined, ref: source?.ref, untrusted };

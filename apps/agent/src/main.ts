@@ -29,6 +29,7 @@ import {
   workloadTokenSource,
   type Settings,
 } from './settings.js';
+import { JobTrust } from './trust.js';
 import { Spool } from './spool.js';
 import { SpoolRoom } from './spool-room.js';
 import { WorkloadIdentity } from './workload-identity.js';
@@ -79,7 +80,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
-    sealing,
+    trust: await JobTrust.open(settings, data, gateway),
     deployTo: settings.deployTo,
     caches: await cachePlace(settings, data.path),
     workspaces: data.workspaces,

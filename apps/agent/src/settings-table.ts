@@ -2,7 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';
-import { recipients, sealables } from './sealing.js';
+import type { Setting } from './setting.js';
 import {
   command,
   commitStatus,
@@ -23,29 +23,9 @@ import {
   whole,
   yesOrNo,
 } from './settings-values.js';
+import { TRUST_SETTINGS } from './trust-settings.js';
 
-export type Setting = {
-  flag: string;
-  /** Another name of the flag and of the key. */
-  alias?: string;
-  /** What stands after the flag; yes-or-no settings have nothing. */
-  takes?: string;
-  env: string;
-  about: string;
-  initial?: () => unknown;
-} & (
-  | { list?: undefined; map?: undefined; /** Throws SettingsError. */ parse: (text: string) => unknown }
-  | {
-      /** A map, whose values may be maps and lists; as a flag and a variable it is YAML on one line. */ map: true;
-      list?: undefined;
-      parse: (map: Record<string, unknown>) => unknown;
-    }
-  | {
-      /** Repeatable as a flag, comma-separated elsewhere. */ list: true;
-      map?: undefined;
-      parse: (texts: string[]) => unknown;
-    }
-);
+export { split, type Setting } from './setting.js';
 
 export const SETTINGS = {
   config: {
@@ -416,9 +396,5 @@ export const SETTINGS = {
     about: 'serve /health/live, /health/ready and /metrics here; a port alone is on loopback',
     parse: healthAddress,
   },
+  ...TRUST_SETTINGS,
 } satisfies Record<string, Setting>;
-
-/** Of a list every part. */
-export function split(setting: Setting, given: string): string[] {
-  return setting.list ? given.split(',') : [given];
-}

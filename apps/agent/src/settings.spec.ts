@@ -43,6 +43,8 @@ describe('settings', () => {
       spoolLimitMb: 512,
       minFreeDiskMb: 500,
       healthAddress: undefined,
+      trustKeys: undefined,
+      trustRequire: ['pipeline', 'approval', 'rollback'],
     });
   });
 
@@ -112,6 +114,8 @@ describe('settings', () => {
       cacheSizeMb: ['5', 5],
       cacheBranch: ['trunk,next', ['trunk', 'next']],
       healthAddress: ['[::1]:8085', { host: '::1', port: 8085 }],
+      trustKeys: ['keys.json', 'keys.json'],
+      trustRequire: ['pipeline,approval', ['pipeline', 'approval']],
     };
     writeFileSync(join(home, 'other.yaml'), '');
     for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {

@@ -3,6 +3,7 @@ import type { HostCredential } from '@hybrid/steps';
 import { Command, Option } from 'commander';
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
+import type { Signed } from '@hybrid/trust';
 import type { ForgeSettings } from './forges.js';
 import type { LogKeeper } from './log-keeping.js';
 import type { Sealable } from './sealing.js';
@@ -75,6 +76,9 @@ export interface Settings {
   cacheSizeMb: number;
   cacheBranch: string[];
   healthAddress?: HealthAddress;
+  /** File. */
+  trustKeys?: string;
+  trustRequire: Signed[];
 }
 
 export interface ReadSettings {

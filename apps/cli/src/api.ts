@@ -236,8 +236,8 @@ export function connectApi({ url, token, organisation }: Connection) {
   };
 }
 
-/** Whose events start a pipeline, and what its scheduled runs clone. */
-export type Origin = Pick<PutPipeline, 'repository' | 'clone_url'>;
+/** Whose events start a pipeline, what its scheduled runs clone, and who signed it. */
+export type Origin = Pick<PutPipeline, 'repository' | 'clone_url' | 'signature'>;
 
 /** Files that the definition names, by their paths. */
 type Files = Record<string, string>;

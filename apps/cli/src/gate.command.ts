@@ -23,13 +23,22 @@ interface Decision {
   reason?: string;
 }
 
+interface Approval extends Decision {
+  key?: string;
+  repo: string;
+  file?: string;
+}
+
 export async function approveGate(
   { api, out }: CommandContext,
   runId: string,
   gate: string,
-  { reason }: Decision,
+  { reason, key, repo, file }: Approval,
 ): Promise<void> {
-  const run = await api.approveGate(runId, gate, { ...(reason !== undefined && { reason }) });
+  const signature =
+    key === undefined ? undefined : await signed(api, runId, gate, { keyFile: key, repo, file });
+  const decision = { ...(reason !== undefined && { reason }), ...(signature !== undefined && { signature }) };
+  const run = await api.approveGate(runId, gate, decision);
   if (out.format === 'json') return out.json(run);
   const step = stepOf(run, gate);
   const still = step && isWaitingGate(step) ? `: ${approvalsOf(step.gate)} approvals so far` : '';
@@ -45,6 +54,19 @@ export async function rejectGate(
   const run = await api.rejectGate(runId, gate, { ...(reason !== undefined && { reason }) });
   if (out.format === 'json') out.json(run);
   else out.line(`gate ${gate} of run ${run.id} rejected`);
+}
+
+/** Of this run, at the commit that it shows: what an agent is shown differs from neither. */
+async function signed(
+  api: CommandContext['api'],
+  runId: string,
+  gate: string,
+  by: { keyFile: string; repo: string; file?: string },
+): Promise<string> {
+  const run = await api.getRun(runId);
+  const { approvalOf } = await import('./sign.command.js');
+  const commit = run.source?.commit ?? null;
+  return approvalOf(by, { run_id: run.id, gate: stepOf(run, gate)?.id ?? gate, commit });
 }
 
 function stepOf(run: RunView, gate: string) {

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { filesNamedIn } from './definition-files.js';
 import { CommandError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
+import { SIGNATURE_SUFFIX } from './pipeline-definition.js';
 
 export interface Snapshot {
   /** What the agent clones: an absolute path or the URL as it was given. */
@@ -18,6 +19,8 @@ export interface Snapshot {
   dirty: boolean;
   /** Text of the definition at the commit; `undefined` when it is not there. */
   file: string | undefined;
+  /** Of the definition at the commit, by the customer's key. */
+  signature: string | undefined;
   /** Files of the commit that the definition names, by their paths. */
   files: Record<string, string>;
 }
@@ -111,10 +114,10 @@ async function readRemote(url: string, ref: string | undefined, file: WantedDefi
       const words = (cause as { stderr?: string }).stderr?.trim() ?? '';
       throw new CommandError(`git cannot fetch ${ref ?? 'HEAD'} of ${url}: ${words}`, EXIT.failed, { cause });
     }
-    const { commit, file: text, files } = await snapshot(directory, url, 'FETCH_HEAD', file);
+    const { commit, ...read } = await snapshot(directory, url, 'FETCH_HEAD', file);
     const branch = ref ?? (await defaultBranch(url));
     const named = branch === commit ? undefined : branch;
-    return { repository: url, commit, ref: named, dirty: false, file: text, files };
+    return { ...read, repository: url, commit, ref: named, dirty: false };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -149,6 +152,7 @@ async function snapshot(
     commit,
     ref: /^refs\/(?:heads|tags|remotes\/[^/]+)\/(.+)$/.exec(full ?? '')?.[1],
     file: text,
+    signature: (await read(wanted.file + SIGNATURE_SUFFIX))?.trim(),
     files: await filesNamedIn(wanted.text ?? text ?? '', read),
   };
 }

@@ -7,6 +7,8 @@ import { CommandError, UsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 
 export const PIPELINE_FILE = '.hybrid/pipeline.yaml';
+/** Beside a definition: its signature by the customer's key. */
+export const SIGNATURE_SUFFIX = '.sig';
 
 export interface Definition {
   text: string;

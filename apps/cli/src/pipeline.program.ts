@@ -1,4 +1,4 @@
-/** Names and options of `hybrid pipeline` and `hybrid init`. */
+/** Names and options of `hybrid pipeline`, `hybrid key-pair` and `hybrid init`. */
 import { type Command, Option } from 'commander';
 import { contextOf } from './context.js';
 import { does, doesHere, outputOf, paged } from './does.js';
@@ -8,6 +8,24 @@ import { listPipelines, pipelineTests, validateAtServer } from './pipeline.comma
 interface GraphOptions {
   run?: string;
   format: GraphFormat;
+}
+
+export function keyPairCommands(program: Command): void {
+  program
+    .command('key-pair')
+    .description('keys of your own, by which agents tell what you signed')
+    .command('create <file>')
+    .description('a new private key into this file; the public one is shown')
+    .option('--kid <name>', 'its name; its thumbprint unless told')
+    .addOption(
+      new Option('--use <what...>', 'all that it may sign; everything unless told').choices([
+        'pipeline',
+        'approval',
+        'rollback',
+      ]),
+    )
+    .option('--trust-keys <file>', 'a JWKS that the public key is put into')
+    .action(doesHere(async () => (await import('./sign.command.js')).createKeyPair, 2));
 }
 
 export function pipelineCommands(program: Command): void {
@@ -32,6 +50,13 @@ export function pipelineCommands(program: Command): void {
       if (options.run !== undefined) return graphOfRun(contextOf(command), options.run, options.format);
       await graphOfFile(outputOf(command), file, options.format);
     });
+  pipeline
+    .command('sign [file]')
+    .description('sign a definition (.hybrid/pipeline.yaml unless told), into a file beside it')
+    .requiredOption('--key <file>', 'private key of `hybrid key-pair create`')
+    .option('--repo <path>', 'the repository that the files are in', '.')
+    .option('--repository <url>', 'what its runs clone; the remote, or the path, unless told')
+    .action(doesHere(async () => (await import('./sign.command.js')).signPipeline, 2));
   paged(pipeline.command('list').description('stored pipelines')).action(does(listPipelines));
   paged(
     pipeline

@@ -22,7 +22,7 @@ import { EXIT_CODES_HELP } from './exit-codes.js';
 import { explainJob } from './explain.command.js';
 import { cancelJob, getJob, listJobs, requeueJobs, setJobPriority, showJobLog } from './job.command.js';
 import { login, logout, whoami } from './login.command.js';
-import { pipelineCommands } from './pipeline.program.js';
+import { keyPairCommands, pipelineCommands } from './pipeline.program.js';
 import { listProjections, rebuildProjection, replayProjection } from './projection.command.js';
 import { queueStats, verifyQueue } from './queue.command.js';
 import { commandReference } from './reference.js';
@@ -54,6 +54,7 @@ export function buildProgram(): Command {
   execCommand(program);
   gateCommands(program);
   pipelineCommands(program);
+  keyPairCommands(program);
   jobCommands(program);
   artifactCommands(program);
   queueCommands(program);

@@ -70,6 +70,9 @@ export function gateCommands(program: Command): void {
     .command('approve <run> <gate>')
     .description('let it pass, by the name of its step')
     .option('--reason <text>', 'kept with the decision')
+    .option('--key <file>', 'sign it, for agents that demand that: private key of `hybrid key-pair create`')
+    .option('--repo <path>', 'with --key: the repository whose .hybrid/pipeline.yaml you approve', '.')
+    .option('--file <file>', 'with --key: another definition')
     .action(does(approveGate, 3));
   gate
     .command('reject <run> <gate>')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { StartRun } from '@hybrid/contracts';
 import type { Origin } from './api.js';
 import type { CommandContext } from './context.js';
@@ -10,6 +11,7 @@ import {
   pipelineName,
   readDefinition,
   readDefinitionFile,
+  SIGNATURE_SUFFIX,
   type Definition,
 } from './pipeline-definition.js';
 import { reportDefinitionErrors, type DefinitionText } from './text/definition-errors.js';
@@ -38,7 +40,14 @@ export async function startRun(context: CommandContext, options: StartRunOptions
     options.pipeline === undefined ? (given ?? (await definitionFor(context, snapshot, options))) : undefined;
   const { repository, commit, ref } = snapshot;
   const pipeline = definition
-    ? await storeDefinition(context, { ...definition, files: snapshot.files }, await originOf(repository))
+    ? await storeDefinition(
+        context,
+        { ...definition, files: snapshot.files },
+        {
+          ...(await originOf(repository)),
+          ...(await signatureOf(snapshot, given)),
+        },
+      )
     : options.pipeline!;
   const body: StartRun = {
     source: { repository, commit, ...(ref !== undefined && { ref }) },
@@ -50,6 +59,17 @@ export async function startRun(context: CommandContext, options: StartRunOptions
   if (options.watch) return watchToTheEnd(context, run.id);
   if (out.format === 'json') out.json(run);
   else out.line(`run ${run.id} started; watch it with: hybrid run watch ${run.id}`);
+}
+
+/** Beside the file that is sent, where it is signed. */
+async function signatureOf(
+  snapshot: Snapshot,
+  given: Definition | undefined,
+): Promise<{ signature?: string }> {
+  const signature = given
+    ? await readFile(given.file + SIGNATURE_SUFFIX, 'utf8').catch(() => undefined)
+    : snapshot.signature;
+  return signature === undefined ? {} : { signature: signature.trim() };
 }
 
 async function definitionFor(
