@@ -180,7 +180,10 @@ describe('webhooks by way of the customer’s own queue', () => {
     );
 
     const sent = async (one: Customer) =>
-      Number(/^hybrid_webhook_relay_deliveries_sent_total(?:\{[^}]*\})? (\d+)/m.exec(await one.metrics())?.[1] ?? 0);
+      Number(
+        /^hybrid_webhook_relay_deliveries_sent_total(?:\{[^}]*\})? (\d+)/m.exec(await one.metrics())?.[1] ??
+          0,
+      );
   });
 
   it.each(['nats', 'redis', 'directory'] as Kind[])(

@@ -48,6 +48,7 @@ export interface JobTools {
   /** The customer's own store of artifacts, if there is one. */
   artifacts?: ObjectStore;
   caches?: CachePlace;
+  sealing: Sealing;
   /** Where it believes customers' keys, and not the control plane. */
   trust?: JobTrust;
   /** Environments that its steps may deploy to. */

@@ -80,6 +80,7 @@ async function main(): Promise<void> {
     notify,
     spool: new Spool(join(data.path, 'spool'), new SpoolRoom(settings.spoolLimitMb * MB), notify, keeping),
     artifacts: settings.artifactStore === undefined ? undefined : await openStore(settings.artifactStore),
+    sealing,
     trust: await JobTrust.open(settings, data, gateway),
     deployTo: settings.deployTo,
     caches: await cachePlace(settings, data.path),

@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';
+import { recipients, sealables } from './sealing.js';
 import type { Setting } from './setting.js';
 import {
   command,

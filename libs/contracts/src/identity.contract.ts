@@ -141,7 +141,7 @@ export class CreateJoinToken {
   @Text('configuration', {
     optional: true,
     max: 100,
-    description: 'agents join this pool only; any unless told',
+    description: 'agents join this pool only; any unless told; not of relays',
   })
   pool?: string;
 

@@ -13,6 +13,9 @@ export type Severity = (typeof SEVERITIES)[number];
 /** Size limit of a definition, in characters: a hundred times what a person writes. */
 export const DEFINITION_MAX = 500_000;
 
+/** Size limit of a net-zero configuration, in characters. */
+export const NET_ZERO_MAX = 200_000;
+
 /** Of a line of output, in UTF-8: agents cut longer ones into several. */
 export const LOG_LINE_MAX_BYTES = 16 * 1024;
 

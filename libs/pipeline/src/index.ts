@@ -15,6 +15,7 @@ export { presentable } from './language/examine.js';
 export { expand } from './language/expand.js';
 export { graphDot, graphMermaid, graphText, type StatusOf } from './language/graph-drawing.js';
 export { inputsOfTexts } from './language/inputs.js';
+export { didYouMean } from './language/nearest.js';
 export { readPipeline } from './language/read-pipeline.js';
 export { flag, record, text, texts, words, type JsonSchema } from './language/schema/parts.js';
 export { shapeCheck } from './language/shape.js';

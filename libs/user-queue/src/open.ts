@@ -1,6 +1,6 @@
 /** The customer's queue by its configuration alone. What a kind needs is loaded when one of that kind is opened. */
 import type { QueueConfig } from './queue-config.js';
-import { QueueError, type QueueReader, type QueueWriter } from './user-queue.js';
+import type { QueueReader, QueueWriter } from './user-queue.js';
 
 export interface OpenOptions {
   /** One text, as the kind has it: see docs/queues.md. Left out: what the machine has (a role, an identity), or none. */
@@ -45,7 +45,7 @@ export async function openWriter(config: QueueConfig, options: OpenOptions = {})
     case 'nats':
       return new (await import('./nats/nats-writer.js')).NatsWriter(config, options);
     case 'redis':
-      throw notYet(config.kind);
+      return new (await import('./redis/redis-writer.js')).RedisWriter(config, options);
   }
 }
 
@@ -67,10 +67,6 @@ export async function openReader(config: QueueConfig, options: ReaderOptions = {
     case 'nats':
       return new (await import('./nats/nats-reader.js')).NatsReader(config, options);
     case 'redis':
-      throw notYet(config.kind);
+      return new (await import('./redis/redis-reader.js')).RedisReader(config, options);
   }
-}
-
-function notYet(kind: string) {
-  return new QueueError('queue_misconfigured', `queues of kind ${kind} are not built in`);
 }

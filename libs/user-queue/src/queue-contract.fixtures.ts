@@ -276,6 +276,7 @@ export function describeQueue(
       async () => {
         const before = await queue.state?.();
         const access = await (await read(queue.credentials.tooMuch)).verifyAccess();
+        expect(await queue.state?.()).toEqual(before);
         const send = cannot['send allowed'] ? 'unknown' : 'allowed';
         expect(access).toMatchObject({ receive: 'allowed', remove: 'allowed', send });
         expect(access.remedies).toHaveLength(1);
