@@ -105,7 +105,7 @@ function completed(definition: Definition, event: ProofEvent, state: RunState): 
     const { appended: _, ...data } = event.data;
     return { type: event.type, data: { ...data, definition } };
   }
-  if (event.type !== 'StepQueued' && event.type !== 'StepReused') return event as RunEvent;
+  if (event.type !== 'StepQueued' && event.type !== 'StepReused') return event;
   const run = state as Run;
   const instance = run.plan.instances[run.plan.indexOf.get(event.data.step_id) ?? -1];
   const pulls = instance && definition.steps[instance.step]!.type === 'step.artifact_pull';
