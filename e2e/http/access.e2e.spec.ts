@@ -1,3 +1,4 @@
+/** Above 400 lines, as one system is asked all of it. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { readdir, readFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
+/** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. Above 400 lines, as it is one table. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';

@@ -1,3 +1,4 @@
+/** Above 400 lines, as it is one table: each host's webhooks, and what is taken of them. */
 import { describe, expect, it } from '@jest/globals';
 import type { Delivery } from '@hybrid/contracts';
 import { deliveryId, faultOf } from '@hybrid/delivery';
