@@ -50,7 +50,7 @@ export function jobLogs(
         // A log that still grows always has a next page, which is empty at its end.
         cursor = page.lines.length > 0 ? (page.next_cursor ?? undefined) : undefined;
       } while (cursor !== undefined);
-      if ((await api.getJob(jobId)).completed_at !== null) log.end();
+      if ((await log.hasKey()) && (await api.getJob(jobId)).completed_at !== null) log.end();
     },
   };
 }
@@ -73,6 +73,9 @@ function openedLog(
       });
       for (const warning of warnings) note(`job ${jobId}: ${warning}`);
       return lines;
+    },
+    async hasKey(): Promise<boolean> {
+      return (await reading) !== undefined;
     },
     end(): void {
       void reading?.then((log) => {
