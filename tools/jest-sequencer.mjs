@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 const { default: Sequencer } = createRequire(createRequire(import.meta.url).resolve('jest'))(
   '@jest/test-sequencer',
 );
-const LONG = /kills|faults|compose/;
+const LONG = /kills|faults|outages|compose/;
 
 export default class LongestFirst extends Sequencer {
   sort(tests) {
