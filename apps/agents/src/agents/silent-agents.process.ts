@@ -1,5 +1,5 @@
 import { ProblemError, serviceCall } from '@hybrid/contracts';
-import { Connections } from '@hybrid/service';
+import { Connections, PeriodicTask } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { AgentsSettings } from '../agents.settings.js';
@@ -20,9 +20,7 @@ const CLOCK_TOLERANCE = 2;
 @Injectable()
 export class SilentAgents implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SilentAgents.name);
-  private readonly sweepMs: number;
-  private timer?: NodeJS.Timeout;
-  private stopped = false;
+  private readonly sweeps: PeriodicTask;
   private connected = true;
   /** The sweeps without a gap: PostgreSQL's time at the first and the last (seconds), and ours at the last (ms). */
   private series: { since: number; last: number; at: number } | null = null;
@@ -33,22 +31,20 @@ export class SilentAgents implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly connections: Connections,
     private readonly settings: AgentsSettings,
   ) {
-    this.sweepMs = (settings.HYBRID_AGENT_DEGRADED_SECONDS * 1000) / 3;
+    this.sweeps = new PeriodicTask(
+      (settings.HYBRID_AGENT_DEGRADED_SECONDS * 1000) / 3,
+      () => this.sweep(),
+      (reason) => this.logger.warn(`sweep of silent agents: ${reason}`),
+    );
   }
 
   onApplicationBootstrap(): void {
     void this.watchConnection();
-    this.later();
+    this.sweeps.start();
   }
 
   onModuleDestroy(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-  }
-
-  private later(): void {
-    if (!this.stopped)
-      this.timer = setTimeout(() => void this.sweep().finally(() => this.later()), this.sweepMs);
+    void this.sweeps.stop();
   }
 
   private async watchConnection(): Promise<void> {
@@ -58,13 +54,9 @@ export class SilentAgents implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async sweep(): Promise<void> {
     if (!this.connected || this.heartbeats.areLost) return;
-    try {
-      const silences = await this.silences();
-      for (let from = 0; from < silences.length; from += AT_A_TIME)
-        await Promise.all(silences.slice(from, from + AT_A_TIME).map((silence) => this.record(silence)));
-    } catch (error) {
-      this.logger.warn(`sweep of silent agents: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    const silences = await this.silences();
+    for (let from = 0; from < silences.length; from += AT_A_TIME)
+      await Promise.all(silences.slice(from, from + AT_A_TIME).map((silence) => this.record(silence)));
   }
 
   private async silences(): Promise<Silence[]> {

@@ -1,5 +1,5 @@
 import { ProblemError, serviceCall } from '@hybrid/contracts';
-import { Connections } from '@hybrid/service';
+import { Connections, PeriodicTask } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { Runs } from './runs.js';
@@ -17,9 +17,11 @@ const MAX_DUE = 200;
 @Injectable()
 export class RunDeadlines implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(RunDeadlines.name);
-  private timer?: NodeJS.Timeout;
-  private sweeping = Promise.resolve();
-  private busy = false;
+  private readonly sweeps = new PeriodicTask(
+    SWEEP_MS,
+    () => this.sweep(),
+    (reason) => this.logger.warn(`sweep of runs' deadlines: ${reason}`),
+  );
 
   constructor(
     private readonly connections: Connections,
@@ -27,20 +29,11 @@ export class RunDeadlines implements OnApplicationBootstrap, OnApplicationShutdo
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.tick(), SWEEP_MS);
+    this.sweeps.start();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.sweeping;
-  }
-
-  private tick(): void {
-    if (this.busy) return;
-    this.busy = true;
-    this.sweeping = this.sweep()
-      .catch((error: unknown) => this.logger.warn(`sweep of runs' deadlines: ${text(error)}`))
-      .finally(() => (this.busy = false));
+  onApplicationShutdown(): Promise<void> {
+    return this.sweeps.stop();
   }
 
   private async sweep(): Promise<void> {
@@ -54,12 +47,10 @@ export class RunDeadlines implements OnApplicationBootstrap, OnApplicationShutdo
       } catch (error) {
         // The others would wait as long, and in vain.
         if (error instanceof ProblemError && error.problem.kind === 'unavailable') throw error;
-        this.logger.error(`run ${id}: its deadline cannot be passed: ${text(error)}`);
+        this.logger.error(
+          `run ${id}: its deadline cannot be passed: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     }
   }
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

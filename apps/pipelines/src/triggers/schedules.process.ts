@@ -1,6 +1,6 @@
 import { ProblemError, serviceCall } from '@hybrid/contracts';
 import { latestDue, nextDue } from '@hybrid/pipeline';
-import { Connections } from '@hybrid/service';
+import { Connections, PeriodicTask } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { Triggers } from './triggers.js';
@@ -18,9 +18,11 @@ const MAX_DUE = 200;
 @Injectable()
 export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Schedules.name);
-  private timer?: NodeJS.Timeout;
-  private sweeping = Promise.resolve();
-  private busy = false;
+  private readonly sweeps = new PeriodicTask(
+    SWEEP_MS,
+    () => this.sweep(),
+    (reason) => this.logger.warn(`sweep of schedules: ${reason}`),
+  );
   /** Until when what was refused is left alone: told once for each time, and in nobody's way. A restart tells it again. */
   private readonly refused = new Map<string, string>();
 
@@ -30,20 +32,11 @@ export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown 
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.tick(), SWEEP_MS);
+    this.sweeps.start();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.timer);
-    await this.sweeping;
-  }
-
-  private tick(): void {
-    if (this.busy) return;
-    this.busy = true;
-    this.sweeping = this.sweep()
-      .catch((error: unknown) => this.logger.warn(`sweep of schedules: ${text(error)}`))
-      .finally(() => (this.busy = false));
+  onApplicationShutdown(): Promise<void> {
+    return this.sweeps.stop();
   }
 
   private async sweep(): Promise<void> {
@@ -61,7 +54,9 @@ export class Schedules implements OnApplicationBootstrap, OnApplicationShutdown 
       } catch (error) {
         // The others would wait as long, and in vain.
         if (error instanceof ProblemError && error.problem.kind === 'unavailable') throw error;
-        this.logger.error(`the schedule ${row.cron} of ${row.pipeline} cannot be started: ${text(error)}`);
+        this.logger.error(
+          `the schedule ${row.cron} of ${row.pipeline} cannot be started: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     }
   }
@@ -82,8 +77,4 @@ interface DueRow {
   cron: string;
   due: Date;
   now: Date;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

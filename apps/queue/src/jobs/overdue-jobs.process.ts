@@ -1,6 +1,6 @@
 import { serviceCall } from '@hybrid/contracts';
 import { Things } from '@hybrid/event-store';
-import { Connections } from '@hybrid/service';
+import { Connections, PeriodicTask } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { SecondsWheel } from '../figures/seconds.js';
@@ -40,8 +40,11 @@ export class OverdueJobs implements OnApplicationBootstrap, OnApplicationShutdow
   private readonly things: Things<JobState, JobCommand, JobEvent>;
   private readonly deadlines = new Map<string, Deadline>();
   private readonly wheel = new SecondsWheel<Deadline>(secondOf(performance.now()));
-  private timer?: NodeJS.Timeout;
-  private sweeping = false;
+  private readonly sweeps = new PeriodicTask(
+    SWEEP_MS,
+    () => this.sweep(),
+    (reason) => this.logger.error(`sweep of overdue jobs: ${reason}`),
+  );
 
   constructor(
     connections: Connections,
@@ -57,11 +60,11 @@ export class OverdueJobs implements OnApplicationBootstrap, OnApplicationShutdow
 
   onApplicationBootstrap(): void {
     for (const { id, org, thing } of this.index.all()) this.observe(id, org, thing.state, this.index.now());
-    this.timer = setInterval(() => void this.tick(), SWEEP_MS);
+    this.sweeps.start();
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    void this.sweeps.stop();
   }
 
   /** Ends what is overdue as of `at`, in milliseconds of `performance.now()`; answers how many jobs that were. */
@@ -107,13 +110,6 @@ export class OverdueJobs implements OnApplicationBootstrap, OnApplicationShutdow
     const deadline = { jobId, org, stay, second, command };
     this.deadlines.set(jobId, deadline);
     this.wheel.add(second, deadline);
-  }
-
-  private async tick(): Promise<void> {
-    if (this.sweeping) return;
-    this.sweeping = true;
-    await this.sweep();
-    this.sweeping = false;
   }
 }
 

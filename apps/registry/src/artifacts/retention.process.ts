@@ -1,4 +1,4 @@
-import { readSettings } from '@hybrid/service';
+import { PeriodicTask, readSettings } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Artifacts } from './artifacts.js';
 import { RegistrySettings } from './registry.settings.js';
@@ -17,39 +17,33 @@ const UPLOAD_AGE_MS = 86_400_000;
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Retention.name);
-  private readonly everyMs = readSettings(RegistrySettings, 'registry').HYBRID_ARTIFACT_SWEEP_SECONDS * 1_000;
-  private timer?: NodeJS.Timeout;
-  private sweeps = 0;
-  private sweeping = false;
+  private readonly sweeps = new PeriodicTask(
+    readSettings(RegistrySettings, 'registry').HYBRID_ARTIFACT_SWEEP_SECONDS * 1_000,
+    () => this.sweep(),
+    (reason) =>
+      this.logger.warn(
+        `artifacts that have expired could not be deleted, and will be tried again: ${reason}`,
+      ),
+  );
+  private swept = 0;
 
   constructor(private readonly artifacts: Artifacts) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.tick(), this.everyMs);
+    this.sweeps.start();
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.timer);
+    void this.sweeps.stop();
   }
 
-  private async tick(): Promise<void> {
-    if (this.sweeping) return;
-    this.sweeping = true;
-    try {
-      const now = Date.now();
-      const expired = await this.artifacts.expire(new Date(now));
-      if (expired) this.logger.log(`${expired} artifacts have expired and were deleted`);
-      if (this.sweeps++ % ORPHANS_EACH === 0) {
-        const before = new Date(now - ORPHAN_AGE_MS);
-        const orphans = await this.artifacts.removeOrphans(before, new Date(now - UPLOAD_AGE_MS));
-        if (orphans) this.logger.warn(`removed ${orphans} blobs that belonged to no artifact`);
-      }
-    } catch (error) {
-      this.logger.warn(
-        `artifacts that have expired could not be deleted, and will be tried again: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    } finally {
-      this.sweeping = false;
-    }
+  private async sweep(): Promise<void> {
+    const now = Date.now();
+    const expired = await this.artifacts.expire(new Date(now));
+    if (expired) this.logger.log(`${expired} artifacts have expired and were deleted`);
+    if (this.swept++ % ORPHANS_EACH > 0) return;
+    const before = new Date(now - ORPHAN_AGE_MS);
+    const orphans = await this.artifacts.removeOrphans(before, new Date(now - UPLOAD_AGE_MS));
+    if (orphans) this.logger.warn(`removed ${orphans} blobs that belonged to no artifact`);
   }
 }

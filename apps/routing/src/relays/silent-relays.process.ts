@@ -1,5 +1,5 @@
 import { ProblemError, RELAY_HEARTBEAT_SECONDS, serviceCall } from '@hybrid/contracts';
-import { Connections } from '@hybrid/service';
+import { Connections, PeriodicTask } from '@hybrid/service';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { RoutingSettings } from '../routing.settings.js';
@@ -17,9 +17,7 @@ const MISSED = 3;
 export class SilentRelays implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(SilentRelays.name);
   private readonly offlineSeconds: number;
-  private readonly sweepMs: number;
-  private timer?: NodeJS.Timeout;
-  private stopped = false;
+  private readonly sweeps: PeriodicTask;
   /** `performance.now()` since when sweeps follow each other without a gap. */
   private since: number | null = null;
   private last = 0;
@@ -31,22 +29,23 @@ export class SilentRelays implements OnApplicationBootstrap, OnModuleDestroy {
     settings: RoutingSettings,
   ) {
     this.offlineSeconds = settings.HYBRID_RELAY_OFFLINE_SECONDS ?? MISSED * RELAY_HEARTBEAT_SECONDS;
-    this.sweepMs = (this.offlineSeconds * 1000) / 9;
+    this.sweeps = new PeriodicTask(
+      (this.offlineSeconds * 1000) / 9,
+      () => this.sweep(),
+      (reason) => {
+        this.since = null;
+        this.logger.warn(`sweep of silent relays: ${reason}`);
+      },
+    );
   }
 
   onApplicationBootstrap(): void {
     void this.watchConnection();
-    this.later();
+    this.sweeps.start();
   }
 
   onModuleDestroy(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-  }
-
-  private later(): void {
-    if (!this.stopped)
-      this.timer = setTimeout(() => void this.sweep().finally(() => this.later()), this.sweepMs);
+    void this.sweeps.stop();
   }
 
   private async watchConnection(): Promise<void> {
@@ -60,12 +59,7 @@ export class SilentRelays implements OnApplicationBootstrap, OnModuleDestroy {
     this.last = now;
     if (!unbroken) this.since = now;
     if (now - this.since! < this.offlineSeconds * 1000) return;
-    try {
-      for (const silence of await this.heartbeats.silent(this.offlineSeconds)) await this.record(silence);
-    } catch (error) {
-      this.since = null;
-      this.logger.warn(`sweep of silent relays: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    for (const silence of await this.heartbeats.silent(this.offlineSeconds)) await this.record(silence);
   }
 
   private async record({ id, org, seconds }: Silence): Promise<void> {
