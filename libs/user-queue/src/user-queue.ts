@@ -17,7 +17,7 @@ export interface QueueReader {
   /** Tries what the credential may do, without leaving a trace on the queue. */
   verifyAccess(): Promise<ReaderAccess>;
   /** Up to `max`, after at most `waitMs`; none is an answer. What is not removed or released comes again after a while. */
-  receive(options: { max: number; waitMs: number; signal: AbortSignal }): Promise<ReceivedMessage[]>;
+  receive(options: ReceiveOptions): Promise<ReceivedMessage[]>;
   /** For good: after the decision is durable. */
   remove(messages: readonly ReceivedMessage[]): Promise<void>;
   /** Back to the queue, to come again at once. */
@@ -26,6 +26,12 @@ export interface QueueReader {
   putAside(message: ReceivedMessage, reason: string): Promise<void>;
   backlog(): Promise<Backlog>;
   close(): Promise<void>;
+}
+
+export interface ReceiveOptions {
+  max: number;
+  waitMs: number;
+  signal: AbortSignal;
 }
 
 export interface ReceivedMessage {

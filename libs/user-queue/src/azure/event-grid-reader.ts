@@ -1,7 +1,7 @@
 import type { ReceiveDetails } from '@azure/eventgrid-namespaces';
 import type { ReaderOptions } from '../open.js';
 import type { AzureEventGridQueue } from '../queue-config.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import { openEventGrid, trySending, type EventGrid } from './event-grid-client.js';
 
 /** Of one request. */
@@ -49,15 +49,7 @@ class EventGridReader implements QueueReader {
     return { receive: read, remove: read, send, remedies };
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const { receiver, calls } = this.grid;
     const { least, most } = WAIT_SECONDS;
     const maxWaitTime = Math.min(Math.max(Math.floor(waitMs / 1000), least), most);

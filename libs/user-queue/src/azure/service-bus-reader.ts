@@ -2,7 +2,7 @@ import type { ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/servi
 import { eachAtOnce } from '../batches.js';
 import type { ReaderOptions } from '../open.js';
 import type { AzureServiceBusQueue } from '../queue-config.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import { openServiceBus, type ServiceBus } from './service-bus-client.js';
 
 const GRANT = 'the claim Listen, or the role Azure Service Bus Data Receiver, on the queue';
@@ -61,15 +61,7 @@ class ServiceBusReader implements QueueReader {
     return { receive: read, remove: read, send, remedies };
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     // One at a time: the SDK refuses the next until the one before, though ended, has given its credit back.
     await this.#receiving;
     const maxWaitTimeInMs = Math.max(waitMs, LEAST_WAIT_MS);

@@ -4,7 +4,7 @@ import { eachAtOnce } from '../batches.js';
 import type { ReaderOptions } from '../open.js';
 import type { AzureStorageQueue } from '../queue-config.js';
 import { LEASE_MS } from '../sdk-calls.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import { openStorageQueues, type StorageQueues } from './storage-queue-client.js';
 import { encode, trySending } from './storage-queue-writer.js';
 
@@ -53,15 +53,7 @@ class StorageQueueReader implements QueueReader {
   }
 
   /** Azure knows no waiting for messages, so that the queue is looked at again and again. */
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const until = performance.now() + waitMs;
     for (let wait = PAUSE_MS.first; ; wait = Math.min(wait * 2, PAUSE_MS.most)) {
       const received = await this.#receive(Math.min(max, MOST), signal);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ReaderOptions } from '../open.js';
 import type { DirectoryQueue } from '../queue-config.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import {
   checkPath,
   ifThere,
@@ -48,15 +48,7 @@ export class DirectoryReader implements QueueReader {
     return { receive: 'allowed', remove: 'allowed', send: 'unknown', remedies: [] };
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const until = performance.now() + waitMs;
     while (!signal.aborted) {
       await prepare(this.#path);

@@ -8,6 +8,7 @@ import {
   type QueueReader,
   type ReaderAccess,
   type ReceivedMessage,
+  type ReceiveOptions,
 } from '../user-queue.js';
 import { readerInbox, readerPermissions, readerSubjects, tryToTake, verifyReader } from './nats-access.js';
 import { natsSession, type NatsSession } from './nats-session.js';
@@ -40,15 +41,7 @@ export class NatsReader implements QueueReader {
     });
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const until = performance.now() + waitMs;
     while (!signal.aborted) {
       const messages = await this.#session.use(

@@ -2,7 +2,7 @@ import type { protos } from '@google-cloud/pubsub';
 import type { ReaderOptions } from '../open.js';
 import type { PubSubQueue } from '../queue-config.js';
 import { LEASE_MS } from '../sdk-calls.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import { CALL_MS, once, openPubSub, type PubSubClients } from './pubsub-client.js';
 import { mayPublish } from './pubsub-writer.js';
 
@@ -50,15 +50,7 @@ class PubSubReader implements QueueReader {
     return { receive: read, remove: read, send: send ? 'allowed' : 'denied', remedies };
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const { calls } = this.clients;
     const deadline = Math.min(Math.max(waitMs, PULL_MS.least), PULL_MS.most);
     return calls.until(

@@ -1,6 +1,6 @@
 import type { ReaderOptions } from '../open.js';
 import type { RedisQueue } from '../queue-config.js';
-import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage } from '../user-queue.js';
+import type { Backlog, QueueReader, ReaderAccess, ReceivedMessage, ReceiveOptions } from '../user-queue.js';
 import { CONSUMER, verifyReader } from './redis-access.js';
 import { redisSession, type RedisClient, type RedisSession } from './redis-session.js';
 import { BODY } from './redis-writer.js';
@@ -33,15 +33,7 @@ export class RedisReader implements QueueReader {
     return this.#session.use((client) => verifyReader(client, this.config));
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const until = performance.now() + waitMs;
     while (!signal.aborted) {
       const messages = await this.#session.use(async (client) => {

@@ -6,6 +6,7 @@ import {
   type QueueReader,
   type ReaderAccess,
   type ReceivedMessage,
+  type ReceiveOptions,
 } from '../user-queue.js';
 import type { ReaderOptions } from '../open.js';
 import { LEASE_MS } from '../sdk-calls.js';
@@ -70,15 +71,7 @@ class SqsReader implements QueueReader {
     return { receive, remove, send, remedies };
   }
 
-  async receive({
-    max,
-    waitMs,
-    signal,
-  }: {
-    max: number;
-    waitMs: number;
-    signal: AbortSignal;
-  }): Promise<ReceivedMessage[]> {
+  async receive({ max, waitMs, signal }: ReceiveOptions): Promise<ReceivedMessage[]> {
     const received = await this.#receive(Math.min(max, MOST), waitMs, signal);
     while (received.length > 0 && received.length % MOST === 0 && received.length < max && !signal.aborted) {
       const more = await this.#receive(Math.min(max - received.length, MOST), 0, signal);
