@@ -1,5 +1,5 @@
 /** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
-import { Backoff } from '@hybrid/steps';
+import { Backoff, type DataDirectory } from '@hybrid/steps';
 import type {
   ClaimedJob,
   HeartbeatAnswer,
@@ -10,7 +10,6 @@ import type {
 } from '@hybrid/contracts';
 import { Attempts } from './attempts.js';
 import { Claims } from './claims.js';
-import type { DataDirectory } from './data-directory.js';
 import { Delivery } from './delivery.js';
 import { drain } from './drain.js';
 import type { AgentHealth } from './health-server.js';

@@ -1,6 +1,8 @@
 import { openStore } from '@hybrid/stores';
 import {
   type CachePlace,
+  DataDirectory,
+  DataDirectoryError,
   killAllGroups,
   Masker,
   pause,
@@ -8,13 +10,12 @@ import {
   VaultSettingsError,
 } from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Agent } from './agent.js';
 import { chooseExecutor } from './choose-executor.js';
 import { CommitStatuses } from './commit-status.js';
-import { DataDirectory, DataDirectoryError } from './data-directory.js';
 import { GatewayClient } from './gateway-client.js';
 import { openSecrets, sourcesOf, tellSecrets } from './open-secrets.js';
 import { serveHealth } from './health-server.js';
@@ -61,9 +62,11 @@ async function main(): Promise<void> {
   if (checkSecrets) return tellSecrets(secrets);
   const keeping = await openLogKeeping(settings);
   const sealing = await openSealing(settings);
-  const data = await DataDirectory.open(settings.data);
+  const data = await DataDirectory.open(settings.data, 'agent', '--data');
+  const workspaces = join(data.path, 'workspaces');
+  await mkdir(workspaces, { recursive: true, mode: 0o700 });
   let agentId = '';
-  const executor = await chooseExecutor(settings, data.workspaces, () => agentId);
+  const executor = await chooseExecutor(settings, workspaces, () => agentId);
   const stopTelemetry = await startTelemetry('agent');
 
   const gateway = new GatewayClient(settings.url, notify);
@@ -84,7 +87,7 @@ async function main(): Promise<void> {
     trust: await JobTrust.open(settings, data, gateway),
     deployTo: settings.deployTo,
     caches: await cachePlace(settings, data.path),
-    workspaces: data.workspaces,
+    workspaces,
     data,
     joinToken,
     workload: source && new WorkloadIdentity({ gateway, masker, source, organisation }),
@@ -114,8 +117,8 @@ async function main(): Promise<void> {
     async sweep(id) {
       agentId = id;
       const found = await executor.sweep();
-      for (const job of await readdir(data.workspaces))
-        await rm(join(data.workspaces, job), { recursive: true, force: true });
+      for (const job of await readdir(workspaces))
+        await rm(join(workspaces, job), { recursive: true, force: true });
       if (found > 0) notify(`removed ${found} leftover(s) of jobs that did not end`);
     },
   });

@@ -4,9 +4,9 @@
  */
 import type { RegisterAgent, RegisteredAgent } from '@hybrid/contracts';
 import { readAgentCredential } from '@hybrid/signatures';
+import type { DataDirectory } from '@hybrid/steps';
 import { isDeepStrictEqual } from 'node:util';
 import { randomUUID } from 'node:crypto';
-import type { DataDirectory } from './data-directory.js';
 import { GatewayRefusal, type GatewayClient } from './gateway-client.js';
 import type { WorkloadIdentity } from './workload-identity.js';
 

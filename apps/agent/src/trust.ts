@@ -1,6 +1,6 @@
 /** Asks for the proof of a job and has it checked, before anything of the job runs and before any secret is resolved. */
 import type { ClaimedJob, RunProof } from '@hybrid/contracts';
-import { StepProblem } from '@hybrid/steps';
+import { StepProblem, type DataDirectory } from '@hybrid/steps';
 import {
   checkJob,
   checkNoRollback,
@@ -10,7 +10,6 @@ import {
   type Vouched,
 } from '@hybrid/trust';
 import { readFile } from 'node:fs/promises';
-import type { DataDirectory } from './data-directory.js';
 import type { GatewayClient } from './gateway-client.js';
 import { GatewayRefusal } from './gateway-client.js';
 import type { Settings } from './settings.js';

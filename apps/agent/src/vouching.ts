@@ -1,8 +1,7 @@
 /** The credential of an agent that its platform vouches for: it ends, and is renewed long before that. */
 import type { RegisterAgent } from '@hybrid/contracts';
-import { Backoff } from '@hybrid/steps';
+import { Backoff, type DataDirectory } from '@hybrid/steps';
 import { Bell } from './bell.js';
-import type { DataDirectory } from './data-directory.js';
 import type { GatewayClient } from './gateway-client.js';
 import type { Notify } from './notices.js';
 import { registerWorkload, type Credential } from './registration.js';

@@ -1,3 +1,4 @@
+import { DataDirectoryError } from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { join } from 'node:path';
@@ -103,7 +104,8 @@ program()
     // Idle connections would keep the process for a while.
     () => process.exit(),
     (error: Error) => {
-      notify(error instanceof SettingsError ? error.message : `unexpected: ${error.stack ?? error.message}`);
+      const expected = error instanceof SettingsError || error instanceof DataDirectoryError;
+      notify(expected ? error.message : `unexpected: ${error.stack ?? error.message}`);
       process.exit(1);
     },
   );

@@ -1,11 +1,12 @@
 /** All parts of a relay, put together: webhooks in, deliveries out, and who it is. */
+import { DataDirectory } from '@hybrid/steps';
 import { openWriter, QueueError, queueReference, type QueueWriter } from '@hybrid/user-queue';
 import type { FastifyInstance } from 'fastify';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { readDigestKey, type Configuration } from './configuration.js';
 import { Membership } from './control-plane/membership.js';
 import { relayKey, type Introduction } from './control-plane/registration.js';
-import { DataDirectory } from './data-directory.js';
 import { relayServer, type RelayHealth } from './http/server.js';
 import { Intake } from './intake.js';
 import { Journal, type JournalLimits } from './journal/journal.js';
@@ -31,16 +32,16 @@ export interface RelayOptions {
   stop: AbortSignal;
 }
 
-/** Runs until it is told to stop. Throws SettingsError. */
+/** Runs until it is told to stop. Throws SettingsError, DataDirectoryError. */
 export async function runRelay(options: RelayOptions): Promise<void> {
   const { configuration, limits, version, notify, stop } = options;
   const { relay, secret } = configuration;
-  const data = await DataDirectory.open(configuration.data);
+  const data = await DataDirectory.open(configuration.data, 'relay', 'relay.data');
   const key = await relayKey(data);
   const sources = await openSources(configuration, stop);
   const digestKey = await readDigestKey(configuration, stop);
   const writer = await openQueue(configuration, stop);
-  const journal = await Journal.open(data.journal, () => sender.wake(), limits);
+  const journal = await Journal.open(join(data.path, 'journal'), () => sender.wake(), limits);
 
   const tally = new Tally();
   const sender: Sender = new Sender({

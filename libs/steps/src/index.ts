@@ -16,6 +16,7 @@ export {
   type Downloaded,
   type Kept,
 } from './files/artifact-store.js';
+export { DataDirectory, DataDirectoryError } from './files/data-directory.js';
 export { visibleControls } from './output/control-characters.js';
 export { Masker } from './output/masking.js';
 export { splitLine } from './output/output-lines.js';

@@ -4,9 +4,8 @@
  */
 import { type RegisteredRelay, type RelayHeartbeat, type RelayStatus } from '@hybrid/contracts';
 import type { RelayConfig } from '@hybrid/net-zero';
-import { Backoff, pause } from '@hybrid/steps';
+import { Backoff, pause, type DataDirectory } from '@hybrid/steps';
 import { randomUUID } from 'node:crypto';
-import type { DataDirectory } from '../data-directory.js';
 import type { Notify } from '../notices.js';
 import type { ReadSecret } from '../secrets.js';
 import { SettingsError } from '../settings-error.js';

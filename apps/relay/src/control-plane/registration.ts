@@ -1,7 +1,7 @@
 /** What the control plane knows the relay by, kept in its folder: the key that it signs with, its id and its API key. */
 import type { RegisteredRelay, RegisterRelay } from '@hybrid/contracts';
 import { newRelayKey } from '@hybrid/delivery';
-import type { DataDirectory } from '../data-directory.js';
+import type { DataDirectory } from '@hybrid/steps';
 import { SettingsError } from '../settings-error.js';
 
 const KEY = 'relay-key.json';
