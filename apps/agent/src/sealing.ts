@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { LogKeeper } from './log-keeping.js';
 import { SettingsError } from './settings-error.js';
 
-export const SEALABLE = ['logs', 'artifacts'] as const;
+const SEALABLE = ['logs', 'artifacts'] as const;
 export type Sealable = (typeof SEALABLE)[number];
 
 export interface ArtifactSealing {

@@ -7,7 +7,7 @@ import { EXIT } from './exit-codes.js';
 import type { Output } from './output.js';
 import { checkedDefinition } from './validate.command.js';
 
-export const FORMATS = { text: graphText, mermaid: graphMermaid, dot: graphDot };
+const FORMATS = { text: graphText, mermaid: graphMermaid, dot: graphDot };
 export type GraphFormat = keyof typeof FORMATS;
 
 export async function graphOfFile(out: Output, file: string | undefined, format: GraphFormat): Promise<void> {

@@ -104,7 +104,7 @@ function nameOf(top: string): string {
   return name || 'pipeline';
 }
 
-export function firstPipeline(name: string, { image, test, build }: Kind): string {
+function firstPipeline(name: string, { image, test, build }: Kind): string {
   const step = (title: string, commands: string[], more: string[] = []) => [
     `  - name: ${title}`,
     '    type: step.shell_exec',

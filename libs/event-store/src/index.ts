@@ -1,4 +1,4 @@
-export { bulkRead, BulkReadUnsupportedError } from './bulk-read.js';
+export { bulkRead } from './bulk-read.js';
 export { connectEventStore, connectPostgres, disposeEventStore } from './connections.js';
 export { greetEventStore } from './event-store-tls.js';
 export { foldVersion, understood } from './event-types.js';

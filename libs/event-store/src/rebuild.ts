@@ -41,7 +41,7 @@ export function rebuildLock({ schema, name }: Projection): string {
   return `rebuild:${schema}.${name}`;
 }
 
-export function rebuildSchema({ schema, name }: Projection): string {
+function rebuildSchema({ schema, name }: Projection): string {
   return `${schema}_rebuild_${name}`;
 }
 

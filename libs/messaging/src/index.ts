@@ -5,13 +5,5 @@ export { ask } from './replies.js';
 export { Requests } from './requests.js';
 export { ensureStreams } from './streams.js';
 export { Handle, MessageController, OnBroadcast, OnEvents } from './handlers.js';
-export type { DurableConsumer } from './handlers.js';
 export { NatsStrategy, type Reach } from './nats.strategy.js';
-export {
-  isNatsUser,
-  NATS_USERS,
-  natsPermissions,
-  type NatsPermissions,
-  type NatsUser,
-} from './permissions.js';
-export type { NatsTlsFiles } from './tls-files.js';
+export { isNatsUser, NATS_USERS, natsPermissions, type NatsUser } from './permissions.js';

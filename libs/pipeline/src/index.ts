@@ -1,4 +1,3 @@
-export { readAppendedSteps } from './language/appended-steps.js';
 export {
   boundedCel,
   checkCall,
@@ -8,7 +7,7 @@ export {
   unknownVariable,
   withIntegers,
 } from './language/cel.js';
-export { pipelineSchema, templateSchema } from './language/definition.schema.js';
+export { pipelineSchema } from './language/definition.schema.js';
 export type { Definition } from './language/definition.js';
 export { child, pathOf, readDocument, type SourceDocument } from './language/document.js';
 export { presentable } from './language/examine.js';
@@ -20,7 +19,7 @@ export { readPipeline } from './language/read-pipeline.js';
 export { flag, record, text, texts, words, type JsonSchema } from './language/schema/parts.js';
 export { shapeCheck } from './language/shape.js';
 export { stepTypes } from './language/step-types.js';
-export { later, runDeadline } from './runs/run.deadline.js';
+export { runDeadline } from './runs/run.deadline.js';
 export { namedFiles } from './language/uses/named-files.js';
 export { runDecider, type RunCommand, type StartRun as StartRunCommand } from './runs/run.decider.js';
 export { proofOf, provenJob, type ProofEvent, type ProvenJob } from './runs/run.proof.js';
@@ -28,7 +27,7 @@ export { runEvents, type RunEvent, type StepQueued } from './runs/run.events.js'
 export { retryOf, takenOver } from './runs/run.retry.js';
 export { hasEnded, RUN_FOLD, type Run, type RunState } from './runs/run.state.js';
 export { findStepView, messageViewOf, viewOf } from './runs/run.view.js';
-export { listedTriggers, type ListedTrigger } from './triggers/listed-triggers.js';
+export { listedTriggers } from './triggers/listed-triggers.js';
 export { matches } from './triggers/pattern.js';
 export { latestDue, nextDue } from './triggers/schedule.js';
-export { triggeredBy, type Triggered } from './triggers/triggered-by.js';
+export { triggeredBy } from './triggers/triggered-by.js';

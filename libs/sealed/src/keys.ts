@@ -6,7 +6,7 @@ import { SealedError } from './sealed-error.js';
 const RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/;
 const IDENTITY = /^AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}$/;
 /** Each makes every chunk about 130 characters longer. */
-export const RECIPIENTS_MAX = 10;
+const RECIPIENTS_MAX = 10;
 
 export interface SealKey {
   /** `AGE-SECRET-KEY-1…`: opens. */

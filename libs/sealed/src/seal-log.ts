@@ -7,7 +7,7 @@ import { checkRecipients, keyName } from './keys.js';
  * Bytes of lines in a chunk. Room for the longest line (16 KiB of nothing but colours, in JSON), and, with ten
  * recipients, for base64 within SEALED_LINE_MAX_BYTES.
  */
-export const CHUNK_MAX = 44 * 1024;
+const CHUNK_MAX = 44 * 1024;
 
 /** The first line within a chunk; the lines follow as NDJSON. */
 export interface ChunkHead {

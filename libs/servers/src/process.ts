@@ -61,7 +61,7 @@ const STOP_GRACE_MS = 10_000;
 const alive = new Set<ChildProcess>();
 let exitHooked = false;
 
-export function jsonReadyLine(line: string): Record<string, unknown> | undefined {
+function jsonReadyLine(line: string): Record<string, unknown> | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
     const value = JSON.parse(line) as Record<string, unknown>;

@@ -4,4 +4,3 @@ export { isPrivateAddress, isPrivateHost } from './private-address.js';
 export { projectionOperations } from './projection-operations.js';
 export { guard, runService, sayReady, stopOnSignal } from './run-service.js';
 export { readSettings, ServerSettings, SettingsError } from './settings.js';
-export { unsafeSettings } from './unsafe-settings.js';

@@ -1,10 +1,3 @@
 export { agentCredential, readAgentCredential, type AgentCredential } from './agent-credential.js';
 export { contentDigest, contentDigestOf } from './content-digest.js';
-export {
-  isSignedWith,
-  readSignature,
-  signRequest,
-  type RequestSignature,
-  type SignableRequest,
-  type SignatureHeaders,
-} from './request-signature.js';
+export { isSignedWith, readSignature, signRequest, type SignatureHeaders } from './request-signature.js';

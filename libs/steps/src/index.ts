@@ -17,37 +17,23 @@ export {
   type Kept,
 } from './files/artifact-store.js';
 export { DataDirectory, DataDirectoryError } from './files/data-directory.js';
-export { visibleControls } from './output/control-characters.js';
 export { Masker } from './output/masking.js';
 export { splitLine } from './output/output-lines.js';
-export {
-  parseWorkflowCommand,
-  type CommandHandlers,
-  type WorkflowCommand,
-} from './output/workflow-command.js';
 export { type Progress } from './output/progress-file.js';
 export { Backoff, pause } from './sandbox/backoff.js';
 export { GRACE_MS, killAllGroups } from './sandbox/child-command.js';
 export { chooseExecutor, ExecutorProblem, type ExecutorChoice } from './sandbox/choose-executor.js';
-export { DockerProblem, findEngine } from './sandbox/docker-engine.js';
+export { findEngine } from './sandbox/docker-engine.js';
 export { DockerExecutor } from './sandbox/docker-executor.js';
-export { DummyExecutor } from './sandbox/dummy-executor.js';
 export { type Executor } from './sandbox/executor.js';
-export { type SandboxSettings } from './sandbox/limits.js';
 export { ProcessExecutor } from './sandbox/process-executor.js';
 export { identityOf, isAlive, signalReaches } from './sandbox/process-identity.js';
 export { secretProviders } from './secrets/providers/providers.js';
 export { readVaultSettings, VaultSettingsError } from './secrets/providers/vault-settings.js';
-export { SecretReferenceError } from './secrets/secret-reference.js';
 export { readSecretRules } from './secrets/secret-rule.js';
 export { SecretStore } from './secrets/secret-store.js';
 export { loadSecrets, SecretsFileError } from './secrets/secrets-file.js';
 export { Secrets } from './secrets/secrets.js';
-export {
-  readCredentials,
-  SourceSettingsError,
-  type HostCredential,
-  type SourceSettings,
-} from './source/source-settings.js';
+export { readCredentials, type HostCredential, type SourceSettings } from './source/source-settings.js';
 export { StepProblem, StepStopped, type StepResult, type StepContext } from './step.js';
 export { runStep } from './run-step.js';

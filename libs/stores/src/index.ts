@@ -1,13 +1,5 @@
 export { DirectoryStore } from './directory-store.js';
-export {
-  checkKey,
-  StoreProblem,
-  type ObjectStore,
-  type Range,
-  type Source,
-  type StoredObject,
-  type StoreFault,
-} from './object-store.js';
+export { checkKey, StoreProblem, type ObjectStore, type Source, type StoredObject } from './object-store.js';
 export { openStore } from './open-store.js';
-export { locationOf, readStoreUrl, StoreUrlError, type StorePlace } from './store-url.js';
+export { readStoreUrl, StoreUrlError } from './store-url.js';
 export { bytesSource, fetchFile, fileSha256, fileSource } from './transfer.js';

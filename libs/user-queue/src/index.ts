@@ -1,4 +1,4 @@
-export { openReader, openWriter, type OpenOptions, type ReaderOptions } from './open.js';
+export { openReader, openWriter } from './open.js';
 export * from './queue-config.js';
 export { queueReference } from './queue-reference.js';
 export { queueSchema } from './queue.schema.js';

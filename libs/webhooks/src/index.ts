@@ -1,4 +1,4 @@
-export { readTool, TOOL_MAX } from './read-tool.js';
+export { readTool } from './read-tool.js';
 export { receive } from './receive.js';
 export type { Received, ReducedEvent, WebhookRefusal, WebhookRequest } from './received.js';
 export { secretFault } from './secrets.js';

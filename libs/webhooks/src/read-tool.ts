@@ -6,7 +6,7 @@ import type { EventConfig, ToolConfig } from './tool-config.js';
 import { toolSchema } from './tool-config.schema.js';
 
 /** Characters. */
-export const TOOL_MAX = 100_000;
+const TOOL_MAX = 100_000;
 /** More errors of shape than are ever shown. */
 const ENOUGH = 101;
 

@@ -7,7 +7,7 @@ import { appendJobs } from './histories.js';
 import { startOwnSystem, type OwnSystem } from './own-system.js';
 import { cellsOf, type Call, type Cell } from './plan.js';
 
-export const WAITING_JOBS = 100_000;
+const WAITING_JOBS = 100_000;
 /** A read model that follows fewer events a second than this, for a million jobs, is worth a failure. */
 const CATCH_UP_MS = 1_800_000;
 const CLIENTS = 10;

@@ -9,7 +9,7 @@ export type RunChange =
   /** Finished, skipped or cancelled. */
   | { kind: 'step-ended'; step: StepView };
 
-export function isStepOver(step: StepView): boolean {
+function isStepOver(step: StepView): boolean {
   switch (step.status) {
     case 'SUCCEEDED':
     case 'FAILED':

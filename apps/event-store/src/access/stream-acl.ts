@@ -8,8 +8,8 @@
  */
 import { originalOf } from '../store/stream-limits.js';
 
-export const ADMINS = '$admins';
-export const OPERATORS = '$ops';
+const ADMINS = '$admins';
+const OPERATORS = '$ops';
 /** In an ACL: everybody who has credentials. */
 const EVERYBODY = '$all';
 

@@ -75,7 +75,7 @@ export function caughtUp(): pb.ReadResp {
   return new pb.ReadResp().setCaughtUp(new pb.ReadResp.CaughtUp());
 }
 
-export function identifierOf(stream: string): shared.StreamIdentifier {
+function identifierOf(stream: string): shared.StreamIdentifier {
   return new shared.StreamIdentifier().setStreamName(Buffer.from(stream));
 }
 

@@ -7,7 +7,7 @@ export type ArtifactEvent =
   /** The reason is left out where somebody asked for it. */
   | { type: 'ArtifactDeleted'; data: { at: string; reason?: 'expired' } };
 
-export const artifactEvents: EventTypes<ArtifactEvent> = {
+const artifactEvents: EventTypes<ArtifactEvent> = {
   today: { ArtifactStored: true, ArtifactDeleted: true },
 };
 

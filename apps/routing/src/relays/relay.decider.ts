@@ -28,7 +28,7 @@ export type RelayCommand =
   | { type: 'RecordSilence'; seconds: number; now: string }
   | { type: 'RemoveRelay'; now: string };
 
-export const noRelay: RelayState = { relay: null, health: 'OFFLINE', reason: null, removed: false };
+const noRelay: RelayState = { relay: null, health: 'OFFLINE', reason: null, removed: false };
 
 export const relayDecider: Decider<RelayState, RelayCommand, RelayEvent> = {
   initial: noRelay,

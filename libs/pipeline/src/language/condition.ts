@@ -16,7 +16,7 @@ import { didYouMean } from './nearest.js';
 const STATUS_FUNCTIONS = ['always', 'success', 'failure', 'cancelled'];
 
 /** The variables, as messages name them. */
-export const CONDITION_VARIABLES = [
+const CONDITION_VARIABLES = [
   'branch',
   'commit',
   'event',

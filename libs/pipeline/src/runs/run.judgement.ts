@@ -40,7 +40,7 @@ export function forgives(
 }
 
 /** Why a need keeps its dependents from running; null if it went well, or may fail. */
-export function obstacle(run: Run, need: number): string | null {
+function obstacle(run: Run, need: number): string | null {
   const { name } = run.definition.steps[need]!;
   const verdict = verdictOf(run, need);
   switch (verdict) {

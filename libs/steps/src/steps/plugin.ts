@@ -29,7 +29,7 @@ export async function runPlugin(context: StepContext): Promise<StepResult> {
 }
 
 /** `some-key` → PLUGIN_SOME_KEY: scalars as texts, lists of scalars joined by commas, everything else as JSON. */
-export function pluginVariables(
+function pluginVariables(
   settings: Record<string, unknown>,
   secrets: Pick<Secrets, 'resolve'>,
 ): Record<string, string> {

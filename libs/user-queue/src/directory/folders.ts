@@ -9,7 +9,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { QueueError } from '../user-queue.js';
 
 /** Of one listing: what is beyond comes in a later one. */
-export const MAX_LISTED = 100_000;
+const MAX_LISTED = 100_000;
 /** Above every delivery; what is larger was put there by somebody else. */
 const MAX_BYTES = 1024 * 1024;
 const NAME = /^((\d{13})-[0-9a-f-]{36})\.(\d{1,9})(?:\.(\d{13}))?$/;

@@ -41,7 +41,7 @@ const connection = ({ region, endpoint }: SqsQueue) => ({
 });
 
 /** `key id:secret[:session token]` */
-export function awsCredential(text: string): AwsCredentialIdentity {
+function awsCredential(text: string): AwsCredentialIdentity {
   const [accessKeyId, secretAccessKey, sessionToken, ...more] = text.trim().split(':');
   if (!accessKeyId || !secretAccessKey || more.length > 0)
     throw new QueueError(

@@ -116,7 +116,7 @@ const cache: JsonSchema = {
   description: 'files that are kept between runs, on the agent’s side',
 };
 
-export const stepSchema: JsonSchema = {
+const stepSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['name'],
