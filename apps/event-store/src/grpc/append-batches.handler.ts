@@ -8,8 +8,7 @@ import type { AccessControl, Caller } from '../access/access-control.js';
 import type { EventStore } from '../store/event-store.js';
 import { StoreClosedError } from '../store/store-errors.js';
 import { AppendAnswers, readAppends, type AppendRequest } from './append-messages.js';
-import { ReplyStream, type OpenCalls } from './reply-stream.js';
-import { toServiceError } from './rpc-failure.js';
+import { endAfter, ReplyStream, type OpenCalls } from './reply-stream.js';
 
 /** Appends of one call that may wait for the disk; beyond it the call is not read, so that memory stays bounded. */
 const MAX_IN_FLIGHT = 1000;
@@ -21,14 +20,7 @@ export function appendBatchesHandler(
   openCalls: OpenCalls,
   access: AccessControl | undefined,
 ): handleBidiStreamingCall<Buffer, Buffer> {
-  return (call) => {
-    serve(store, access, call, new ReplyStream<Buffer>(call, openCalls)).then(
-      () => call.end(),
-      (error: unknown) => {
-        if (!call.cancelled) call.emit('error', toServiceError(error));
-      },
-    );
-  };
+  return (call) => endAfter(call, serve(store, access, call, new ReplyStream<Buffer>(call, openCalls)));
 }
 
 async function serve(

@@ -11,9 +11,9 @@ import type { ExpectedRevision } from '../store/append-decision.js';
 import type { EventStore } from '../store/event-store.js';
 import { StoreClosedError } from '../store/store-errors.js';
 import { batchFailure, DeadlinePassedError } from './batch-append-failure.js';
-import { ReplyStream, type OpenCalls } from './reply-stream.js';
+import { endAfter, ReplyStream, type OpenCalls } from './reply-stream.js';
 import { ProposedEvents, uuidText, writableStreamName } from './requests.js';
-import { BadRequestError, toServiceError } from './rpc-failure.js';
+import { BadRequestError } from './rpc-failure.js';
 
 /** Appends of one call that may wait for the disk; beyond it the call is not read, so that memory stays bounded. */
 const MAX_IN_FLIGHT = 1000;
@@ -30,15 +30,8 @@ export function batchAppendHandler(
   openCalls: OpenCalls,
   access: AccessControl | undefined,
 ): handleBidiStreamingCall<pb.BatchAppendReq, pb.BatchAppendResp> {
-  return (call) => {
-    const replies = new ReplyStream<pb.BatchAppendResp>(call, openCalls);
-    serve(store, access, call, replies).then(
-      () => call.end(),
-      (error: unknown) => {
-        if (!call.cancelled) call.emit('error', toServiceError(error));
-      },
-    );
-  };
+  return (call) =>
+    endAfter(call, serve(store, access, call, new ReplyStream<pb.BatchAppendResp>(call, openCalls)));
 }
 
 async function serve(

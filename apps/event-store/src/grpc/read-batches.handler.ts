@@ -9,8 +9,8 @@ import { recordStream } from '../store/event-record.js';
 import type { EventStore } from '../store/event-store.js';
 import { StoreClosedError } from '../store/store-errors.js';
 import { EventBatch } from './event-batches.js';
-import { ReplyStream, type OpenCalls } from './reply-stream.js';
-import { BadRequestError, toServiceError } from './rpc-failure.js';
+import { endAfter, ReplyStream, type OpenCalls } from './reply-stream.js';
+import { BadRequestError } from './rpc-failure.js';
 
 /** A message: a good size for one transaction of a reader; with the largest event on top still below the 4 MiB that gRPC clients take. */
 const MESSAGE_BYTES = 1024 * 1024;
@@ -26,15 +26,7 @@ export function readBatchesHandler(
   openCalls: OpenCalls,
   access: AccessControl | undefined,
 ): handleServerStreamingCall<Buffer, Buffer> {
-  return (call) => {
-    const replies = new ReplyStream<Buffer>(call, openCalls);
-    serve(store, access, call, replies).then(
-      () => call.end(),
-      (error: unknown) => {
-        if (!call.cancelled) call.emit('error', toServiceError(error));
-      },
-    );
-  };
+  return (call) => endAfter(call, serve(store, access, call, new ReplyStream<Buffer>(call, openCalls)));
 }
 
 async function serve(

@@ -16,9 +16,9 @@ import {
   streamNotFound,
   type IdForm,
 } from './read-responses.js';
-import { ReplyStream, type OpenCalls } from './reply-stream.js';
+import { endAfter, ReplyStream, type OpenCalls } from './reply-stream.js';
 import { streamName } from './requests.js';
-import { BadRequestError, toServiceError } from './rpc-failure.js';
+import { BadRequestError } from './rpc-failure.js';
 import { SCAN_BEFORE_TURN, subscribe } from './subscription.js';
 
 /** EventStoreDB's search window when the client names none. */
@@ -32,14 +32,7 @@ export function readHandler(
   openCalls: OpenCalls,
   access: AccessControl | undefined,
 ): handleServerStreamingCall<pb.ReadReq, pb.ReadResp> {
-  return (call) => {
-    serve(store, access, call, new ReplyStream<pb.ReadResp>(call, openCalls)).then(
-      () => call.end(),
-      (error: unknown) => {
-        if (!call.cancelled) call.emit('error', toServiceError(error));
-      },
-    );
-  };
+  return (call) => endAfter(call, serve(store, access, call, new ReplyStream<pb.ReadResp>(call, openCalls)));
 }
 
 async function serve(

@@ -1,8 +1,11 @@
 /** Writes the messages of one call at the pace of its reader, and knows when to start nothing new. */
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
+import { toServiceError } from './rpc-failure.js';
 
 /** The long calls of the server, so that a shutdown can ask each of them to end. */
 export type OpenCalls = Set<{ stop(): void }>;
+
+type Call<Reply> = ServerWritableStream<unknown, Reply> | ServerDuplexStream<unknown, Reply>;
 
 export class ReplyStream<Reply> {
   private readonly controller = new AbortController();
@@ -11,7 +14,7 @@ export class ReplyStream<Reply> {
   private writable: Promise<void> | undefined;
 
   constructor(
-    private readonly call: ServerWritableStream<unknown, Reply> | ServerDuplexStream<unknown, Reply>,
+    private readonly call: Call<Reply>,
     openCalls: OpenCalls,
   ) {
     openCalls.add(this);
@@ -46,4 +49,14 @@ export class ReplyStream<Reply> {
     });
     await this.writable;
   }
+}
+
+/** Ends the call once it is served, with the status of what broke it if anything did. */
+export function endAfter<Reply>(call: Call<Reply>, served: Promise<void>): void {
+  served.then(
+    () => call.end(),
+    (error: unknown) => {
+      if (!call.cancelled) call.emit('error', toServiceError(error));
+    },
+  );
 }
