@@ -8,7 +8,7 @@ const table = {
   servers: [],
   service: ['leaf', 'domain', 'server-lib'],
   standalone: ['leaf', 'domain', 'server-lib', 'service'],
-  'event-store': ['leaf'],
+  'event-store': [],
   'customer-lib': ['leaf', 'customer-lib'],
   customer: ['leaf', 'domain', 'customer-lib'],
   launcher: ['servers'],
