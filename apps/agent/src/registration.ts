@@ -33,10 +33,7 @@ interface WorkloadRequest {
 }
 
 export class RegistrationError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RegistrationError';
-  }
+  override readonly name = 'RegistrationError';
 }
 
 /**

@@ -1,7 +1,4 @@
 /** A setting is missing or wrong: the message says which, and how to mend it. */
 export class SettingsError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'SettingsError';
-  }
+  override readonly name = 'SettingsError';
 }

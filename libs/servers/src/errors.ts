@@ -16,8 +16,5 @@ export class ProcessFailedError extends Error {
 
 /** A server's program is not on this machine and could not be put there. The message holds the remedy. */
 export class MissingProgramError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'MissingProgramError';
-  }
+  override readonly name = 'MissingProgramError';
 }

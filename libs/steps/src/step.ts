@@ -54,10 +54,7 @@ export interface StepContext {
 
 /** The step could not be run, or its results could not be used: the message is for the author of the pipeline. */
 export class StepProblem extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'StepProblem';
-  }
+  override readonly name = 'StepProblem';
 }
 
 /** Why a running step was ended from outside. */

@@ -24,10 +24,7 @@ export type StorePlace = DirectoryPlace | S3Place;
 
 /** Says what is wrong and how to mend it. */
 export class StoreUrlError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'StoreUrlError';
-  }
+  override readonly name = 'StoreUrlError';
 }
 
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;

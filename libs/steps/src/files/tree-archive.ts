@@ -7,10 +7,7 @@ import { pack, type Header, type Pack } from 'tar-stream';
 import { linkStaysInside } from './tree-links.js';
 
 export class ArchiveProblem extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'ArchiveProblem';
-  }
+  override readonly name = 'ArchiveProblem';
 }
 
 export interface PackOptions {

@@ -19,10 +19,7 @@ export interface ExecutorChoice {
 
 /** What was asked for cannot be had here; the message says what to do. */
 export class ExecutorProblem extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'ExecutorProblem';
-  }
+  override readonly name = 'ExecutorProblem';
 }
 
 /**

@@ -7,10 +7,7 @@ const PING_MS = 3_000;
 
 /** What the Docker engine could not do, and how to mend it. */
 export class DockerProblem extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'DockerProblem';
-  }
+  override readonly name = 'DockerProblem';
 }
 
 /** The engine that DOCKER_HOST names, or that of this machine. Throws DockerProblem when none answers. */

@@ -49,10 +49,7 @@ const KINDS = {
 } satisfies Record<string, Kind>;
 
 export class SecretReferenceError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'SecretReferenceError';
-  }
+  override readonly name = 'SecretReferenceError';
 }
 
 /** Throws SecretReferenceError with the right form. */

@@ -3,10 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { Secrets, VARIABLE } from './secrets.js';
 
 export class SecretsFileError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'SecretsFileError';
-  }
+  override readonly name = 'SecretsFileError';
 }
 
 /**

@@ -35,10 +35,7 @@ export const PLAIN_SOURCES: SourceSettings = {
 };
 
 export class SourceSettingsError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'SourceSettingsError';
-  }
+  override readonly name = 'SourceSettingsError';
 }
 
 const SECRET = /^[A-Za-z_][A-Za-z0-9_]*$/;

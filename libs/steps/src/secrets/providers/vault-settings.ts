@@ -15,10 +15,7 @@ export interface VaultSettings {
 }
 
 export class VaultSettingsError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'VaultSettingsError';
-  }
+  override readonly name = 'VaultSettingsError';
 }
 
 const KEYS = {
