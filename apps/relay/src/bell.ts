@@ -8,13 +8,11 @@ export class Bell {
     this.#wake();
   }
 
-  /** Resolves at once if it was rung since the last wait, else at the next ring, after `ms`, or when the signal aborts. */
-  async wait(signal: AbortSignal, ms?: number): Promise<void> {
+  /** Resolves at once if it was rung since the last wait, else at the next ring, or when the signal aborts. */
+  async wait(signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted)
       await new Promise<void>((resolve) => {
-        const timer = ms === undefined ? undefined : setTimeout(() => this.#wake(), ms);
         this.#wake = () => {
-          clearTimeout(timer);
           signal.removeEventListener('abort', this.#wake);
           resolve();
         };
