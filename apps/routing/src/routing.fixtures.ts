@@ -24,7 +24,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { RoutingModule } from './app.module.js';
 
-const FAST = { HYBRID_QUEUE_LEASE_SECONDS: '1' };
+export const FAST = { HYBRID_QUEUE_LEASE_SECONDS: '1' };
 
 /** A repository that no stored pipeline is of. */
 export const NO_PIPELINES = 'acme/attic';
