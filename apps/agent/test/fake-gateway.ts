@@ -13,6 +13,7 @@ import type {
   ReleaseJob,
   ReportProgress,
 } from '@hybrid/contracts';
+import { freePort } from '@hybrid/servers';
 import {
   agentCredential,
   contentDigest,
@@ -23,7 +24,6 @@ import {
 } from '@hybrid/signatures';
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 export const JOIN_TOKEN = 'join-token-of-the-tests';
 
@@ -103,8 +103,8 @@ export class FakeGateway {
   /** Listens; again on the same port after `stop`. */
   async start(): Promise<void> {
     const server = createServer((request, response) => void this.#serve(request, response));
+    this.#port ||= await freePort();
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
-    this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
   }
 

@@ -1,8 +1,8 @@
 /** What a relay needs of the control plane and of an issuer of tokens, over a real socket; it remembers what came. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { RegisterRelay, RelayHeartbeat } from '@hybrid/contracts';
+import { freePort } from '@hybrid/servers';
 
 export interface CameIn {
   path: string;
@@ -35,8 +35,8 @@ export class ControlPlane {
         response.end(JSON.stringify(answer.body));
       });
     });
+    this.#port ||= await freePort();
     await new Promise<void>((ready) => server.listen(this.#port, '127.0.0.1', ready));
-    this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
     return this;
   }

@@ -86,13 +86,13 @@ export async function startProcess(options: ProcessOptions<unknown>): Promise<Ru
   const tail: string[] = [];
   const exited = new Promise<ProcessExit>((resolve) => {
     // 'close' comes after the last byte of output, but waits for grandchildren that hold the pipes open:
-    // the end of the process itself counts, after a moment for its last words.
+    // the end of the process itself counts, after a moment for its last words, which are read before it is over.
     const end = (code: number | null, signal: NodeJS.Signals | null) => {
       alive.delete(child);
       resolve({ code, signal });
     };
     child.once('close', end);
-    child.once('exit', (code, signal) => setTimeout(() => end(code, signal), 200).unref());
+    child.once('exit', (code, signal) => setTimeout(() => setImmediate(end, code, signal), 200).unref());
   });
 
   let sayReady: (value: unknown) => void = () => undefined;

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '@hybrid/servers';
 import { eventually } from '@hybrid/testing';
 import { metrics } from '@opentelemetry/api';
 import { once } from 'node:events';
@@ -23,8 +24,8 @@ describe('metrics', () => {
     const stop = await startTelemetry('spec', options);
     stops.push(stop);
   };
-  const listening = async (server: Server) => {
-    server.listen(0, '127.0.0.1');
+  const listening = async (server: Server, at = 0) => {
+    server.listen(at, '127.0.0.1');
     await once(server, 'listening');
     stops.push(() => {
       server.closeAllConnections();
@@ -77,7 +78,7 @@ describe('metrics', () => {
 
   it('are served on a port of their own', async () => {
     const free = createServer();
-    const port = await listening(free);
+    const port = await listening(free, await freePort());
     process.env['HYBRID_METRICS_PORT'] = String(port);
     await expect(start()).rejects.toThrow(/EADDRINUSE.*HYBRID_METRICS_PORT/);
     free.close();
