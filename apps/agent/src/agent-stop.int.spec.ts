@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logText, type RecordedJob } from '../test/fake-gateway.js';
 import { completed, workbench } from '../test/workbench.js';
@@ -108,12 +108,15 @@ describe('agent that takes jobs', () => {
   const bench = workbench();
 
   it('asks for all its free places at once, and never has more jobs than places', async () => {
-    const jobs = Array.from({ length: 9 }, () => bench.shell(['sleep 0.3']));
+    const go = join(bench.home, 'go');
+    const jobs = Array.from({ length: 9 }, () => bench.shell([`until test -e '${go}'; do sleep 0.1; done`]));
     await bench.startReady(['--capacity', '3']);
+    const most = () => Math.max(...bench.gateway.heartbeats.map((beat) => beat.running?.length ?? 0));
+    await eventually(() => expect(most()).toBe(3));
+    await writeFile(go, '');
     for (const job of jobs) await completed(job);
     expect(bench.gateway.counts[0]).toBe(3);
-    const running = bench.gateway.heartbeats.map((beat) => beat.running?.length ?? 0);
-    expect(Math.max(...running)).toBe(3);
+    expect(most()).toBe(3);
   });
 
   it('asks again for a place that gets free while a poll is open', async () => {

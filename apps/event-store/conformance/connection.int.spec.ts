@@ -83,6 +83,8 @@ describe('a deadline', () => {
   it('is not needed: a subscription outlives that of its client', async () => {
     const stream = target.name('long');
     const impatient = target.client('defaultDeadline=500');
+    // With a deadline of its own the connection is made on a busy machine, too.
+    await collect(impatient.readAll({ maxCount: 1, deadline: 60_000 }));
     const subscription = impatient.subscribeToStream(stream);
     const seen: ResolvedEvent[] = [];
     const failed = new Promise((_resolve, reject) => subscription.on('error', reject));

@@ -36,19 +36,29 @@ export class Heard {
 
   constructor(
     readonly subscription: Subscription,
-    answer: (event: Given) => Answer,
+    private answer: (event: Given) => Answer,
   ) {
     subscription.on('confirmation', () => (this.confirmed = true));
     subscription.on('error', (error: Error) => (this.error = error));
     subscription.on('data', (event: Given) => {
       this.events.push(event);
-      const then = answer(event);
-      if (then === 'hold') return;
-      const settled =
-        then === 'ack' ? subscription.ack(event) : subscription.nack(then, `told to ${then}`, event);
-      // A call that has just ended cannot be written to; its events come again.
-      settled.catch(() => undefined);
+      this.settle(event);
     });
+  }
+
+  /** Acks what it held, and whatever comes. */
+  goOn(): void {
+    this.answer = () => 'ack';
+    for (const event of [...this.events]) this.settle(event);
+  }
+
+  private settle(event: Given): void {
+    const then = this.answer(event);
+    if (then === 'hold') return;
+    const settled =
+      then === 'ack' ? this.subscription.ack(event) : this.subscription.nack(then, `told to ${then}`, event);
+    // A call that has just ended cannot be written to; its events come again.
+    settled.catch(() => undefined);
   }
 
   /** Revisions of the events themselves, not of links to them, in the order of arrival. */

@@ -133,7 +133,10 @@ describe('a consumer', () => {
     const written = 1200;
     for (let from = 0; from < written; from += 300) await client.appendToStream(stream, events(300));
     await groupOn(stream);
-    const all = [await consumer(stream, 20, 'ack'), await consumer(stream, 20, 'ack')];
+    // Neither goes on before both are there.
+    const all = [await consumer(stream, 20), await consumer(stream, 20)];
+    for (const each of all) await eventually(() => expect(each.events).toHaveLength(20));
+    for (const each of all) each.goOn();
     const given = () => all.flatMap(({ revisions }) => revisions);
     await eventually(() => expect(given()).toHaveLength(written));
     expect(sorted(given())).toEqual(upTo(written));

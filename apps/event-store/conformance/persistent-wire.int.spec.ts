@@ -133,7 +133,7 @@ describe('a group that is made as newer clients do', () => {
         .setSettings(
           new pb.CreateReq.Settings()
             .setConsumerStrategy('PinnedByCorrelation')
-            .setMessageTimeoutTicks('50000000')
+            .setMessageTimeoutTicks('600000000')
             .setCheckpointAfterTicks('20000000')
             .setMaxRetryCount(10)
             .setMinCheckpointCount(10)
@@ -153,7 +153,7 @@ describe('a group that is made as newer clients do', () => {
     const { settings } = await client.getPersistentSubscriptionToStreamInfo(stream, GROUP);
     expect(settings).toMatchObject({
       consumerStrategyName: 'PinnedByCorrelation',
-      ...{ startFrom: 2n, messageTimeout: 5000, checkPointAfter: 2000 },
+      ...{ startFrom: 2n, messageTimeout: 60_000, checkPointAfter: 2000 },
     });
     const wire = await open(options(stream));
     await eventually(() => expect(wire.tries).toEqual(['2#0']));

@@ -83,7 +83,7 @@ describe('who follows the log', () => {
         events: [
           { id: randomUUID(), type: 'Added', data: { note: written++, text }, metadata: { org: 'default' } },
         ],
-        deadline: 5_000,
+        deadline: 60_000,
       });
   };
   const all = () => Array.from({ length: written }, (_, note) => note);

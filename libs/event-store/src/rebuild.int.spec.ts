@@ -171,7 +171,7 @@ describe('a rebuild', () => {
     open();
     await ended(first);
     expect(await models.everything()).toHaveLength(3);
-  }, 60_000);
+  });
 
   it('parks what the folds cannot take, and takes what was parked before they were mended', async () => {
     const broken = new Set(['n1', 'n2']);

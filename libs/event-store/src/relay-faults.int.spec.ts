@@ -190,22 +190,24 @@ describe('relays that are killed and stopped', () => {
 
   it('publish nothing again where nothing was under way', async () => {
     const total = await write(700);
-    const first = await startRelay();
+    // Nobody loses the lock by standing still for a moment.
+    const first = await startRelay(60_000);
     await untilAllOf(total);
     await first.kill();
-    await startRelay();
+    await startRelay(60_000);
     const more = await write(THINGS);
     await untilAllOf(total + more);
     expect(await count()).toBe(total + more);
   });
 
   it('that are stopped lose the lock to another, and harm nothing when they go on', async () => {
-    const total = await write(14_000);
+    let total = await write(14_000);
     const zombie = await startRelay();
     await untilCount(3_000);
     process.kill(zombie.pid, 'SIGSTOP');
     const atStop = await count();
-    expect(atStop).toBeLessThan(total);
+    // On a machine that stood still just then it was done already: then there is more to do.
+    if (atStop === total) total += await write(14_000);
 
     const begun = performance.now();
     const heir = await startRelay();

@@ -87,7 +87,7 @@ describe('a relay', () => {
     await things.handle('0', { type: 'Add', by: 1, note: 'private' }, user);
     await write(6, 7);
     await eventually(async () => expect(await notes()).toEqual(upTo(7)));
-    const [first] = await published();
+    const [first] = await eventually(published);
     const [stored] = await things.history('0');
     expect(first).toMatchObject({
       subject: `evt.default.${service}.counter.added.0`,
@@ -136,7 +136,7 @@ describe('a relay', () => {
     relay();
     await write(0, 5);
     await eventually(async () => expect(await notes()).toEqual(upTo(5)));
-    const before = await published();
+    const before = await eventually(published);
     await platform.nats.kill();
     await rm(join(platform.directory, 'nats', 'jetstream'), { recursive: true });
     await platform.nats.restart();

@@ -67,7 +67,7 @@ describe('the event store by TLS and password', () => {
     await greetEventStore(client, url());
     const data = { by: 1, note: 'first' };
     const event = { id: '2f1c9d2e-5b0e-4a1c-8f43-0d1f0c4be001', type: 'Added', data, metadata: { org: 'o' } };
-    await append(client, { stream: 'raw-1', expected: null, events: [event], deadline: 5_000 });
+    await append(client, { stream: 'raw-1', expected: null, events: [event], deadline: 60_000 });
     const { signal } = new AbortController();
     const found: string[] = [];
     for await (const { events } of bulkRead({ client, prefixes: ['raw-'], after: null, signal }))

@@ -7,7 +7,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '@hybrid/testing';
+import { awakeMs, eventually } from '@hybrid/testing';
 import { callHeaders } from './call-headers.js';
 import { connectNats } from './connection.js';
 import { Handle, MessageController, OnBroadcast } from './handlers.js';
@@ -21,7 +21,7 @@ const breakDown = request<object, null>('cmd.echo.word.break');
 const nothing = request<object, null>('cmd.echo.word.nothing');
 const bytes = request<{ times: number }, Uint8Array>('cmd.echo.word.bytes');
 const whoami = request<object, { name: string }>('qry.echo.word.whoami');
-const slow = request<object, string>('cmd.echo.word.slow', 10_000);
+const slow = request<object, string>('cmd.echo.word.slow', 60_000);
 const impatient = request<object, string>('cmd.echo.word.slow', 100);
 const huge = request<object, string>('qry.echo.word.huge');
 const write = request<{ positions: string[]; refused?: boolean }, string[]>('cmd.echo.word.write');
@@ -185,11 +185,12 @@ describe('requests over NATS', () => {
   });
 
   it('say at once that nobody answers', async () => {
-    const begun = performance.now();
-    await expect(requests.send(nobody, {}, call)).rejects.toMatchObject({
-      problem: { kind: 'unavailable', code: 'service_unavailable' },
-    });
-    expect(performance.now() - begun).toBeLessThan(nobody.timeoutMs - 500);
+    const took = await awakeMs(() =>
+      expect(requests.send(nobody, {}, call)).rejects.toMatchObject({
+        problem: { kind: 'unavailable', code: 'service_unavailable' },
+      }),
+    );
+    expect(took).toBeLessThan(nobody.timeoutMs - 500);
   });
 
   it('say that the answer is late', async () => {

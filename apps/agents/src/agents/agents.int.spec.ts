@@ -1,6 +1,6 @@
 import { ACCESS_CHANGED_SUBJECT, agentsRequests } from '@hybrid/contracts';
 import { callBy } from '@hybrid/test-platform';
-import { eventually } from '@hybrid/testing';
+import { awakeMs, eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { jsonEvent } from '@eventstore/db-client';
 import { randomUUID } from 'node:crypto';
@@ -219,11 +219,12 @@ describe('the agents, over NATS', () => {
     const { pid } = bench.platform.eventStore.process;
     process.kill(pid, 'SIGSTOP');
     try {
-      const begun = performance.now();
-      for (let turn = 0; turn < 10; turn++)
-        expect(await bench.beat(agent_id)).toMatchObject({ status: 'HEALTHY' });
+      const took = await awakeMs(async () => {
+        for (let turn = 0; turn < 10; turn++)
+          expect(await bench.beat(agent_id)).toMatchObject({ status: 'HEALTHY' });
+      });
       // One read that waited would take five seconds.
-      expect(performance.now() - begun).toBeLessThan(4_500);
+      expect(took).toBeLessThan(4_500);
     } finally {
       process.kill(pid, 'SIGCONT');
     }

@@ -27,19 +27,18 @@ describe('the jobs of a lost agent', () => {
       ['silent', 'stopped', 'gone', 'drained'].map(async (name) => (await bench.register({ name })).agent_id),
     );
     await bench.setStatus(drained!, 'DRAINING');
-    const begun = performance.now();
     await bench.setStatus(stopped!, 'OFFLINE');
     await deregister(gone!);
-    await eventually(() => expect(queue.losses).toHaveLength(2));
-    // Mere silence is told later.
-    expect(performance.now() - begun).toBeLessThan(10_000);
-    expect(queue.losses).toEqual(
-      expect.arrayContaining([
-        { agent_id: stopped, reason: 'the agent stopped is lost: it stopped in order' },
-        { agent_id: gone, reason: 'the agent gone is lost: it was deregistered' },
-      ]),
+    await eventually(() =>
+      expect(queue.losses).toEqual(
+        expect.arrayContaining([
+          { agent_id: stopped, reason: 'the agent stopped is lost: it stopped in order' },
+          { agent_id: gone, reason: 'the agent gone is lost: it was deregistered' },
+        ]),
+      ),
     );
     await bench.becomes(silent!, 'OFFLINE');
+    expect(queue.losses.map(({ agent_id }) => agent_id)).not.toContain(silent);
     await bench.beat(silent!);
     await bench.becomes(silent!, 'DEAD');
     await eventually(() => expect(queue.losses.map(({ agent_id }) => agent_id)).toContain(silent));

@@ -31,7 +31,11 @@ describe('a served store', () => {
     await file.close();
 
     await eventually(async () => expect(await health()).toBe(503));
-    expect(launched.stderr).toMatch(/is damaged .*at 1 place:\s+The stored record of position 2 is damaged/);
+    await eventually(() =>
+      expect(launched.stderr).toMatch(
+        /is damaged .*at 1 place:\s+The stored record of position 2 is damaged/,
+      ),
+    );
     expect(await launched.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   });
 });

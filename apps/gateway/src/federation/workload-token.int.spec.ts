@@ -8,6 +8,8 @@ import { IssuerKeys } from './issuer-keys.js';
 import { fittingRule, issuerOf } from './workload-token.js';
 
 const claims = { sub: 'repo:acme/shop:ref:main', aud: 'hybrid' };
+/** The issuer may be slow, as the machine is. */
+const PATIENT = { ...IssuerKeys.limits, timeoutMs: 60_000, cooldownMs: 600_000, privateIssuers: true };
 
 describe('a token of a workload', () => {
   let issuer: TokenIssuer;
@@ -16,7 +18,7 @@ describe('a token of a workload', () => {
 
   beforeEach(async () => {
     issuer = await TokenIssuer.start();
-    keys = new IssuerKeys({ ...IssuerKeys.limits, privateIssuers: true });
+    keys = new IssuerKeys(PATIENT);
     rule = ruleOf({});
   });
   afterEach(() => issuer.stop());
@@ -224,7 +226,7 @@ describe('a token of a workload', () => {
   });
 
   describe('and the keys of its issuer', () => {
-    const limits = { ...IssuerKeys.limits, failureMs: 0, privateIssuers: true };
+    const limits = { ...PATIENT, failureMs: 0 };
     const impatient = { ...limits, timeoutMs: 500 };
     const unavailable = (token: string | Promise<string>) => refused(token, 'workload_issuer_unavailable');
 

@@ -110,9 +110,8 @@ describe('people and invitations, over NATS, with two replicas', () => {
       data: { user_id: idOf('ada'), user: vouched('ada'), invitation_id: secret.invitation_id },
       metadata: { org: call.org, address: call.address },
     });
-    expect(bench.forgotten.filter((subject) => subject === `user:${call.org}/${idOf('ada')}`)).toHaveLength(
-      1,
-    );
+    const told = `user:${call.org}/${idOf('ada')}`;
+    await eventually(() => expect(bench.forgotten.filter((subject) => subject === told)).toHaveLength(1));
     await eventually(() =>
       expect(
         bench.published.filter(({ org }) => org === call.org).map(({ type, data }) => [type, data]),

@@ -38,7 +38,7 @@ describe('beside a replica of a later version, whose events end jobs, make them 
       env: { PATH: process.env['PATH'], ...platform.settings },
     });
     await newer.ready;
-  }, 60_000);
+  });
   afterAll(async () => {
     await older?.stop();
     await newer?.stop();
@@ -115,7 +115,7 @@ describe('beside a replica of a later version, whose events end jobs, make them 
     });
     connections.beginStop();
     await connections.close();
-  }, 60_000);
+  });
 
   it('no job is given out twice, and none is lost', async () => {
     const random = seededRandom();
@@ -183,5 +183,5 @@ describe('beside a replica of a later version, whose events end jobs, make them 
       const { divergences } = await send(queueRequests.verify, { id: randomUUID() });
       expect(divergences).toEqual([]);
     }
-  }, 120_000);
+  });
 });

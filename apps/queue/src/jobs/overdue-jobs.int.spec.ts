@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { Things } from '@hybrid/event-store';
 import { Connections } from '@hybrid/service';
 import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
-import { eventually } from '@hybrid/testing';
+import { awakeMs, eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { QueueSettings } from '../queue.settings.js';
 import type { JobCommand } from './job.commands.js';
@@ -116,19 +116,24 @@ describe('overdue jobs', () => {
   it('fail a job that no agent took, by themselves, in time, and no other', async () => {
     const before = await enqueue({ queue_timeout_seconds: 2 });
     await start();
-    const [short, long, delayed, taken] = [
+    const [short, long, delayed] = [
       await enqueue({ queue_timeout_seconds: 2 }),
       await enqueue({ queue_timeout_seconds: 3_600 }),
       await enqueue({ queue_timeout_seconds: 1, delay_seconds: 3_600 }),
-      await enqueue({ queue_timeout_seconds: 2 }),
     ];
-    await run(taken);
-    const begun = performance.now();
-    for (const id of [before, short])
-      await eventually(async () => expect((await typesOf(id)).at(-1)).toBe('JobQueueTimedOut'));
-    expect(performance.now() - begun).toBeLessThan(20_000);
+    // A machine that stands still may take one too late.
+    const taken = await eventually(async () => {
+      const id = await enqueue({ queue_timeout_seconds: 2 });
+      await run(id);
+      return id;
+    });
+    const took = await awakeMs(async () => {
+      for (const id of [before, short])
+        await eventually(async () => expect((await typesOf(id)).at(-1)).toBe('JobQueueTimedOut'));
+    });
+    expect(took).toBeLessThan(20_000);
     const { created, event } = (await things.history(short))[1]!;
-    expect(created.getTime() - Date.parse(event.data.at)).toBeLessThan(5_000);
+    expect(created.getTime() - Date.parse(event.data.at)).toBeLessThan(30_000);
     expect(await typesOf(long)).toEqual(['JobEnqueued']);
     expect(await typesOf(delayed)).toEqual(['JobEnqueued']);
     expect(await typesOf(taken)).toEqual(['JobEnqueued', 'JobClaimed', 'JobStarted']);

@@ -7,7 +7,7 @@ import {
   type Request,
 } from '@hybrid/contracts';
 import { callBy, startPlatform, type Platform } from '@hybrid/test-platform';
-import { breakableLine, eventually } from '@hybrid/testing';
+import { awakeMs, breakableLine, eventually } from '@hybrid/testing';
 import { startTelemetry, metricsText } from '@hybrid/telemetry';
 import { randomUUID } from 'node:crypto';
 import { startReplica, type Replica } from './replica.fixtures.js';
@@ -72,14 +72,16 @@ describe('replicas of the queue', () => {
     const victim = running.pop()!;
     const pools = Array.from({ length: 12 }, (_, index) => `kill-${index}`);
     await victim.kill();
-    const begun = performance.now();
-    const claims = pools.map(async (pool, index) => {
-      const { id } = await enqueue(pool);
-      expect((await claim(pool, `agent-${index}`))?.id).toBe(id);
+    const took = await awakeMs(async () => {
+      const claims = pools.map(async (pool, index) => {
+        const { id } = await enqueue(pool);
+        const agent = `agent-${index}`;
+        await eventually(async () => expect((await claim(pool, agent))?.id).toBe(id));
+      });
+      await Promise.all(claims);
+      await sharedOut();
     });
-    await Promise.all(claims);
-    await sharedOut();
-    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(took).toBeLessThan(20_000);
     running.push(await startReplica(platform.settings));
     await sharedOut();
   });
@@ -121,12 +123,13 @@ describe('replicas of the queue', () => {
       await sharedOut();
       const answers = await Promise.all(
         Array.from({ length: 20 }, async () => {
-          const begun = performance.now();
-          const code = await send(queueRequests.claim, { agent_id: 'a', pool: 'nothing' }).then(
-            () => 'served',
-            (error: { problem: { code: string } }) => error.problem.code,
+          let code = 'served';
+          const ms = await awakeMs(() =>
+            send(queueRequests.claim, { agent_id: 'a', pool: 'nothing' }).catch(
+              (error: { problem: { code: string } }) => (code = error.problem.code),
+            ),
           );
-          return { code, ms: performance.now() - begun };
+          return { code, ms };
         }),
       );
       expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['served']));

@@ -138,7 +138,8 @@ describe('the provider docker', () => {
       interval_seconds: 0.05,
       timeout_seconds: 5,
       unhealthy_threshold: 3,
-      start_period_seconds: 1,
+      // Enough for a busy engine to have the program answer.
+      start_period_seconds: 3,
     };
     const failed = await deploy(config('v2', { health_check: check }, docker));
     expect(failed).toMatchObject({

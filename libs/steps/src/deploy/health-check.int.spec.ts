@@ -31,7 +31,7 @@ describe('a health check', () => {
       check: {
         path: '/health',
         intervalMs: 5,
-        timeoutMs: 5_000,
+        timeoutMs: 60_000,
         healthyThreshold: 3,
         unhealthyThreshold: 2,
         startPeriodMs: 0,
@@ -82,7 +82,7 @@ describe('a health check', () => {
       check: {
         path: '/',
         intervalMs: 5,
-        timeoutMs: 5_000,
+        timeoutMs: 60_000,
         healthyThreshold: 1,
         unhealthyThreshold: 1,
         startPeriodMs: 0,

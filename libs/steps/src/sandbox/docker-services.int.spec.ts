@@ -38,15 +38,15 @@ await describeWithEngine('services', (bench) => {
   });
 
   it.each([
-    ['nothing else with network: none, not even the machine', 'none', /timed out|unreachable/],
-    ['the rest of the world too', 'bridge', /refused/],
-  ])('and %s can be reached', async (_, network, answer) => {
+    ['nothing else with network: none, not even the machine', 'none', 2, /timed out|unreachable/],
+    ['the rest of the world too', 'bridge', 60, /refused/],
+  ])('and %s can be reached', async (_, network, seconds, answer) => {
     const bridge = (await bench.engine.getNetwork('bridge').inspect()) as {
       IPAM: { Config: { Gateway: string }[] };
     };
     const machine = bridge.IPAM.Config[0]?.Gateway ?? '';
     const { stdout } = await bench.shell(
-      [`nc -w 2 ${machine} 9 2>&1 </dev/null || true`],
+      [`nc -w ${seconds} ${machine} 9 2>&1 </dev/null || true`],
       { network },
       { services: [web(bench, { command: ['sleep', '1000'], ready: undefined, env: {} })] },
     );
@@ -80,11 +80,12 @@ await describeWithEngine('services', (bench) => {
     const slow = web(bench, {
       command: ['sleep', '1000'],
       ready: ['sh', '-c', 'echo not yet; exit 9'],
-      ready_timeout_seconds: 1,
+      // Enough for a busy engine to run the command once.
+      ready_timeout_seconds: 5,
       env: {},
     });
     await expect(bench.shell(['true'], {}, { services: [slow] })).rejects.toThrow(
-      'the service web was not ready within 1 s (its ready command ends with 9: not yet)',
+      'the service web was not ready within 5 s (its ready command ends with 9: not yet)',
     );
     expect(await bench.leftovers()).toEqual([]);
   });

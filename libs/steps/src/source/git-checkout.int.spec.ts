@@ -1,6 +1,6 @@
 /** Above 400 lines, as all of it shares the git servers and repositories, which take seconds to make. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '@hybrid/testing';
+import { awakeMs, eventually } from '@hybrid/testing';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -196,12 +196,11 @@ describe('a checkout', () => {
         (error: Error) => error.message,
       );
       /** Milliseconds until it has ended. */
-      const cancel = async (): Promise<number> => {
-        const from = performance.now();
-        controller.abort(new Error('cancelled'));
-        expect(await ended).toBe('cancelled');
-        return performance.now() - from;
-      };
+      const cancel = (): Promise<number> =>
+        awakeMs(async () => {
+          controller.abort(new Error('cancelled'));
+          expect(await ended).toBe('cancelled');
+        });
       return { ended, cancel };
     }
     /** Steps that have come as far as to fetch, or to wait for another's fetch. */

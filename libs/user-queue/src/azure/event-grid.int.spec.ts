@@ -17,7 +17,7 @@ describe('azure event grid', () => {
     const writer = await openWriter(server.writer, { credential: 'WRITER' });
     const reader = await openReader(server.reader, { credential: 'READER' });
     await writer.send(['poison']);
-    const [message] = await reader.receive({ max: 1, waitMs: 10_000, signal: new AbortController().signal });
+    const [message] = await reader.receive({ max: 1, waitMs: 60_000, signal: new AbortController().signal });
     await reader.putAside(message!, 'why');
     expect(await server.aside()).toEqual(['poison']);
     expect(await reader.backlog()).toEqual({ messages: null, oldest_seconds: null });

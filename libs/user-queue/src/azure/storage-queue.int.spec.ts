@@ -13,9 +13,9 @@ describe('azure storage queue', () => {
 
   it('says of a reader without a SAS for the side queue what it lacks, and keeps the message', async () => {
     const writer = await openWriter(server.writer, { credential: server.sas('a') });
-    const reader = await openReader(server.reader, { credential: server.sas('rup'), leaseMs: 1_000 });
+    const reader = await openReader(server.reader, { credential: server.sas('rup'), leaseMs: 60_000 });
     await writer.send(['x']);
-    const [message] = await reader.receive({ max: 1, waitMs: 5_000, signal: new AbortController().signal });
+    const [message] = await reader.receive({ max: 1, waitMs: 60_000, signal: new AbortController().signal });
     await expect(reader.putAside(message!, 'why')).rejects.toMatchObject({
       code: 'queue_denied',
       message: expect.stringContaining('a second SAS with the permission "a" on the side queue aside'),

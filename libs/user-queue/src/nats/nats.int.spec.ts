@@ -51,7 +51,7 @@ describeQueue('nats', async () => {
     await manager.consumers.add(names.stream, {
       durable_name: names.consumer,
       ack_policy: 'explicit',
-      ack_wait: 2e9,
+      ack_wait: 5e9,
       max_deliver: -1,
     });
   });
