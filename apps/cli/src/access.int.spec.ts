@@ -1,15 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway, TOKEN } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const EXPIRES = '2026-12-01T00:00:00.000Z';
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('the commands that say who may act', () => {
   let gateway: FakeGateway;

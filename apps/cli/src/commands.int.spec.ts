@@ -1,17 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway, RUN_ID, TOKEN, step } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('the commands', () => {
   let gateway: FakeGateway;

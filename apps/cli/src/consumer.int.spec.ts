@@ -1,14 +1,9 @@
-import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('hybrid consumer', () => {
   let gateway: FakeGateway;

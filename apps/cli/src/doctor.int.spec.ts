@@ -1,20 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { DoctorReport } from '@hybrid/contracts';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway, TOKEN } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const ROUTE = 'GET /api/operations/doctor';
 const FINDING = { setting: 'HYBRID_KEYS', finding: 'it is open \u001b[2J', remedy: 'close it' };
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('hybrid doctor', () => {
   let gateway: FakeGateway;

@@ -1,15 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { FakeGateway, RUN_ID, step } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('a run that wants people', () => {
   let gateway: FakeGateway;

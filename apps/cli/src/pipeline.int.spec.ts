@@ -2,18 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway, step } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const GOOD = 'name: demo\nsteps:\n  - { name: a, type: step.shell_exec, config: { commands: [ls] } }\n';
 const BAD = 'name: demo\nsteps:\n  - name: a\n    type: step.shel_exec\n    neds: [b]\n';
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 let directory: string;
 beforeEach(() => {

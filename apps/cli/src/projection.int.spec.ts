@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ProjectionView, RebuildView } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
@@ -17,10 +16,6 @@ const jobs = (patch: Partial<ProjectionView> = {}): ProjectionView => ({
   ...{ service: 'queue', name: 'jobs', version: 1, status: 'LIVE', position: '90', head: '100' },
   ...{ lag_events: 2, lag_seconds: 1.5, parked_events: 0, parked: [], rebuild: null },
   ...patch,
-});
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
 });
 
 describe('hybrid projection', () => {

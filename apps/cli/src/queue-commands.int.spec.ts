@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { JobExplanation, PoolView, QueueFigures, QueuePart, QueueVerification } from '@hybrid/contracts';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeGateway } from '../test/fake-gateway.js';
 import { cliResult, runCli } from '../test/run-cli.js';
 
@@ -10,10 +9,6 @@ const TIME = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:01:30.000Z';
 const JOB = '/api/queue/jobs/j1';
 const VERIFICATION = '/api/queue/verification';
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('the commands of the queue', () => {
   let gateway: FakeGateway;

@@ -1,19 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { FakeGateway, RUN_ID, step } from '../test/fake-gateway.js';
 import { git, gitFixture } from '../test/git-fixture.js';
 import { cliResult, runCli, type CliRun } from '../test/run-cli.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 const DEFINITION = 'name: demo\nsteps: []\n';
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 
 describe('hybrid run', () => {
   let gateway: FakeGateway;

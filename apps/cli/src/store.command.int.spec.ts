@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -10,8 +10,6 @@ const cli = join(root, 'dist/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'hybrid-cli-store-'));
 
 beforeAll(async () => {
-  for (const app of ['cli', 'event-store'])
-    execFileSync(process.execPath, ['tools/build.mjs', app], { cwd: root });
   await makeStore(join(folder, 'event-store'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

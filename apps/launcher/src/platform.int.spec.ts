@@ -1,9 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { freePort, workspaceRoot } from '@hybrid/servers';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '@hybrid/servers';
 import { eventually } from '@hybrid/testing';
 import { openDataDirectory, type DataDirectory } from './data-directory.js';
 import { startPlatform, type Platform, type Programs } from './platform.js';
@@ -32,9 +31,6 @@ describe('the platform on one machine', () => {
   let programs: Programs;
   let platform: Platform | undefined;
   let shown = '';
-  beforeAll(() => {
-    execFileSync(process.execPath, ['tools/build.mjs', 'event-store'], { cwd: workspaceRoot() });
-  });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'hybrid-platform-'));
     programs = { standalone: join(directory, 'standalone.mjs'), agent: join(directory, 'agent.mjs') };

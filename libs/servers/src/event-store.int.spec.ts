@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startEventStore } from './event-store.js';
-import { workspaceRoot } from './programs.js';
 import type { ServerWithUrl } from './server.js';
 
 async function append(url: string, type: string): Promise<void> {
@@ -32,9 +29,6 @@ async function types(url: string): Promise<string[]> {
 describe('the event store', () => {
   let dataDir: string;
   let store: ServerWithUrl | undefined;
-  beforeAll(async () => {
-    await promisify(execFile)(process.execPath, ['tools/build.mjs', 'event-store'], { cwd: workspaceRoot() });
-  });
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'hybrid-event-store-'));
   });

@@ -1,18 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import {
-  bundleOf,
-  freePort,
-  startEventStore,
-  startNats,
-  startPostgres,
-  startProcess,
-  workspaceRoot,
-} from '@hybrid/servers';
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { bundleOf, freePort, startEventStore, startNats, startPostgres, startProcess } from '@hybrid/servers';
+import { describe, expect, it } from '@jest/globals';
 
 /** The queue stands for all: they are all started by runService. */
 async function run(env: Record<string, string>) {
@@ -30,10 +20,6 @@ async function run(env: Record<string, string>) {
 }
 
 describe('a service as a process', () => {
-  beforeAll(async () => {
-    await promisify(execFile)(process.execPath, ['tools/build.mjs', 'queue'], { cwd: workspaceRoot() });
-  });
-
   it('ends with every wrong setting named', async () => {
     const { service, lines } = await run({ NATS_URL: 'http://secret' });
     expect((await service.exited).code).toBe(1);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
-import { awakeMs, unlessStalled } from './stalls.js';
+import { awakeMs, cpuMs, unlessStalled } from './stalls.js';
 
 /** The whole process stands still, as when its machine does. */
 const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -14,6 +14,14 @@ describe('a machine that stands still', () => {
     });
     expect(took).toBeGreaterThanOrEqual(150);
     expect(took).toBeLessThan(1_000);
+  });
+
+  it('costs no processor', () => {
+    expect(cpuMs(() => standStill(1_500))).toBeLessThan(1_000);
+    const busy = () => {
+      for (const until = performance.now() + 300; performance.now() < until;);
+    };
+    expect(cpuMs(busy)).toBeGreaterThan(0);
   });
 
   it('fails nothing: it is tried again', async () => {

@@ -61,6 +61,14 @@ export async function awakeMs(work: () => Promise<unknown>): Promise<number> {
   }
 }
 
+/** Milliseconds of the processor that `work` takes, which waits for nothing: whatever others do meanwhile. */
+export function cpuMs(work: () => unknown): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /**
  * Runs `work`, and anew where it failed while the machine stood still for longer than `ms`: for what must hold as long as
  * somebody is heard of within a time limit, which is shorter than a test can be sure of. `work` begins anew each time.

@@ -1,3 +1,4 @@
+import { cpuMs } from '@hybrid/testing';
 import { describe, expect, it } from '@jest/globals';
 import { WEBHOOK_MAX_BYTES } from '@hybrid/delivery';
 import { readPayload, type Payload } from './payload.js';
@@ -41,12 +42,13 @@ describe('the body of a webhook', () => {
   });
 
   it('is refused before it is parsed where it is deep, wide or long', () => {
-    const start = performance.now();
-    expect(codeOf('['.repeat(5_000_000))).toBe('too_complex');
-    expect(codeOf(`${'{"a":'.repeat(51)}1${'}'.repeat(51)}`)).toBe('too_complex');
-    expect(codeOf(`[${'[],'.repeat(1_500_000)}0]`)).toBe('too_complex');
-    expect(codeOf(Buffer.alloc(WEBHOOK_MAX_BYTES + 1, 0x20))).toBe('too_large');
-    expect(performance.now() - start).toBeLessThan(10_000);
+    const took = cpuMs(() => {
+      expect(codeOf('['.repeat(5_000_000))).toBe('too_complex');
+      expect(codeOf(`${'{"a":'.repeat(51)}1${'}'.repeat(51)}`)).toBe('too_complex');
+      expect(codeOf(`[${'[],'.repeat(1_500_000)}0]`)).toBe('too_complex');
+      expect(codeOf(Buffer.alloc(WEBHOOK_MAX_BYTES + 1, 0x20))).toBe('too_large');
+    });
+    expect(took).toBeLessThan(10_000);
   });
 
   it('counts neither brackets nor commas within texts', () => {

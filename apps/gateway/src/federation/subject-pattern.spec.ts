@@ -1,3 +1,4 @@
+import { cpuMs } from '@hybrid/testing';
 import { describe, expect, it } from '@jest/globals';
 import { fitsSubject } from './subject-pattern.js';
 
@@ -43,9 +44,10 @@ describe('the subject of a trust rule', () => {
   });
 
   it('is compared in no time, however many stars it has', () => {
-    const started = performance.now();
-    expect(fitsSubject('*a'.repeat(250), `${'a'.repeat(100_000)}b`)).toBe(false);
+    let fits = true;
+    const took = cpuMs(() => (fits = fitsSubject('*a'.repeat(250), `${'a'.repeat(100_000)}b`)));
+    expect(fits).toBe(false);
     // A matcher that tries all ways takes longer than the universe has.
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(took).toBeLessThan(5_000);
   });
 });

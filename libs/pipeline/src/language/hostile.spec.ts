@@ -1,3 +1,4 @@
+import { cpuMs } from '@hybrid/testing';
 import { describe, expect, it } from '@jest/globals';
 import { DEFINITION_MAX } from '@hybrid/contracts';
 import { readPipeline } from './read-pipeline.js';
@@ -91,22 +92,17 @@ describe('hostile templates', () => {
       Object.entries(templates[name]!).map(([file, text]) => [`${file}.yaml`, text]),
     );
     const value = `with: {v: "${'x'.repeat(900)}"}`;
-    const start = performance.now();
-    const result = readPipeline(
-      `name: p\n${uses(500, 'a').replaceAll('a.yaml}', `a.yaml, ${value}}`)}`,
-      files,
-    );
-    expect(performance.now() - start).toBeLessThan(LIMIT_MS);
+    const definition = `name: p\n${uses(500, 'a').replaceAll('a.yaml}', `a.yaml, ${value}}`)}`;
+    let result: unknown;
+    expect(cpuMs(() => (result = readPipeline(definition, files)))).toBeLessThan(LIMIT_MS);
     expect(result).toHaveProperty('errors.length');
   });
 });
 
 describe('hostile text', () => {
   it.each(Object.keys(texts))('%s is answered in time', (name) => {
-    const start = performance.now();
-    const result = readPipeline(texts[name]!);
-    const took = performance.now() - start;
-    expect(took).toBeLessThan(LIMIT_MS);
+    let result!: ReturnType<typeof readPipeline>;
+    expect(cpuMs(() => (result = readPipeline(texts[name]!)))).toBeLessThan(LIMIT_MS);
     if ('errors' in result) {
       expect(result.errors.length).toBeGreaterThan(0);
       expect(result.errors.length).toBeLessThanOrEqual(101);

@@ -1,3 +1,4 @@
+import { cpuMs } from '@hybrid/testing';
 import { describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { pipelineSchema, templateSchema } from './definition.schema.js';
@@ -56,12 +57,13 @@ describe('the published schema', () => {
       // A star or plus over something that repeats itself is what backtracks.
       expect(pattern).not.toMatch(/[*+}]\)[*+]/);
       const regExp = new RegExp(pattern, 'u');
-      const start = performance.now();
-      for (const unit of units) {
-        regExp.test(unit.repeat(100_000));
-        regExp.test(`${unit.repeat(100_000)}!`);
-      }
-      expect(performance.now() - start).toBeLessThan(2_000);
+      const took = cpuMs(() => {
+        for (const unit of units) {
+          regExp.test(unit.repeat(100_000));
+          regExp.test(`${unit.repeat(100_000)}!`);
+        }
+      });
+      expect(took).toBeLessThan(2_000);
     }
   });
 });

@@ -1,3 +1,4 @@
+import { cpuMs } from '@hybrid/testing';
 import { describe, expect, it } from '@jest/globals';
 import { fold } from '@hybrid/decider';
 import { runDecider } from './run.decider.js';
@@ -12,14 +13,7 @@ function median(samples: number[]): number {
 }
 
 function timed(run: () => unknown, times = 5): number {
-  return median(
-    Array.from({ length: times }, () => {
-      const before = process.cpuUsage();
-      run();
-      const { user, system } = process.cpuUsage(before);
-      return (user + system) / 1000;
-    }),
-  );
+  return median(Array.from({ length: times }, () => cpuMs(run)));
 }
 
 describe('a run of 500 steps', () => {
