@@ -140,7 +140,7 @@ describe('a verification', () => {
     expect(result.events).toBeGreaterThan(LONG.appends * LONG.each);
     expect(result.divergences).toEqual([]);
     expect(lives).toBeGreaterThanOrEqual(agents.length);
-  }, 120_000);
+  });
 
   it('finds a claim that jumps the queue, and nothing else', async () => {
     await enqueue({ pool: 'jumped' });
