@@ -59,7 +59,7 @@ describe('an agent that its platform vouches for', () => {
   });
 
   it('renews its credential before that ends, beside a job that goes on, by what the file holds then', async () => {
-    bench.gateway.credentialSeconds = 6;
+    bench.gateway.credentialSeconds = 12;
     const agent = await startReady();
     const { job, finish } = await running();
     await write(tokenOf('second'));
