@@ -128,25 +128,25 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
     ]);
   }
 
-  it('is no root, and holds no sources, secrets or development tools', () => {
-    expect(start(['id', '-u']).stdout.trim()).toBe('1000');
-    expect(
-      start([
-        'sh',
-        '-c',
-        'touch /data/x && ls -d /app/apps/queue/src /app/node_modules/jest /app/infra/secrets 2>/dev/null',
-      ]).stdout,
-    ).toBe('');
+  it('is no root, and holds no sources, secrets or tools of the build', () => {
+    const { stdout } = start([
+      'sh',
+      '-c',
+      `id -u && touch /data/x && cd /app && ls -d \
+        apps/queue/src node_modules/jest node_modules/rolldown infra/secrets 2>/dev/null`,
+    ]);
+    expect(stdout).toBe('1000\n');
   });
 
-  it.each(['queue', 'agents', 'pipelines', 'registry', 'deployments', 'routing', 'gateway'])(
-    'starts %s as far as its settings',
-    (app) => {
-      const { status, stderr } = start(['node', `dist/${app}/main.js`]);
-      expect(stderr).toContain('NATS_URL');
-      expect(status).toBe(1);
-    },
-  );
+  it('starts every service as far as its settings', () => {
+    const apps = ['queue', 'agents', 'pipelines', 'registry', 'deployments', 'routing', 'gateway'];
+    // A container costs more than a process in it.
+    const each = `for app in ${apps.join(' ')}; do
+      if said=$(node dist/$app/main.js 2>&1); then code=0; else code=$?; fi
+      case "$said" in *NATS_URL*) echo "$app $code";; *) echo "$app $code: $said";; esac
+    done`;
+    expect(start(['sh', '-c', each]).stdout.trim().split('\n')).toEqual(apps.map((app) => `${app} 1`));
+  });
 
   it('starts a service as far as its servers, by the name in APP', () => {
     const { status, stderr } = start(
@@ -201,7 +201,7 @@ const reason = docker ? whyNoBaseImage() : 'no Docker engine answers';
       await eventually(async () => {
         const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
         expect(await response.json()).toMatchObject({ status: 'ready' });
-      }, MINUTES);
+      }, 3 * MINUTES);
     } finally {
       run(program, ['stop', '--time', '10', ...containers]);
       await platform.stop();
