@@ -25,7 +25,7 @@ const KILLERS = 2;
 /** Between two kills of one killer, at most. */
 const BREATH_MS = 1_500;
 /** One lease and one sweep, for jobs whose claim was answered to nobody; and the work that is left. */
-const REST_MS = 60_000;
+const REST_MS = 120_000;
 const RUNS = 5;
 
 const definition = `

@@ -10,6 +10,7 @@ import {
 import { bundleOf } from '@hybrid/servers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { expectWithin } from './expect-within.js';
 import { ask, HandAgent, jobOf, type Answer, type Ask } from './http/client.js';
 import { checkJobLog, readJobLog } from './job-log.js';
 import { heartbeat, insist, startLoad, type Acknowledgements } from './queue-load.js';
@@ -23,8 +24,8 @@ const DELAY_SECONDS = 3;
 const AT_ONCE_MS = 2_000;
 /** Two looks of a second and the pauses between them, and what was under way. */
 const NOTICING_MS = 8_000;
-/** One lease and one sweep are 31 s. */
-const CLAIMED_AGAIN_MS = 35_000;
+/** One lease and one sweep are 31 s; a second lease would be 61 s. */
+const CLAIMED_AGAIN_MS = 50_000;
 /** What only the later version writes, and what the earlier one reads in its place. */
 const DOWNCASTS = [
   ['JobArchived', 'JobCancelled'],
@@ -67,43 +68,45 @@ describe('replicas of the queue, one with a clock an hour ahead, one an hour beh
     }
   };
 
-  it('a job can be had at once, whichever replica took it in and whichever gives it out', async () => {
-    const waits = await Promise.all(
-      POOLS.map(async (pool) => {
-        const agent = await agentOf(pool);
-        const waits: number[] = [];
-        for (let n = 0; n < JOBS_OF_A_POOL; n++) {
-          acknowledged.enqueued.push(await enqueue(system, pool));
-          const since = performance.now();
-          const { status, body } = await agent.claim(10);
-          expect({ pool, n, status }).toEqual({ pool, n, status: 200 });
-          waits.push(performance.now() - since);
-          expect((await agent.finish(body.job)).status).toBe(200);
-          acknowledged.completed.push({ id: body.job.id, attempt: 1 });
-        }
-        return Math.max(...waits);
-      }),
-    );
-    expect(Math.max(...waits)).toBeLessThan(AT_ONCE_MS);
-  });
+  it('a job can be had at once, whichever replica took it in and whichever gives it out', () =>
+    expectWithin(AT_ONCE_MS, async () => {
+      const waits = await Promise.all(
+        POOLS.map(async (pool) => {
+          const agent = await agentOf(pool);
+          const waits: number[] = [];
+          for (let n = 0; n < JOBS_OF_A_POOL; n++) {
+            acknowledged.enqueued.push(await enqueue(system, pool));
+            const since = performance.now();
+            const { status, body } = await agent.claim(20);
+            expect({ pool, n, status }).toEqual({ pool, n, status: 200 });
+            waits.push(performance.now() - since);
+            expect((await agent.finish(body.job)).status).toBe(200);
+            acknowledged.completed.push({ id: body.job.id, attempt: 1 });
+          }
+          return Math.max(...waits);
+        }),
+      );
+      return Math.max(...waits);
+    }));
 
-  it('a job that is to wait waits so long and no longer, though nothing else happens', async () => {
-    const waits = await Promise.all(
-      POOLS.map(async (pool) => {
-        const agent = await agentOf(pool);
-        const before = performance.now();
-        acknowledged.enqueued.push(await enqueue(system, pool, { delay_seconds: DELAY_SECONDS }));
-        const job = await claimOne(agent);
-        const wait = performance.now() - before;
-        expect((await agent.finish(job)).status).toBe(200);
-        acknowledged.completed.push({ id: job.id, attempt: 1 });
-        return wait;
-      }),
-    );
-    // What is left of the second is for the way of an event to a replica, by which its clock is late at most.
-    expect(Math.min(...waits)).toBeGreaterThan(DELAY_SECONDS * 1000 - 1_000);
-    expect(Math.max(...waits)).toBeLessThan(DELAY_SECONDS * 1000 + AT_ONCE_MS);
-  });
+  it('a job that is to wait waits so long and no longer, though nothing else happens', () =>
+    expectWithin(DELAY_SECONDS * 1000 + AT_ONCE_MS, async () => {
+      const waits = await Promise.all(
+        POOLS.map(async (pool) => {
+          const agent = await agentOf(pool);
+          const before = performance.now();
+          acknowledged.enqueued.push(await enqueue(system, pool, { delay_seconds: DELAY_SECONDS }));
+          const job = await claimOne(agent);
+          const wait = performance.now() - before;
+          expect((await agent.finish(job)).status).toBe(200);
+          acknowledged.completed.push({ id: job.id, attempt: 1 });
+          return wait;
+        }),
+      );
+      // What is left of the second is for the way of an event to a replica, by which its clock is late at most.
+      expect(Math.min(...waits)).toBeGreaterThan(DELAY_SECONDS * 1000 - 1_000);
+      return Math.max(...waits);
+    }));
 
   it('a silent agent keeps its job for the lease and no longer; one that is heard of keeps it', async () => {
     const took = await Promise.all(
@@ -126,7 +129,7 @@ describe('replicas of the queue, one with a clock an hour ahead, one an hour beh
         await eventually(async () => {
           expect(await heartbeat(holder, [first])).toEqual([]);
           expect(performance.now() - after).toBeGreaterThan(CLAIMED_AGAIN_MS);
-        }, CLAIMED_AGAIN_MS + 5_000);
+        }, 2 * CLAIMED_AGAIN_MS);
         expect((await holder.finish(first)).status).toBe(200);
         acknowledged.completed.push({ id: first.id, attempt: 1 });
         return 0;
@@ -146,7 +149,7 @@ describe('a replica of the queue that is cut off from the event store', () => {
   let system: System;
   let line: BrokenLine;
   const agents = new Map<string, HandAgent>();
-  const taken: { agent: HandAgent; job: ClaimedJob }[] = [];
+  const taken: ClaimedJob[] = [];
 
   beforeAll(async () => {
     system = await startSystem({
@@ -168,7 +171,7 @@ describe('a replica of the queue that is cut off from the event store', () => {
   /** A job for every pool, each with its agent waiting; answers how long after the enqueue the last one had its job. */
   async function giveEveryPoolAJob(): Promise<number> {
     const claiming = [...agents].map(async ([pool, agent]) => {
-      const { status, body } = await agent.claim(30);
+      const { status, body } = await agent.claim(50);
       const at = performance.now();
       expect({ pool, status }).toEqual({ pool, status: 200 });
       return { agent, job: body.job, at };
@@ -183,9 +186,12 @@ describe('a replica of the queue that is cut off from the event store', () => {
       const { body } = await insist<{ accepted: number }>(system.url, batch, admin, [200]);
       expect(body.accepted).toBe(POOLS.length);
       return before;
-    }, 20_000);
+    });
     const claimed = await Promise.all(claiming);
-    taken.push(...claimed);
+    for (const { agent, job } of claimed) {
+      taken.push(job);
+      await eventually(async () => expect((await agent.finish(job)).status).toBe(200));
+    }
     return Math.max(...claimed.map(({ at }) => at - since));
   }
 
@@ -197,20 +203,19 @@ describe('a replica of the queue that is cut off from the event store', () => {
       callback: (_, { subject }) => void told.add(subject.split('.').at(-1)!),
     });
     line.freeze();
-    await eventually(() => {
-      const said = system.part('queue-1').process.tail().join('\n');
-      expect(said).toMatch(/does not reach the event store/);
-    }, NOTICING_MS);
+    await eventually(async () =>
+      expect(await system.part('queue-1').said()).toMatch(/does not reach the event store/),
+    );
     // It says so when it leaves; until NATS knows, one request in three still comes to it, and is refused.
     await eventually(async () => {
       for (let request = 0; request < 20; request++) await enqueue(system, 'unattended');
-    }, NOTICING_MS);
+    });
     const agent = agents.get(POOLS[0]!)!;
-    const waits: number[] = [];
+    let slowest = 0;
     const timed = async <T>(status: number, asking: Promise<Answer<T>>): Promise<Answer<T>> => {
       const before = performance.now();
       const answer = await asking;
-      waits.push(performance.now() - before);
+      slowest = Math.max(slowest, performance.now() - before);
       // With the body, which says why.
       expect({ status: answer.status, body: answer.body }).toEqual({ status, body: answer.body });
       return answer;
@@ -221,10 +226,11 @@ describe('a replica of the queue that is cut off from the event store', () => {
       const headers = { 'idempotency-key': randomUUID() };
       return timed(201, admin('POST /api/queue/jobs', { headers, json: jobOf('job', agent.pool) }));
     };
-    for (let round = 0; round < 10; round++) {
+    const round = async () => {
+      slowest = 0;
       await enqueueOne();
       const { job } = (await timed(200, agent.claim(10))).body;
-      taken.push({ agent, job });
+      taken.push(job);
       await timed(200, agent.finish(job));
       const { id } = (await enqueueOne()).body;
       await timed(200, admin(`GET /api/queue/jobs/${id}`));
@@ -232,21 +238,22 @@ describe('a replica of the queue that is cut off from the event store', () => {
       const asNew = { 'x-event-position': headers.get('x-event-position')! };
       await timed(200, admin('GET /api/queue/jobs', { headers: asNew }));
       await eventually(() => expect(told).toContain(id));
-    }
-    expect(Math.max(...waits)).toBeLessThan(AT_ONCE_MS);
+      return slowest;
+    };
+    for (let n = 0; n < 10; n++) await expectWithin(AT_ONCE_MS, round);
     line.cut();
-  }, 90_000);
+  });
 
   it('serves no claims, so that agents have their jobs from the others; it heals by itself', async () => {
-    await giveEveryPoolAJob();
-    line.freeze();
-    const noticing = await giveEveryPoolAJob();
-    const noticed = await giveEveryPoolAJob();
-    process.stderr.write(
-      `cut off: jobs had within ${Math.round(noticing)} ms, then within ${Math.round(noticed)} ms\n`,
-    );
-    expect(noticing).toBeLessThan(NOTICING_MS);
-    expect(noticed).toBeLessThan(AT_ONCE_MS);
+    await expectWithin(NOTICING_MS, async () => {
+      line.cut();
+      await giveEveryPoolAJob();
+      line.freeze();
+      const noticing = await giveEveryPoolAJob();
+      process.stderr.write(`cut off: jobs had within ${Math.round(noticing)} ms\n`);
+      return noticing;
+    });
+    await expectWithin(AT_ONCE_MS, giveEveryPoolAJob);
     // Where nobody else is there, it does not say that it gave what it cannot give.
     await Promise.all(['queue-2', 'queue-3'].map((name) => system.part(name).process.kill()));
     const refused = await Promise.all([...agents.values()].map((agent) => agent.claim()));
@@ -254,12 +261,11 @@ describe('a replica of the queue that is cut off from the event store', () => {
     line.cut();
     await giveEveryPoolAJob();
     const acknowledged = {
-      enqueued: taken.map(({ job }) => job.id),
-      completed: taken.map(({ job: { id, attempt } }) => ({ id, attempt })),
+      enqueued: taken.map(({ id }) => id),
+      completed: taken.map(({ id, attempt }) => ({ id, attempt })),
     };
-    for (const { agent, job } of taken) expect((await agent.finish(job)).status).toBe(200);
     expect((await expectSoundLog(system, acknowledged)).claims).toBe(taken.length);
-  }, 90_000);
+  });
 });
 
 describe('a rolling restart of the queue, with an earlier and a later version among its replicas', () => {
@@ -286,20 +292,24 @@ describe('a rolling restart of the queue, with an earlier and a later version am
     const { acknowledged } = load;
     const goOn = async () => {
       const before = acknowledged.completed.length;
-      await eventually(() => expect(acknowledged.completed.length).toBeGreaterThan(before + 40), 20_000);
+      await eventually(() => expect(acknowledged.completed.length).toBeGreaterThan(before + 40));
     };
-    const output = (name: string) => system.part(name).process.tail().join('\n');
+    const said = (name: string) => system.part(name).said();
     await goOn();
     await system.part('queue-1').restart(newer.path);
     await goOn();
-    expect(output('queue-3')).toMatch(/JobAdmired.* is of a type that this version does not know/);
-    expect(output('queue-3')).toMatch(/JobReleased.* is of a type that this version does not know/);
+    await eventually(async () => {
+      for (const type of ['JobAdmired', 'JobReleased'])
+        expect(await said('queue-3')).toMatch(
+          new RegExp(`${type}.* is of a type that this version does not know`),
+        );
+    });
     await system.part('queue-2').restart(newer.path);
     await goOn();
-    await eventually(() => {
+    await eventually(async () => {
       for (const [type, older] of DOWNCASTS)
-        expect(output('queue-3')).toMatch(new RegExp(`${type}.* read as ${older}, as the version`));
-    }, 20_000);
+        expect(await said('queue-3')).toMatch(new RegExp(`${type}.* read as ${older}, as the version`));
+    });
     await system.part('queue-3').restart(bundleOf('queue'));
     await goOn();
     await system.part('queue-1').restart(bundleOf('queue'));
@@ -310,7 +320,7 @@ describe('a rolling restart of the queue, with an earlier and a later version am
       const log = await readJobLog(eventStore);
       expect(checkJobLog(log).live).toEqual([]);
       return log;
-    }, 60_000);
+    }, 120_000);
     await load.stop();
     const count = (type: string) => log.filter((event) => event.type === type).length;
     process.stderr.write(
@@ -320,7 +330,7 @@ describe('a rolling restart of the queue, with an earlier and a later version am
     // Each replica stopped in order: nobody was given a job that he was not told of.
     expect(count('JobLeaseExpired')).toBe(0);
     await expectSoundLog(system, acknowledged);
-  }, 120_000);
+  });
 });
 
 async function enqueue(system: System, pool: string, more: object = {}): Promise<string> {

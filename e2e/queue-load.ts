@@ -32,7 +32,7 @@ interface LoadOptions {
 /** A gateway that does not answer at all is as good as away. */
 const ANSWER_MS = 20_000;
 /** So long one request is sent again and again: longer than any fault of these specs lasts. */
-const INSIST_MS = 60_000;
+const INSIST_MS = 120_000;
 const AGAIN_MS = 100;
 /** Between two jobs of one enqueuer, at most. */
 const ENQUEUE_MS = 150;

@@ -67,7 +67,7 @@ describe('npm start', () => {
     const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim();
     expect((await stat(join(data, 'admin-token'))).mode & 0o777).toBe(0o600);
     expect(started.output).not.toContain(token);
-    expect(await left()).toEqual([]);
+    await eventually(async () => expect(await left()).toEqual([]));
   });
 
   it('goes on with the same data, stays up, and stops cleanly with Ctrl-C', async () => {
@@ -75,7 +75,7 @@ describe('npm start', () => {
     const url = await eventually(() => {
       expect(started.output).toMatch(/run \S+ succeeded/);
       return /ready (http:\S+)/.exec(started.output)![1]!;
-    }, 60_000);
+    }, 120_000);
     expect(started.output).toContain('or with a browser, by this link');
     expect(started.output).toMatch(new RegExp(`  ${url}/auth/invitation#hyi_\\w+`));
     const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim();
@@ -89,7 +89,7 @@ describe('npm start', () => {
     process.kill(-started.pid, 'SIGINT');
     await exited;
     expect(started.code).toBe(0);
-    expect(await left()).toEqual([]);
+    await eventually(async () => expect(await left()).toEqual([]));
   });
 
   it('runs a repository that was not made for it, and answers its failure', async () => {

@@ -32,6 +32,8 @@ export interface Part {
   process: RunningProcess;
   /** What it said when it was ready. */
   ready: Record<string, unknown>;
+  /** All that it said since it started last. */
+  said(): Promise<string>;
   /** SIGKILL, then the same again. */
   killAndRestart(): Promise<void>;
   /** SIGTERM, then again, as the program unless told otherwise. */
@@ -48,6 +50,9 @@ interface AgentOptions {
   joins?: boolean;
   env?: NodeJS.ProcessEnv;
 }
+
+/** Two dozen processes start at once on a busy machine. */
+const READY_MS = 120_000;
 
 /** What runs as a process of its own. */
 const SERVICES = NATS_USERS;
@@ -84,6 +89,7 @@ export async function startSystem({
   const door = ports.size > 1 ? await frontDoor([...ports.values()]) : undefined;
   const url = `http://127.0.0.1:${door?.port ?? [...ports.values()][0]}`;
   const directory = platform.directory;
+  const logOf = (name: string) => join(directory, `${name}.log`);
   const processes = new Map<string, Part>();
   const settings = {
     ...process.env,
@@ -123,12 +129,14 @@ export async function startSystem({
           ...ownEnv[name],
           ...more,
         },
-        log: join(directory, `${name}.log`),
+        log: logOf(name),
+        readyTimeoutMs: READY_MS,
       });
     const first = await launch();
     const part: Part = {
       process: first,
       ready: await first.ready,
+      said: () => readFile(logOf(name), 'utf8'),
       async killAndRestart() {
         await part.process.kill();
         part.process = await launch();

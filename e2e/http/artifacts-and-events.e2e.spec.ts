@@ -271,13 +271,15 @@ describe('artifacts and events over HTTP', () => {
       );
     const up = { nats: 'up', event_store: 'up', postgres: 'up' };
     const healthy = { status: 'healthy', dependencies: up };
-    expect(await ready()).toMatchObject({
-      status: 200,
-      body: {
-        status: 'ready',
-        services: { queue: healthy, pipelines: healthy, agents: healthy, registry: healthy },
-      },
-    });
+    await eventually(async () =>
+      expect(await ready()).toMatchObject({
+        status: 200,
+        body: {
+          status: 'ready',
+          services: { queue: healthy, pipelines: healthy, agents: healthy, registry: healthy },
+        },
+      }),
+    );
     const { eventStore } = system.platform;
     await eventStore.stop();
     await eventually(async () =>
@@ -290,11 +292,15 @@ describe('artifacts and events over HTTP', () => {
       }),
     );
     expect((await system.admin('GET /health')).status).toBe(200);
-    const refused = await system.admin('GET /api/runs/1');
-    expect(refused).toMatchObject({ status: 503, body: { code: 'event_store_unavailable' } });
+    await eventually(async () =>
+      expect(await system.admin('GET /api/runs/1')).toMatchObject({
+        status: 503,
+        body: { code: 'event_store_unavailable' },
+      }),
+    );
     await eventStore.restart();
     await eventually(async () => expect((await ready()).status).toBe(200));
-    expect((await system.admin('GET /api/runs/1')).status).toBe(404);
+    await eventually(async () => expect((await system.admin('GET /api/runs/1')).status).toBe(404));
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobView } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
+import { expectWithin } from '../expect-within.js';
 import { startSystem, type System } from '../system.js';
 import { jobOf, type HandAgent } from './client.js';
 
@@ -45,14 +46,20 @@ describe('claims at two replicas of the queue', () => {
   };
 
   it('that wait get their jobs also when one is killed, each job once', async () => {
-    const claims = await claimAll();
-    await system.processes.get('queue-1')!.process.kill();
-    const begun = performance.now();
-    const ids = await Promise.all(POOLS.map(enqueue));
-    const answers = await Promise.all(claims);
-    expect(answers.map(({ status, body }) => [status, body.job?.id, body.job?.attempt])).toEqual(
-      ids.map((id) => [200, id, 1]),
-    );
-    expect(performance.now() - begun).toBeLessThan(AT_MOST_MS);
+    let [victim, other] = [system.part('queue-1'), system.part('queue-2')];
+    await expectWithin(AT_MOST_MS, async () => {
+      const claims = await claimAll();
+      await victim.process.kill();
+      const begun = performance.now();
+      const ids = await Promise.all(POOLS.map(enqueue));
+      const answers = await Promise.all(claims);
+      const took = performance.now() - begun;
+      expect(answers.map(({ status, body }) => [status, body.job?.id, body.job?.attempt])).toEqual(
+        ids.map((id) => [200, id, 1]),
+      );
+      await victim.killAndRestart();
+      [victim, other] = [other, victim];
+      return took;
+    });
   });
 });

@@ -32,12 +32,28 @@ export interface Claimed {
   jobs: ClaimedJob[];
 }
 
-/** Sends `GET /path`; a body that is JSON is parsed, all else is text. */
+/** A service that stood still for seconds has not answered in time; so often it may. */
+const TRIES = 4;
+
+/**
+ * Sends `GET /path`; a body that is JSON is parsed, all else is text. Where the answer is to try again, and that does no
+ * harm, it is tried again, as clients do.
+ */
 export async function ask<T = Record<string, unknown>>(
   url: string,
   request: string,
   options: Ask = {},
 ): Promise<Answer<T>> {
+  const harmless = /^(GET|HEAD|PUT) /.test(request) || options.headers?.['idempotency-key'] !== undefined;
+  const tries = harmless && !(options.body instanceof ReadableStream) ? TRIES : 1;
+  for (let n = 1; ; n++) {
+    const answer = await askOnce<T>(url, request, options);
+    const { code } = (answer.body ?? {}) as { code?: unknown };
+    if (n === tries || answer.status !== 503 || code !== 'timeout') return answer;
+  }
+}
+
+async function askOnce<T>(url: string, request: string, options: Ask): Promise<Answer<T>> {
   const [method, path] = request.split(' ');
   const { token, json, signal } = options;
   const sent = json === undefined ? options.body : JSON.stringify(json);

@@ -104,8 +104,11 @@ describe("the gateway's own TLS", () => {
       ],
       { env: { ...env, HYBRID_JOIN_TOKEN: JOIN }, stdio: 'ignore' },
     );
-    await eventually(() => expect(gateway.registered).toBeGreaterThan(0));
-    agent.kill('SIGKILL');
+    try {
+      await eventually(() => expect(gateway.registered).toBeGreaterThan(0));
+    } finally {
+      agent.kill('SIGKILL');
+    }
   });
 
   it('without a certificate that fits keeps the gateway from starting', async () => {

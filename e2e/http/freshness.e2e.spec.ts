@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@hybrid/testing';
 import { createHash, randomUUID } from 'node:crypto';
+import { expectWithin } from '../expect-within.js';
 import { startSystem, type System } from '../system.js';
-import { ask, jobOf } from './client.js';
+import { ask, jobOf, type Answer } from './client.js';
 
 const ROUNDS = 20;
 const sha256 = createHash('sha256').update('content').digest('hex');
@@ -16,6 +18,13 @@ describe('reads after commands', () => {
   afterAll(() => system?.stop());
 
   const after = (position: string | null) => ({ headers: { 'x-event-position': position ?? '' } });
+  /** A busy machine may answer that it is behind, and is asked again; never with what is old. */
+  const read = <T = Record<string, unknown>>(path: string, position: string | null) =>
+    eventually(async (): Promise<Answer<T>> => {
+      const answer = await system.admin<T>(`GET ${path}`, after(position));
+      expect(answer.status).not.toBe(503);
+      return answer;
+    });
   const definition = (name: string) =>
     `name: ${name}\nsteps:\n  - { name: hello, type: step.shell_exec, config: { commands: ['true'] } }\n`;
 
@@ -44,9 +53,7 @@ describe('reads after commands', () => {
           '/api/pipelines?limit=1',
           `/api/artifacts/${name}`,
           `/api/runs?pipeline=${name}`,
-        ].map((path, index) =>
-          system.admin<Record<string, unknown>>(`GET ${path}`, after(positions[index] ?? null)),
-        ),
+        ].map((path, index) => read(path, positions[index] ?? null)),
       );
       expect(lists.map(({ status, body }) => [status, body['total']])).toEqual([
         [200, 1],
@@ -62,17 +69,18 @@ describe('reads after commands', () => {
     const { headers } = await system.admin('POST /api/pipelines', {
       json: { definition: definition('elsewhere') },
     });
-    const begun = performance.now();
-    const { status } = await system.admin('GET /api/queue/jobs', after(headers.get('x-event-position')));
-    expect(status).toBe(200);
     // To wait in vain would take five seconds.
-    expect(performance.now() - begun).toBeLessThan(4_500);
+    await expectWithin(4_500, async () => {
+      const begun = performance.now();
+      const { status } = await system.admin('GET /api/queue/jobs', after(headers.get('x-event-position')));
+      expect(status).toBe(200);
+      return performance.now() - begun;
+    });
   });
 
   it('count in the statistics what was just queued and cancelled', async () => {
     const figures = async (position: string | null) =>
-      (await system.admin<{ queued: number; cancelled: number }>('GET /api/queue/stats', after(position)))
-        .body;
+      (await read<{ queued: number; cancelled: number }>('/api/queue/stats', position)).body;
     const first = await system.admin<{ id: string }>('POST /api/queue/jobs', {
       json: jobOf('counted', 'counted'),
     });

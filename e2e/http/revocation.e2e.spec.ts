@@ -1,11 +1,12 @@
 /** What is taken from somebody is taken at once, at another gateway than the one that was asked to. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { startSystem, type System } from '../system.js';
 import { ask, type Ask } from './client.js';
 
-/** Longer than a word takes to go round, and less than the ten seconds for which a gateway remembers without one. */
-const AT_ONCE_MS = 3_000;
+/** Much longer than a word takes to go round, and less than the ten seconds for which a gateway remembers without one. */
+const AT_ONCE_MS = 8_000;
 
 describe('taking away, with two gateways', () => {
   let system: System;
@@ -45,17 +46,8 @@ describe('taking away, with two gateways', () => {
   };
   const me = (gateway: number, secret: string) => at(gateway, 'GET /api/users/me', { token: secret });
   /** At the gateway that was not asked to; it knows the credential. */
-  const isRefusedAtOnce = async (secret: string, code: string) => {
-    const since = performance.now();
-    for (;;) {
-      const answer = await me(1, secret);
-      if (answer.status !== 200) {
-        expect(answer.body).toMatchObject({ code });
-        return;
-      }
-      if (performance.now() - since > AT_ONCE_MS) throw new Error(`${code} did not come in ${AT_ONCE_MS} ms`);
-    }
-  };
+  const isRefusedAtOnce = (secret: string, code: string) =>
+    eventually(async () => expect((await me(1, secret)).body).toMatchObject({ code }), AT_ONCE_MS);
   const keyOf = async (roles: object[]): Promise<{ key: string; key_id: string }> => {
     const { status, body } = await at<{ key: string; key_id: string }>(0, 'POST /api/keys', {
       token,
@@ -89,10 +81,11 @@ describe('taking away, with two gateways', () => {
   it('what keys may do that their maker may not any more, and no more than that', async () => {
     const { key } = await keyOf([{ role: 'developer' }, { role: 'operator', pool: 'gpu' }]);
     await byAdmin(`PUT /api/users/${userId}/roles`, { roles: [{ role: 'viewer' }, { role: 'developer' }] });
-    const { body } = await me(1, key);
-    expect(body['roles']).toEqual([{ role: 'developer' }]);
+    const rolesAre = (roles: unknown) =>
+      eventually(async () => expect((await me(1, key)).body['roles']).toEqual(roles), AT_ONCE_MS);
+    await rolesAre([{ role: 'developer' }]);
     await byAdmin(`PUT /api/users/${userId}/roles`, { roles: [{ role: 'admin' }] });
-    expect((await me(1, key)).body['roles']).toHaveLength(2);
+    await rolesAre([expect.anything(), expect.anything()]);
   });
 
   it('a session by force', async () => {

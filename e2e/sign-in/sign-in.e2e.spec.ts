@@ -25,7 +25,7 @@ if (noBrowser) console.warn(`skipped: ${noBrowser}`);
   it('says so while the provider is away, and works once it is there', async () => {
     const page = await scene.visit('/auth/sign-in');
     await page.click('text=Sign in with Acme');
-    expect(await page.textContent('main')).toContain('Acme does not answer at the moment');
+    await page.waitForSelector('text=Acme does not answer at the moment');
     await scene.serve();
     await page.goto(`${url}/auth/login/acme`);
     expect(page.url()).toContain(scene.issuer.url);

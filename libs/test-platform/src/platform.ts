@@ -72,7 +72,8 @@ export async function startPlatform(): Promise<Platform> {
       for (const stop of stops.reverse()) await stop();
       await connections.close();
       await Promise.all([eventStore.stop(), postgres.stop(), nats.stop()]);
-      await rm(directory, { recursive: true, force: true });
+      // What a process wrote as it went may come between.
+      await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
 }

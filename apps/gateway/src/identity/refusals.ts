@@ -19,8 +19,8 @@ const TELL_MS = 60_000;
 /** Told apart within a minute; past that, whatever is refused counts together, without address and place. */
 const MAX_ENTRIES = 100;
 const ELSEWHERE = 'several';
-/** A stop does not wait longer for identity, which may be gone already. */
-const STOP_MS = 1_500;
+/** A stop does not wait longer for identity, which may be stuck; one that is gone is known at once. */
+const STOP_MS = 5_000;
 
 export interface Refused {
   what: Refusal['what'];
