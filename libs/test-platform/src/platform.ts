@@ -15,6 +15,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyCluster } from './postgres-template.js';
 
 export interface Platform {
   /** Temporary; removed by `stop`. */
@@ -34,6 +35,7 @@ export interface Platform {
 
 export async function startPlatform(): Promise<Platform> {
   const directory = await mkdtemp(join(tmpdir(), 'hybrid-test-'));
+  await copyCluster(join(directory, 'postgres'));
   const [nats, postgres, eventStore] = await Promise.all([
     startNats({
       dataDir: join(directory, 'nats'),
