@@ -11,8 +11,8 @@ export default {
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e'],
   testMatch,
   testEnvironment: 'node',
-  // Integration specs wait more than they compute. An end-to-end spec starts a whole system.
-  maxWorkers: kind === 'int' ? 3 : 2,
+  // Integration and end-to-end specs wait more than they compute.
+  maxWorkers: kind === 'unit' ? 2 : 3,
   testSequencer: '<rootDir>/tools/jest-sequencer.mjs',
   // Not the machine's temporary directory: tests leave nothing behind there.
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
@@ -37,5 +37,5 @@ export default {
   },
   // For what hangs. Far above what a test takes, so that a slow or busy machine fails none; and above the patience
   // of `eventually`, which says what it waited for.
-  testTimeout: { unit: 120_000, int: 300_000, e2e: 300_000 }[kind],
+  testTimeout: { unit: 30_000, int: 180_000, e2e: 600_000 }[kind],
 };

@@ -40,7 +40,7 @@ function ended(system: System, id: string): Promise<RunView> {
     const { body } = await system.admin<RunView>(`GET /api/runs/${id}`);
     expect(['SUCCEEDED', 'FAILED', 'CANCELLED']).toContain(body.status);
     return body;
-  }, 60_000);
+  }, 120_000);
 }
 
 function exec(system: System, path: string): Promise<RunView> {

@@ -135,7 +135,7 @@ describe('a workload that its platform vouches for', () => {
           expect((await system.admin(`GET /api/queue/jobs/${body.id}`)).body).toMatchObject({
             status: 'COMPLETED',
           }),
-        60_000,
+        120_000,
       );
     };
     await work('before');

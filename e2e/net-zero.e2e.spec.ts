@@ -109,7 +109,7 @@ describe('webhooks by way of the customer’s own queue', () => {
       const { status, body } = await system.admin<DeliveryView>(`GET /api/deliveries/${id}`);
       expect([status, body.status]).toEqual([200, 'SENT']);
       return body;
-    }, 60_000);
+    }, 120_000);
   const ended = (id: string) =>
     eventually(async () => {
       const { body } = await system.admin<RunView>(`GET /api/runs/${id}`);

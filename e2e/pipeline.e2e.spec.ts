@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PipelineView, RunView } from '@hybrid/contracts';
-import { eventually } from '@hybrid/testing';
-import { spawnSync } from 'node:child_process';
+import { engineForTests, eventually, importBusybox } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { importNodeBaseImage, whyNoBaseImage } from './node-base-image.js';
 import { makeRepository } from './repository.js';
 import { startSystem, type System } from './system.js';
 
@@ -36,10 +34,8 @@ steps:
       commands: ['grep hello got/hello.txt', 'echo "{{.Steps.build.outputs.version}}"']
 `;
 
-const IMAGE = 'hybrid-test-pipeline';
-const docker = ['/usr/bin/docker', 'docker'].find((program) => spawnSync(program, ['version']).status === 0);
-const noDocker = docker ? whyNoBaseImage() : 'no Docker engine answers';
-if (noDocker) console.log(`the pipeline in containers is skipped: ${noDocker}`);
+const docker = await engineForTests();
+if ('reason' in docker) console.log(`the pipeline in containers is skipped: ${docker.reason}`);
 
 interface Variant {
   name: string;
@@ -52,12 +48,13 @@ const variants: Variant[] = [
 ];
 
 describe.each(
-  noDocker
+  'reason' in docker
     ? variants
     : [...variants, { name: 'its steps in containers', separate: false, inContainers: true }],
 )('a pipeline, $name', ({ separate, inContainers }) => {
   let system: System;
   let source: { repository: string; commit: string };
+  let image: string | undefined;
 
   beforeAll(async () => {
     system = await startSystem({ separate });
@@ -65,15 +62,15 @@ describe.each(
       'hello.txt': 'hello\n',
     });
     source = { repository: path, commit };
-    if (inContainers) importNodeBaseImage(docker!, IMAGE);
+    if (inContainers && 'engine' in docker) image = await importBusybox(docker.engine);
     await system.startAgent(
       'agent-1',
-      inContainers ? { args: ['--executor', 'docker', '--default-image', IMAGE] } : {},
+      image ? { args: ['--executor', 'docker', '--default-image', image] } : {},
     );
   });
   afterAll(async () => {
     await system?.stop();
-    if (inContainers) spawnSync(docker!, ['rmi', '--force', IMAGE]);
+    if (image && 'engine' in docker) await docker.engine.getImage(image).remove({ force: true });
   });
 
   it('runs to success through control plane and agent', async () => {
@@ -88,7 +85,7 @@ describe.each(
       const { body } = await system.admin<RunView>(`GET /api/runs/${started.body.id}`);
       expect(body).not.toMatchObject({ status: 'RUNNING' });
       return body;
-    }, 60_000);
+    }, 120_000);
     expect(run.steps.map(({ id, status, message }) => ({ id, status, message }))).toEqual(
       ['test[suite=unit]', 'test[suite=api]', 'build', 'quality', 'use'].map((id) => ({
         id,

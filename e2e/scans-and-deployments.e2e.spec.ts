@@ -107,7 +107,7 @@ describe('scans and deployments', () => {
       const { body } = await system.admin<DeploymentDetail>(`GET /api/dashboard/deployments/${id}`);
       expect(body.completed_at).not.toBeNull();
       return body;
-    }, 60_000);
+    }, 120_000);
 
   it('a deployment that no agent can do: failed, with the reason', async () => {
     const id = await deploy({ image: 'web:1', provider: 'aws_ecs', strategy: 'rolling' });
