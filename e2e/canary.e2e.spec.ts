@@ -216,7 +216,7 @@ async function runPipeline(system: System, { source }: Customer): Promise<RunVie
       'appended SUCCEEDED',
     ]);
     return body;
-  }, 120_000);
+  }, 240_000);
 }
 
 /** Of the push. */

@@ -87,7 +87,7 @@ const REPORT = { version: '2.1.0', runs: [{ tool: { driver: { name: 'Semgrep OSS
       const { body } = await system.admin<RunView>(`GET /api/runs/${started.body.id}`);
       expect(['SUCCEEDED', 'FAILED', 'CANCELLED']).toContain(body.status);
       return body;
-    }, 180_000);
+    }, 400_000);
   };
   const outcomes = ({ steps }: RunView): Record<string, unknown> =>
     Object.fromEntries(steps.map(({ id, status, message }) => [id, message ? [status, message] : status]));

@@ -150,10 +150,10 @@ describe('scans and deployments', () => {
       rollback_on_failure: true,
       health_check: {
         path: '/health',
-        interval_seconds: 0.1,
+        interval_seconds: 0.5,
         timeout_seconds: 5,
-        unhealthy_threshold: 3,
-        start_period_seconds: 2,
+        unhealthy_threshold: 6,
+        start_period_seconds: 4,
       },
       settings: { docker: { ports: [`127.0.0.1:${port}:80`], command: serves(file) } },
     });

@@ -71,7 +71,7 @@ describe('what an agent seals', () => {
         'use SUCCEEDED',
       ]);
       return now;
-    }, 120_000);
+    }, 240_000);
   }
 
   it('is nowhere in the control plane, in no form; nor is the recipient', async () => {

@@ -56,7 +56,7 @@ describe('translated pipelines', () => {
         const { body } = await system.admin<RunView>(`GET /api/runs/${started.id}`);
         expect(['SUCCEEDED', 'FAILED', 'CANCELLED']).toContain(body.status);
         return body;
-      }, 240_000);
+      }, 400_000);
       const failures = run.steps.flatMap(({ id, status, message }) =>
         status === 'FAILED' && id !== 'warnings' ? [[id, message]] : [],
       );

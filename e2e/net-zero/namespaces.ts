@@ -51,7 +51,7 @@ export class Namespace {
   /** Whether a server there answers the connection of somebody here; otherwise why not. */
   reaches(address: string, port: number): string {
     const program = `const s = require('node:net').connect(${port}, '${address}');
-s.setTimeout(2000, () => s.destroy(new Error('silence')));
+s.setTimeout(20_000, () => s.destroy(new Error('silence')));
 s.on('connect', () => (console.log('yes'), s.destroy()));
 s.on('error', ({ code, message }) => console.log(code ?? message));`;
     const [command = '', ...args] = [...this.command, process.execPath, '-e', program];

@@ -10,7 +10,7 @@ import type { System } from '../system.js';
 import type { Action, Ending, Next, ScenarioFiles } from './scenario.js';
 
 /** Seconds that a run may take on a machine that is busy with others. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 const OVER = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 
 export interface Stage {
