@@ -94,6 +94,7 @@ export class Customer {
       listen: place.listen,
       data: 'data',
       control_plane: { url: place.controlPlane, join_token: { file: 'join-token' } },
+      ...(options.relay && { allow_plain_text: true }),
       digest_key: { id: 'digests-1', key: { file: 'digest-key' } },
       sources: Object.keys(SECRETS).map((tool) => ({ name: tool, tool, secrets: [{ file: tool }] })),
     };

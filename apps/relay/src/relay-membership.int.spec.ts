@@ -162,6 +162,33 @@ describe('relay with wrong settings', () => {
     expect(failure).toMatchObject({ name: 'SettingsError', message: expect.stringMatching(message) });
   });
 
+  it('ends with 1 before it shows its token to another machine without TLS, also when it is asked to check', async () => {
+    const control_plane = { url: 'http://hybrid.example.com', join_token: { file: 'join-token' } };
+    const file = await bench.configure({ control_plane });
+    for (const args of [[], ['--check']]) {
+      const relay = bench.startProcess(['--config', file, ...args]);
+      expect(await relay.ended).toBe(1);
+      expect(relay.stderr).toMatch(
+        /net-zero.yaml:\d+:\d+ relay.control_plane.url: .*hybrid.example.com without TLS.*allow_plain_text: true/,
+      );
+    }
+  });
+
+  it('opens a queue without TLS at other addresses only where that is allowed', async () => {
+    const opening = async (queue: object, relay: Record<string, unknown>): Promise<unknown> => {
+      const configuration = await readConfiguration(await bench.configure(relay, { queue }));
+      const { signal } = new AbortController();
+      return checkRelay(configuration, signal).catch((error: Error) => error.message);
+    };
+    // Whether TLS is spoken with an address without a scheme only the kind of queue knows.
+    const pubsub = { kind: 'gcp_pubsub', project: 'project-1', topic: 'deliveries', subscription: 'reader' };
+    const google = { ...pubsub, aside: 'aside', endpoint: 'pubsub.example.com:8085' };
+    expect(await opening(google, {})).toMatch(/pubsub.example.com .*plain text/);
+    // It is of this machine, and does not say so.
+    const redis = { kind: 'redis', url: 'redis://0.0.0.0:1', stream: 's', group: 'g', aside: 'a' };
+    expect(await opening(redis, { allow_plain_text: true })).toMatch(/^queue: Redis cannot be reached/);
+  });
+
   it('ends with 1 where its first registration is refused, and does not repeat the token', async () => {
     bench.controlPlane.tokens.clear();
     const relay = bench.startProcess(['--config', await bench.configure()]);

@@ -138,14 +138,16 @@ export async function checkRelay(configuration: Configuration, signal: AbortSign
   ];
 }
 
-async function openQueue({ netZero, secret }: Configuration, signal: AbortSignal): Promise<QueueWriter> {
+async function openQueue(
+  { netZero, relay, secret }: Configuration,
+  signal: AbortSignal,
+): Promise<QueueWriter> {
   const reference = netZero.credentials?.relay;
   const credential = reference && (await secret('credentials.relay', reference, signal));
   try {
-    // It is the customer's own network: plain text is the customer's choice, by the address.
     return await openWriter(netZero.queue, {
       ...(credential !== undefined && { credential }),
-      allowPlainText: true,
+      allowPlainText: relay.allow_plain_text === true,
     });
   } catch (cause) {
     if (!(cause instanceof QueueError)) throw cause;

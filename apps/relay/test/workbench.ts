@@ -67,8 +67,8 @@ export class Workbench {
     await rm(this.queue.path, { recursive: true });
   }
 
-  /** Answers the file. */
-  async configure(relay: Record<string, unknown> = {}): Promise<string> {
+  /** Answers the file. `whole`: beside the section of the relay. */
+  async configure(relay: Record<string, unknown> = {}, whole: Record<string, unknown> = {}): Promise<string> {
     const file = join(this.home, 'net-zero.yaml');
     const config = {
       version: 1,
@@ -84,6 +84,7 @@ export class Workbench {
         ...relay,
       },
       routes: { rules: [] },
+      ...whole,
     };
     await writeFile(file, stringify(config));
     return file;

@@ -2,6 +2,7 @@
 import { child, ConditionError, didYouMean } from '@hybrid/pipeline';
 import { checkCondition } from './delivery-condition.js';
 import type { NetZero, RouteAction, RouteCondition, RouteRule } from './net-zero.js';
+import { sentInPlainText } from './plain-text.js';
 import { textFault, textsOf } from './texts.js';
 
 /** `pointer`: JSON pointer of the value that it is about. */
@@ -24,6 +25,7 @@ export function checkNetZero(config: NetZero, report: Report): void {
       'needs `join_token` or `oauth2`, one of them: with it the relay registers',
     );
   }
+  for (const { pointer, message } of sentInPlainText(config)) report(pointer, message);
   routes.rules.forEach((rule, index) => {
     const pointer = `/routes/rules/${index}`;
     checkConditions(rule.when, sources, `${pointer}/when`, report);

@@ -116,6 +116,11 @@ const relay = record(
     },
     data: line('folder of its spool, its ledger of deliveries and its own key', 500),
     control_plane: controlPlane,
+    allow_plain_text: {
+      type: 'boolean',
+      description:
+        'true: control plane and queue may be reached on other machines without TLS, where the network keeps others away',
+    },
     digest_key: record(
       ['id', 'key'],
       { id: name('of the key, which stands beside each digest'), key: secret('at least 32 bytes, random') },

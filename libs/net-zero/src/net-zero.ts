@@ -50,6 +50,8 @@ export interface RelayConfig {
       audience?: string;
     };
   };
+  /** Lets secrets and deliveries go to other machines without TLS; false unless told. */
+  allow_plain_text?: boolean;
   /** What digests are keyed with. */
   digest_key: { id: string; key: SecretReference };
   /** Folder of the tools' configurations; those that come with the relay unless told. */

@@ -161,6 +161,50 @@ describe('a net-zero configuration', () => {
     expect(errorsOf(config).join('\n')).toContain(message);
   });
 
+  describe('with addresses without TLS', () => {
+    const queue = { stream: 's', subject: 's', consumer: 'c', aside: 'a' };
+    const at = (url: string, more = {}) =>
+      withRelay({ control_plane: { url, join_token: { env: 'TOKEN' } }, ...more });
+    const oauth2 = { token_url: 'http://10.0.0.7/token', client_id: 'a', client_secret: { env: 'A' } };
+
+    it.each([
+      [at('http://hybrid.example.com'), 'relay.control_plane.url', 'API key .* hybrid.example.com'],
+      [at('http://localhost.example.com:8080'), 'relay.control_plane.url', 'localhost.example.com'],
+      [
+        withRelay({ control_plane: { url: 'https://a.example', oauth2 } }),
+        'relay.control_plane.oauth2.token_url',
+        'client secret .* 10.0.0.7',
+      ],
+      [
+        { ...withRelay({}), queue: { kind: 'nats', url: 'nats://nats.example.com:4222', ...queue } },
+        'queue.url',
+        "the queue's credential .* nats.example.com",
+      ],
+      [
+        {
+          ...withRelay({}),
+          queue: { kind: 'redis', url: 'redis://[2001:db8::1]', stream: 's', group: 'g', aside: 'a' },
+        },
+        'queue.url',
+        '2001:db8::1',
+      ],
+    ])('is refused at other machines, by its place and what to write (%#)', (config, path, message) => {
+      const errors = errorsOf(config);
+      expect(errors).toEqual([
+        expect.stringMatching(`^${path}: .*${message}.* without TLS.*allow_plain_text: true`),
+      ]);
+      expect(errorsOf({ ...config, relay: { ...config.relay, allow_plain_text: true } })).toEqual([]);
+    });
+
+    it('is taken at this machine, and where no relay stands in it', () => {
+      for (const host of ['127.0.0.1:8080', 'localhost', '[::1]:8080'])
+        expect(errorsOf(at(`http://${host}`))).toEqual([]);
+      const nats = { kind: 'nats', url: 'nats://nats.example.com', ...queue };
+      expect(errorsOf({ ...least, queue: nats })).toEqual([]);
+      expect(errorsOf({ ...least, queue: nats }, 'control-plane')).toEqual([]);
+    });
+  });
+
   it('lets a rule follow one that does not always decide', () => {
     const release = { do: 'run', pipeline: 'a', inputs: { tag: '{{metadata.tag}}' } };
     expect(errorsOf(withRules({ when: {}, then: release }, { when: {} }))).toEqual([]);
