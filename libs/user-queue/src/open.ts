@@ -12,11 +12,14 @@ export interface OpenOptions {
   allowHost?: (address: string) => boolean;
   /** Lets plain text leave this machine. Without it, TLS is demanded of every host but loopback. */
   allowPlainText?: boolean;
+  /**
+   * Of the organisation, for roles of AWS: whoever hands it in is the control plane, and takes the role that the
+   * configuration names.
+   */
+  externalId?: string;
 }
 
 export interface ReaderOptions extends OpenOptions {
-  /** Of the organisation, for roles of AWS. */
-  externalId?: string;
   /**
    * How long a message is the reader's before it comes again, in milliseconds; 60,000 unless told. NATS, Service Bus and
    * Event Grid have it in what the customer made.

@@ -48,7 +48,7 @@ export interface SqsQueue {
   region: string;
   /** Queue URL. */
   aside: string;
-  /** The control plane takes this role, with the external id of its organisation. */
+  /** The control plane takes this role, with the external id of its organisation: to read, or to write decisions. */
   reader_role_arn?: string;
   /** Of a server that behaves like AWS. */
   endpoint?: string;

@@ -40,11 +40,15 @@ export class CustomerQueues {
   }
 
   /** Of the customer's queue of decisions; null: there is none. @throws QueueError. */
-  async writer({ configuration }: ConnectionConfigured, org: string): Promise<QueueWriter | null> {
+  async writer(
+    { configuration, external_id }: ConnectionConfigured,
+    org: string,
+  ): Promise<QueueWriter | null> {
     const { decisions } = configuration;
     if (!decisions) return null;
     return openWriter(this.allowed(decisions), {
       ...(await this.options(configuration, org, '.decisions')),
+      externalId: external_id,
     });
   }
 

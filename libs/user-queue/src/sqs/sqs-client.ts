@@ -3,7 +3,7 @@ import type { AwsCredentialIdentity } from '@aws-sdk/types';
 import type * as Sdk from '@aws-sdk/client-sqs';
 import { QueueError } from '../user-queue.js';
 import type { SqsQueue } from '../queue-config.js';
-import type { ReaderOptions } from '../open.js';
+import type { OpenOptions } from '../open.js';
 import { needsCredential, Place } from '../place.js';
 import { queueReference } from '../queue-reference.js';
 import { codeOf, isNetwork, SdkCalls, type Trouble } from '../sdk-calls.js';
@@ -17,7 +17,7 @@ export interface Sqs {
 }
 
 /** `role`: taken by the control plane, with the external id of the organisation. */
-export async function openSqs(config: SqsQueue, options: ReaderOptions, role?: string): Promise<Sqs> {
+export async function openSqs(config: SqsQueue, options: OpenOptions, role?: string): Promise<Sqs> {
   // Loaded when it is needed: most installations never do.
   const sdk = await import('@aws-sdk/client-sqs');
   const place = config.endpoint === undefined ? undefined : Place.of(config.endpoint, options);

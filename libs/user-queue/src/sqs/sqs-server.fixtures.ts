@@ -16,10 +16,14 @@ const MAY: Record<string, string[]> = {
   READER: [...READS],
   BOTH: ['SendMessage', ...READS],
   STRANGER: [],
-  // What a role gives.
+  // What roles give.
   TAKEN: [...READS],
+  SENDER: ['SendMessage'],
 };
 export const ROLE = 'arn:aws:iam::123456789012:role/reader';
+/** Of a queue of decisions. */
+export const SENDING_ROLE = 'arn:aws:iam::123456789012:role/sender';
+const GIVES: Record<string, string> = { [ROLE]: 'TAKEN', [SENDING_ROLE]: 'SENDER' };
 export const EXTERNAL_ID = 'org-1-a8f3';
 
 export interface SqsServer extends QueueUnderTest {
@@ -41,8 +45,8 @@ export async function startSqs(): Promise<SqsServer> {
     if (action === 'AssumeRole')
       return reply
         .type('text/xml')
-        .code(mayTake(key, form!) ? 200 : 403)
-        .send(roleAnswer(mayTake(key, form!)));
+        .code(given(key, form!) ? 200 : 403)
+        .send(roleAnswer(given(key, form!)));
     const refuse = (code: string) =>
       reply
         .code(403)
@@ -112,10 +116,11 @@ export async function startSqs(): Promise<SqsServer> {
   });
 }
 
-const mayTake = (key: string, form: Record<string, string>) =>
-  key === 'WRITER' && form['RoleArn'] === ROLE && form['ExternalId'] === EXTERNAL_ID;
+/** The access key of the role. */
+const given = (key: string, form: Record<string, string>) =>
+  key === 'WRITER' && form['ExternalId'] === EXTERNAL_ID ? GIVES[form['RoleArn'] ?? ''] : undefined;
 
-const roleAnswer = (may: boolean) =>
-  may
-    ? `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>TAKEN</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>${new Date(Date.now() + 3_600_000).toISOString()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`
+const roleAnswer = (key: string | undefined) =>
+  key
+    ? `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>${key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>${new Date(Date.now() + 3_600_000).toISOString()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`
     : '<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>';

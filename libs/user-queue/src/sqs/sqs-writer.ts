@@ -8,7 +8,9 @@ import { openSqs, type Sqs } from './sqs-client.js';
 const LIMITS = { count: 10, bytes: 250_000 };
 
 export async function openSqsWriter(config: SqsQueue, options: OpenOptions): Promise<QueueWriter> {
-  return new SqsWriter(config.queue_url, await openSqs(config, options));
+  // The relay has no external id: it is who it is, also where the role of the reader stands beside its queue.
+  const role = options.externalId === undefined ? undefined : config.reader_role_arn;
+  return new SqsWriter(config.queue_url, await openSqs(config, options, role));
 }
 
 class SqsWriter implements QueueWriter {

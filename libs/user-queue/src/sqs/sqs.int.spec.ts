@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { inspect } from 'node:util';
 import { openReader, openWriter } from '../open.js';
 import { describeQueue } from '../queue-contract.fixtures.js';
-import { EXTERNAL_ID, ROLE, startSqs, type SqsServer } from './sqs-server.fixtures.js';
+import { EXTERNAL_ID, ROLE, SENDING_ROLE, startSqs, type SqsServer } from './sqs-server.fixtures.js';
 
 describeQueue('sqs', startSqs, {
   'every character': 'fauxqs refuses some that AWS takes',
@@ -40,6 +40,21 @@ describe('sqs', () => {
     });
     await other.close();
     await expect(openReader(config, { credential })).rejects.toMatchObject({ code: 'queue_misconfigured' });
+  });
+
+  it('writes decisions in the role of the customer, and what a relay writes as who it is', async () => {
+    const credential = 'WRITER:secret';
+    const config = { ...server.writer, reader_role_arn: SENDING_ROLE };
+    server.asked.length = 0;
+    const decisions = await openWriter(config, { credential, externalId: EXTERNAL_ID });
+    await decisions.send(['decided']);
+    await decisions.close();
+    expect(server.asked).toEqual(['WRITER AssumeRole', 'SENDER SendMessage']);
+    server.asked.length = 0;
+    const relay = await openWriter(config, { credential });
+    await relay.send(['delivered']);
+    await relay.close();
+    expect(server.asked).toEqual(['WRITER SendMessage']);
   });
 
   it('never shows the identity of the machine to a host that is not of AWS', async () => {
