@@ -31,7 +31,7 @@ export class Intake {
 
   constructor(
     private readonly journal: Journal,
-    private readonly digestKey: DigestKey,
+    private readonly digestKey: () => DigestKey,
   ) {}
 
   /** Throws JournalFull where it cannot be kept now. */
@@ -41,9 +41,10 @@ export class Intake {
     const { events, ignored, leftOut } = received;
     const [first, ...others] = events;
     if (!first) return { status: 'ignored', reason: ignored ?? 'there is nothing in it that is configured' };
-    const { sha256, keyed_sha256 } = digestsOf(request.body, this.digestKey.key);
+    const { id: key_id, key } = this.digestKey();
+    const { sha256, keyed_sha256 } = digestsOf(request.body, key);
     const received_at = new Date().toISOString();
-    const payload = { bytes: request.body.length, keyed_sha256, key_id: this.digestKey.id };
+    const payload = { bytes: request.body.length, keyed_sha256, key_id };
     const delivery = (event: ReducedEvent): UnsignedDelivery => ({
       v: 1,
       id: deliveryId(source.name, keyed_sha256, event.part),

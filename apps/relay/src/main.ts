@@ -2,12 +2,14 @@ import { DataDirectoryError } from '@hybrid/steps';
 import { startTelemetry } from '@hybrid/telemetry';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { join } from 'node:path';
-import { readConfiguration } from './configuration.js';
+import { Bell } from './bell.js';
+import { readConfiguration, type Configuration } from './configuration.js';
 import { findEntries } from './journal/find-entries.js';
 import { JOURNAL_LIMITS } from './journal/journal.js';
 import { notifyOnStderr as notify } from './notices.js';
-import { checkRelay, runRelay } from './relay.js';
+import { runRelay } from './relay.js';
 import { SettingsError } from './settings-error.js';
+import { checkRelay } from './setup.js';
 
 declare const HYBRID_VERSION: string;
 
@@ -20,7 +22,7 @@ interface Flags {
 }
 
 async function run({ config, check, spoolLimitMb }: Flags): Promise<void> {
-  const configuration = await readConfiguration(config);
+  const read = (): Promise<Configuration> => readConfiguration(config);
   const stopping = new AbortController();
   let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
@@ -30,12 +32,15 @@ async function run({ config, check, spoolLimitMb }: Flags): Promise<void> {
       stopping.abort(new Error('stopped'));
     });
   if (check) {
-    const found = await checkRelay(configuration, stopping.signal);
+    const found = await checkRelay(await read(), stopping.signal);
     return void process.stdout.write(`${found.join('\n')}\n`);
   }
+  const reload = new Bell();
+  process.on('SIGHUP', () => reload.ring());
   const stopTelemetry = await startTelemetry('relay', { metrics: true });
   await runRelay({
-    configuration,
+    read,
+    reload,
     limits: { unsentBytes: spoolLimitMb * MB },
     version: version(),
     notify,

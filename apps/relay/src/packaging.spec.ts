@@ -14,6 +14,7 @@ describe('packaging of the relay', () => {
   it('the unit is no root, writes its own folder only, and has time to stop', () => {
     for (const line of [
       'User=hybrid-relay',
+      'ExecReload=/bin/kill -HUP $MAINPID',
       'NoNewPrivileges=yes',
       'ProtectSystem=strict',
       'CapabilityBoundingSet=',

@@ -3,7 +3,7 @@ import { eventually } from '@hybrid/testing';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfiguration } from './configuration.js';
-import { checkRelay } from './relay.js';
+import { checkRelay } from './setup.js';
 import { commitOf, push, send, workbench } from '../test/workbench.js';
 
 describe('relay and control plane', () => {

@@ -1,19 +1,20 @@
 /** All parts of a relay, put together: webhooks in, deliveries out, and who it is. */
-import { DataDirectory } from '@hybrid/steps';
-import { openWriter, QueueError, queueReference, type QueueWriter } from '@hybrid/user-queue';
+import { queueReference } from '@hybrid/user-queue';
 import type { FastifyInstance } from 'fastify';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { readDigestKey, type Configuration } from './configuration.js';
+import type { Bell } from './bell.js';
+import type { Configuration } from './configuration.js';
 import { Membership } from './control-plane/membership.js';
 import { relayKey, type Introduction } from './control-plane/registration.js';
 import { relayServer, type RelayHealth } from './http/server.js';
 import { Intake } from './intake.js';
 import { Journal, type JournalLimits } from './journal/journal.js';
 import type { Notify } from './notices.js';
+import { reloadWhenAsked } from './reload.js';
 import { Sender } from './sender.js';
 import { SettingsError } from './settings-error.js';
-import { openSources } from './sources.js';
+import { setUp, type Setup } from './setup.js';
+import type { Source } from './sources.js';
 import { observe, Tally } from './tally.js';
 
 /** Milliseconds between two looks at what of the journal is old. */
@@ -22,7 +23,9 @@ const PRUNE_MS = 60_000;
 const LAST_MS = 5_000;
 
 export interface RelayOptions {
-  configuration: Configuration;
+  /** At the start, and whenever `reload` rings. Throws SettingsError. */
+  read(): Promise<Configuration>;
+  reload: Bell;
   limits: Partial<JournalLimits>;
   version: string;
   notify: Notify;
@@ -34,30 +37,27 @@ export interface RelayOptions {
 
 /** Runs until it is told to stop. Throws SettingsError, DataDirectoryError. */
 export async function runRelay(options: RelayOptions): Promise<void> {
-  const { configuration, limits, version, notify, stop } = options;
-  const { relay, secret } = configuration;
-  const data = await DataDirectory.open(configuration.data, 'relay', 'relay.data');
+  const { read, limits, version, notify, stop } = options;
+  const configuration = await read();
+  const data = await DataDirectory.open(configuration.data);
   const key = await relayKey(data);
-  const sources = await openSources(configuration, stop);
-  const digestKey = await readDigestKey(configuration, stop);
-  const writer = await openQueue(configuration, stop);
-  const journal = await Journal.open(join(data.path, 'journal'), () => sender.wake(), limits);
+  let setup = await setUp(configuration, stop);
+  const journal = await Journal.open(data.journal, () => sender.wake(), limits);
 
   const tally = new Tally();
   const sender: Sender = new Sender({
     journal,
-    writer,
+    writer: setup.writer,
     key,
     relayId: () => membership.relayId,
     sent: (count) => tally.delivered(count),
     notify,
   });
   const membership = new Membership({
-    controlPlane: relay.control_plane,
+    configuration: () => setup.configuration,
     data,
     key,
     introduction: introduction(configuration, version),
-    secret,
     heartbeat: () => ({
       received: tally.received,
       refused: tally.refused,
@@ -91,9 +91,19 @@ export async function runRelay(options: RelayOptions): Promise<void> {
     },
     control_plane: { status: membership.state },
   });
-  const intake = new Intake(journal, digestKey);
-  const server = relayServer({ sources, intake, tally, health, notify });
+  const intake = new Intake(journal, () => setup.digestKey);
+  const source = (name: string): Source | undefined => setup.sources.get(name);
+  const server = relayServer({ source, intake, tally, health, notify });
 
+  const take = async (next: Setup): Promise<void> => {
+    setup = next;
+    await sender.use(next.writer);
+  };
+  const over = new AbortController();
+  const reloading = reloadWhenAsked(
+    { asked: options.reload, read, current: () => setup, take, notify },
+    AbortSignal.any([stop, over.signal]),
+  );
   const ending = new AbortController();
   const sending = sender.run(ending.signal);
   const pruning = setInterval(
@@ -110,48 +120,14 @@ export async function runRelay(options: RelayOptions): Promise<void> {
     const late = setTimeout(() => ending.abort(new Error('stopped')), LAST_MS);
     await sending;
     clearTimeout(late);
+    over.abort();
+    await reloading;
     clearInterval(pruning);
     await journal.close();
     await Promise.race([
-      writer.close().catch(() => undefined),
+      setup.writer.close().catch(() => undefined),
       new Promise((end) => setTimeout(end, LAST_MS).unref()),
     ]);
-  }
-}
-
-/** Looks at all that the configuration names without taking a webhook. Throws SettingsError. */
-export async function checkRelay(configuration: Configuration, signal: AbortSignal): Promise<string[]> {
-  const sources = await openSources(configuration, signal);
-  const digestKey = await readDigestKey(configuration, signal);
-  const writer = await openQueue(configuration, signal);
-  try {
-    await writer.verifyAccess();
-  } catch (cause) {
-    throw new SettingsError(`queue: ${(cause as Error).message}`, { cause });
-  } finally {
-    await writer.close().catch(() => undefined);
-  }
-  return [
-    ...[...sources.values()].map(({ name, tool }) => `source ${name} (${tool}): ok, at /webhooks/${name}`),
-    `digest key ${digestKey.id}: ok`,
-    `queue, ${queueReference(configuration.netZero.queue)}: may be written to`,
-  ];
-}
-
-async function openQueue(
-  { netZero, relay, secret }: Configuration,
-  signal: AbortSignal,
-): Promise<QueueWriter> {
-  const reference = netZero.credentials?.relay;
-  const credential = reference && (await secret('credentials.relay', reference, signal));
-  try {
-    return await openWriter(netZero.queue, {
-      ...(credential !== undefined && { credential }),
-      allowPlainText: relay.allow_plain_text === true,
-    });
-  } catch (cause) {
-    if (!(cause instanceof QueueError)) throw cause;
-    throw new SettingsError(`queue: ${cause.message}`, { cause });
   }
 }
 
@@ -171,7 +147,8 @@ function introduction({ netZero }: Configuration, version: string): Introduction
 
 async function listen(server: FastifyInstance, address: { host: string; port: number }): Promise<string> {
   try {
-    return await server.listen(address);
+    // A copy: fastify writes into it.
+    return await server.listen({ ...address });
   } catch (cause) {
     throw new SettingsError(
       `relay.listen ${address.host}:${address.port} cannot be used (${(cause as NodeJS.ErrnoException).code}): name another`,

@@ -15,6 +15,7 @@ const PAUSE_MAX_MS = 10_000;
 
 export interface SenderOptions {
   journal: Journal;
+  /** At first. */
   writer: QueueWriter;
   key: RelayKey;
   /** What to sign as; nothing while the relay is not registered. */
@@ -25,11 +26,15 @@ export interface SenderOptions {
 
 export class Sender {
   readonly #bell = new Bell();
+  #writer: QueueWriter;
+  #underWay: Promise<unknown> = Promise.resolve();
   #problem: string | undefined;
   #oldest: string | undefined;
   #stopping = false;
 
-  constructor(private readonly options: SenderOptions) {}
+  constructor(private readonly options: SenderOptions) {
+    this.#writer = options.writer;
+  }
 
   /** Why the queue does not take what waits; nothing while it does. */
   get problem(): string | undefined {
@@ -40,6 +45,14 @@ export class Sender {
   get lagSeconds(): number {
     if (this.#oldest === undefined) return 0;
     return Math.max(0, Math.round((Date.now() - Date.parse(this.#oldest)) / 1000));
+  }
+
+  /** Whatever is not sent yet goes there. The writer from before ends what it began, and is closed. */
+  async use(writer: QueueWriter): Promise<void> {
+    const before = this.#writer;
+    this.#writer = writer;
+    await this.#underWay;
+    await before.close().catch(() => undefined);
   }
 
   /** There is more, or somebody to sign as. */
@@ -75,14 +88,14 @@ export class Sender {
   }
 
   async #send(batch: Batch, relay_id: string): Promise<void> {
-    const { journal, writer, key, sent, notify } = this.options;
+    const { journal, key, sent, notify } = this.options;
     const all = batch.entries
       .flatMap(({ deliveries }) => deliveries)
       .map((delivery) => ({ ...delivery, relay_id }));
     // What another version of the relay took may be none by this one's rules: it must not hold up what is behind it.
     const fitting = all.filter((delivery) => faultOf(delivery) === null);
     const signed = await Promise.all(fitting.map((delivery) => signDelivery(delivery, key)));
-    if (signed.length > 0) await writer.send(signed);
+    if (signed.length > 0) await this.#put(signed);
     await journal.sent(batch);
     sent(signed.length);
     for (const { id, ...delivery } of all.filter((one) => !fitting.includes(one)))
@@ -91,6 +104,12 @@ export class Sender {
     if (damaged > 0) notify(`${damaged} line(s) of the journal are damaged and were left out`);
     if (this.#problem !== undefined) notify('the queue takes deliveries again');
     this.#problem = undefined;
+  }
+
+  async #put(signed: string[]): Promise<void> {
+    const sending = this.#writer.send(signed);
+    this.#underWay = sending.catch(() => undefined);
+    await sending;
   }
 
   /** Each problem is told once. */

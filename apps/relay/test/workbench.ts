@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { Bell } from '../src/bell.js';
 import { readConfiguration } from '../src/configuration.js';
 import type { JournalLimits } from '../src/journal/journal.js';
 import { runRelay } from '../src/relay.js';
@@ -29,6 +30,8 @@ export interface RunningRelay {
   url: string;
   /** What it told its operator so far. */
   readonly told: string;
+  /** As SIGHUP does. */
+  reload(): void;
   stop(): Promise<void>;
 }
 
@@ -95,13 +98,15 @@ export class Workbench {
     relay: Record<string, unknown> = {},
     limits: Partial<JournalLimits> = {},
   ): Promise<RunningRelay> {
-    const configuration = await readConfiguration(await this.configure(relay));
+    const file = await this.configure(relay);
+    const reload = new Bell();
     const stopping = new AbortController();
     let told = '';
     let ended: Promise<void> | undefined;
     const url = await new Promise<string>((ready, failed) => {
       ended = runRelay({
-        configuration,
+        read: () => readConfiguration(file),
+        reload,
         limits,
         version: '1.2.3',
         notify: (text) => (told += `${text}\n`),
@@ -115,6 +120,7 @@ export class Workbench {
       get told() {
         return told;
       },
+      reload: () => reload.ring(),
       async stop() {
         stopping.abort(new Error('stopped'));
         await ended?.catch(() => undefined);

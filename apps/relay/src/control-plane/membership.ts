@@ -3,11 +3,11 @@
  * known any more. Webhooks are taken and, once it is registered, sent without the control plane as well.
  */
 import { type RegisteredRelay, type RelayHeartbeat, type RelayStatus } from '@hybrid/contracts';
-import type { RelayConfig } from '@hybrid/net-zero';
-import { Backoff, pause, type DataDirectory } from '@hybrid/steps';
+import { Backoff, pause } from '@hybrid/steps';
 import { randomUUID } from 'node:crypto';
+import type { Configuration } from '../configuration.js';
+import type { DataDirectory } from '../data-directory.js';
 import type { Notify } from '../notices.js';
-import type { ReadSecret } from '../secrets.js';
 import { SettingsError } from '../settings-error.js';
 import { baseUrl, ControlPlaneAway, ControlPlaneRefusal, post } from './control-plane-client.js';
 import { joiningToken } from './joining.js';
@@ -31,11 +31,11 @@ const REGISTER_MAX_MS = 60_000;
 export type MembershipState = 'registering' | 'connected' | 'away' | 'refused';
 
 export interface MembershipOptions {
-  controlPlane: NonNullable<RelayConfig['control_plane']>;
+  /** As it is now: what it registers with may change, the address not. */
+  configuration(): Pick<Configuration, 'relay' | 'secret'>;
   data: DataDirectory;
   key: RelayKey;
   introduction: Introduction;
-  secret: ReadSecret;
   heartbeat(): RelayHeartbeat;
   /** It has an id to sign with now. */
   registered(): void;
@@ -50,7 +50,7 @@ export class Membership {
   readonly #url: string;
 
   constructor(private readonly options: MembershipOptions) {
-    this.#url = baseUrl(options.controlPlane.url, 'relay.control_plane.url');
+    this.#url = baseUrl(options.configuration().relay.control_plane.url, 'relay.control_plane.url');
   }
 
   get state(): MembershipState {
@@ -116,8 +116,9 @@ export class Membership {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { controlPlane, data, introduction, key, secret } = this.options;
-    const token = await joiningToken(controlPlane, secret, signal);
+    const { data, introduction, key } = this.options;
+    const { relay, secret } = this.options.configuration();
+    const token = await joiningToken(relay.control_plane, secret, signal);
     if (!token)
       throw new SettingsError(
         'relay.control_plane: this relay is not registered and has nothing to register with: give join_token or oauth2',

@@ -27,7 +27,7 @@ export interface RelayHealth {
 }
 
 export interface ServerOptions {
-  sources: ReadonlyMap<string, Source>;
+  source(name: string): Source | undefined;
   intake: Intake;
   tally: Tally;
   health(): RelayHealth;
@@ -66,7 +66,7 @@ class Webhooks {
   constructor(private readonly options: ServerOptions) {}
 
   async take(request: FastifyRequest<{ Params: { source: string } }>, reply: FastifyReply): Promise<void> {
-    const source = this.options.sources.get(request.params.source);
+    const source = this.options.source(request.params.source);
     if (!source)
       throw new HttpProblem(404, 'source_unknown', 'no source of that name is configured (relay.sources)');
     checkContent(request);
