@@ -2,6 +2,7 @@
 import { lookup as resolve } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type ConnectionOptions } from 'node:tls';
+import { dial } from './line.js';
 import type { OpenOptions } from './open.js';
 import { QueueError } from './user-queue.js';
 
@@ -73,11 +74,14 @@ export async function addressesOf(
 const MAX_TRIED = 4;
 
 /** Over the first address that works. Fails with what tells more than that nobody is there, if anything does. */
-export async function overAny<T>(addresses: string[], connect: (address: string) => Promise<T>): Promise<T> {
+export async function overAny<T extends object>(
+  addresses: string[],
+  connect: (address: string) => Promise<T>,
+): Promise<T> {
   const failures: unknown[] = [];
   for (const address of addresses.slice(0, MAX_TRIED)) {
     try {
-      return await connect(address);
+      return await dial(() => connect(address));
     } catch (error) {
       failures.push(error);
     }

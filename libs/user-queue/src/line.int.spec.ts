@@ -10,16 +10,18 @@ import {
 } from '@hybrid/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
+import { floodOf, listening } from './flood.fixtures.js';
 import { natsSession } from './nats/nats-session.js';
 import { openReader, openWriter, type OpenOptions } from './open.js';
 import type { NatsQueue, RedisQueue } from './queue-config.js';
 import { redisSession } from './redis/redis-session.js';
-import type { Session } from './session.js';
+import { EXCHANGE_MS, type Session } from './session.js';
 
 const withoutRedis = await findRedisServer().then(
   () => undefined,
@@ -55,7 +57,11 @@ const nats: Kind = {
   },
   session(port, options) {
     const session = natsSession(nats.config('127.0.0.1', port) as NatsQueue, options, '_INBOX');
-    return [session, (forMs) => session.use((connection) => connection.request('$JS.API.INFO'), forMs)];
+    return [
+      session,
+      (forMs) =>
+        session.use((connection) => connection.request('$JS.API.INFO', '', { timeout: EXCHANGE_MS }), forMs),
+    ];
   },
 };
 
@@ -159,6 +165,47 @@ describe.each(kinds)('the line to %s', (name, kind, missing) => {
     const { port } = silent.address() as AddressInfo;
     await expect(open(port)()).rejects.toMatchObject({ code: 'queue_unavailable' });
     await eventually(() => expect(connections.size).toBe(0));
+  });
+
+  describe('where an answer is too long', () => {
+    const flood = floodOf(kind === nats ? 'nats' : 'redis');
+    const server = createServer((socket) => flood.greet(socket));
+    let port: number;
+    beforeAll(async () => void (port = await listening(server)));
+    afterAll(() => void server.close());
+
+    test('is cut, and says why', async () => {
+      await expect(open(port, { credential: undefined })()).rejects.toMatchObject({
+        code: 'queue_unavailable',
+        message: expect.stringContaining('more than 32 MB at once') as unknown as string,
+      });
+      await eventually(() => expect(flood.open.size).toBe(0));
+    });
+
+    // That of NATS becomes TLS over the same socket.
+    if (kind === redis)
+      test('is cut also by TLS', async () => {
+        const { certFile, keyFile } = await selfSignedCertificate(directory, 'flood');
+        const secure = createTlsServer({ cert: await readFile(certFile), key: await readFile(keyFile) });
+        secure.on('secureConnection', (socket) => flood.greet(socket));
+        const config = kind.config('localhost', await listening(secure), true);
+        const { stdout } = await promisify(execFile)(
+          process.execPath,
+          [program.path, JSON.stringify(config)],
+          { env: { PATH: process.env['PATH'], NODE_EXTRA_CA_CERTS: certFile } },
+        );
+        expect(stdout).toContain('more than 32 MB at once');
+        secure.close();
+      });
+
+    test('is cut also while nothing is asked', async () => {
+      const [session] = kind.session(port, {});
+      closing.push(session);
+      await session.use(async () => undefined);
+      expect(flood.open.size).toBe(1);
+      flood.start();
+      await eventually(() => expect(flood.open.size).toBe(0));
+    });
   });
 
   test('is TLS that looks at the certificate', async () => {

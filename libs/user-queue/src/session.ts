@@ -1,4 +1,5 @@
 /** One connection at a time: opened when it is needed, thrown away when it fails, so that a queue that was away mends itself. */
+import { lineOf, type Line } from './line.js';
 import { QueueError } from './user-queue.js';
 
 /** Of one exchange with a server; above what a busy server takes, below the patience of who waits for it. */
@@ -22,13 +23,18 @@ export class Session<Connection> {
 
   /** @param forMs how long the work may take, apart from the connecting. @throws QueueError */
   async use<T>(work: (connection: Connection) => Promise<T>, forMs = EXCHANGE_MS): Promise<T> {
+    let line: Line | undefined;
     try {
       const connection = await this.#connection();
+      line = lineOf(connection);
       return await within(forMs, work(connection));
-    } catch (error) {
+    } catch (cause) {
+      const error = line?.problem ?? cause;
       const explained = error instanceof QueueError ? error : this.kind.explain(error);
       if (explained.code === 'queue_unavailable') await this.#drop();
       throw explained;
+    } finally {
+      line?.answered();
     }
   }
 

@@ -13,9 +13,6 @@ import {
   type NatsConnection,
   type TlsOptions,
 } from '@nats-io/transport-node';
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { subscribe } from 'node:diagnostics_channel';
-import type { Socket } from 'node:net';
 import { addressesOf, endpointOf, overAny } from '../host.js';
 import type { OpenOptions } from '../open.js';
 import type { NatsQueue } from '../queue-config.js';
@@ -36,45 +33,24 @@ export function natsSession(config: NatsQueue, options: OpenOptions, inboxPrefix
   return new Session<NatsConnection>({
     connect: async () =>
       overAny(await addressesOf(endpoint, options), (address) =>
-        withoutLeftovers(() =>
-          connect({
-            servers: hostPort(address, endpoint.port),
-            // The session connects anew, and looks anew where to; no server may say where else.
-            reconnect: false,
-            resolve: false,
-            ignoreClusterUpdates: true,
-            timeout: CONNECT_MS,
-            name: 'hybrid',
-            inboxPrefix,
-            noAsyncTraces: true,
-            ...(authenticator && { authenticator }),
-            ...(endpoint.tls && { tls: endpoint.tls as TlsOptions }),
-          }),
-        ),
+        connect({
+          servers: hostPort(address, endpoint.port),
+          // The session connects anew, and looks anew where to; no server may say where else.
+          reconnect: false,
+          resolve: false,
+          ignoreClusterUpdates: true,
+          timeout: CONNECT_MS,
+          name: 'hybrid',
+          inboxPrefix,
+          noAsyncTraces: true,
+          ...(authenticator && { authenticator }),
+          ...(endpoint.tls && { tls: endpoint.tls as TlsOptions }),
+        }),
       ),
     isOpen: (nats) => !nats.isClosed(),
     close: (nats) => nats.close(),
     explain: (error) => explain(error, config),
   });
-}
-
-const dialing = new AsyncLocalStorage<Socket[]>();
-subscribe('net.client.socket', (message) => {
-  dialing.getStore()?.push((message as { socket: Socket }).socket);
-});
-
-/**
- * The client leaves its socket open where the time was over before the server had greeted, or TLS was agreed on. Whoever
- * names a silent host would have one after the other held open.
- */
-async function withoutLeftovers<T>(connecting: () => Promise<T>): Promise<T> {
-  const sockets: Socket[] = [];
-  try {
-    return await dialing.run(sockets, connecting);
-  } catch (error) {
-    for (const socket of sockets) socket.destroy();
-    throw error;
-  }
 }
 
 /** What a credentials file of `nsc` holds, the seed of an nkey, or `user:password`. */

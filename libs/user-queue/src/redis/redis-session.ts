@@ -1,4 +1,5 @@
 /** A connection to Redis, and what its errors mean for a queue. */
+import { connect, type Socket } from 'node:net';
 import { createClient, ErrorReply } from 'redis';
 import { addressesOf, endpointOf, overAny } from '../host.js';
 import type { OpenOptions } from '../open.js';
@@ -51,7 +52,7 @@ function clientOf(
       connectTimeout: CONNECT_MS,
       // The session connects anew, and looks anew where to.
       reconnectStrategy: false,
-      ...(tls ? { ...tls, tls: true as const } : {}),
+      ...(tls && { ...tls, tls: true as const, socket: below({ host, port }) }),
     },
     // What the user may not do is nothing that it asks for.
     disableClientInfo: true,
@@ -61,6 +62,11 @@ function clientOf(
   // Each command says by itself that the connection is gone.
   client.on('error', () => undefined);
   return client;
+}
+
+/** What TLS is spoken over: a socket of ours, so that the line knows it. Set as the client sets its own. */
+function below(at: { host: string; port: number }): Socket {
+  return connect({ ...at, noDelay: true, keepAlive: true, keepAliveInitialDelay: 5_000 });
 }
 
 /** `user:password`, or a password alone. */
