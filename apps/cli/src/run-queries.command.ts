@@ -6,7 +6,7 @@ import { paintStatus } from './text/status.js';
 import { table } from './text/table.js';
 import { terminalText } from './text/terminal-text.js';
 import { withReports } from './watch/run-watcher.js';
-import { stepTable } from './watch/plain-audience.js';
+import { stepTable, waitingRun } from './watch/plain-audience.js';
 
 export async function listRuns(
   { api, out }: CommandContext,
@@ -47,6 +47,7 @@ export async function viewRun({ api, out }: CommandContext, id: string): Promise
       ),
     );
   if (run.retry_of) out.line(`repeats run ${run.retry_of}`);
+  if (run.status === 'WAITING') out.line(waitingRun(run));
   out.line();
   out.line(stepTable(run));
   for (const line of findingsOf(await withReports(api, run))) out.line(line);

@@ -103,6 +103,33 @@ describe('hybrid run', () => {
     expect(code).toBe(1);
   });
 
+  it('says why a step waits that no agent takes, once', async () => {
+    const reasons = [
+      { code: 'no_agent_in_pool', detail: 'the pool gpus has no agent', facts: { pool: 'gpus' } },
+      { code: 'jobs_ahead', detail: '1 job ahead of it', facts: {} },
+    ];
+    const explained = { status: 200, body: { reasons } };
+    gateway.answers.set('GET /api/queue/jobs/job-build/explain', explained);
+    gateway.answers.set('GET /api/queue/jobs/job-test[suite=unit]/explain', explained);
+    gateway.onStart = () => ['test[suite=unit]', 'build'].forEach((id) => gateway.queues(id));
+    const run = cli('run');
+    await eventually(() => expect(run.stdout()).toContain('waits: the pool gpus has no agent\n'));
+    gateway.runEnds('CANCELLED');
+    const { stdout } = await cliResult(run);
+    expect(stdout).toContain('  hybrid job explain job-');
+    expect(stdout.match(/waits:/g)).toHaveLength(1);
+  });
+
+  it('says what a run waits for that has not begun', async () => {
+    Object.assign(gateway.run, { status: 'WAITING', waits_for: 'group' });
+    const run = cli('run');
+    await eventually(() =>
+      expect(run.stdout()).toContain('the run waits for the one before it in its concurrency group\n'),
+    );
+    gateway.runEnds('SUCCEEDED');
+    expect((await cliResult(run)).stdout.match(/waits/g)).toHaveLength(1);
+  });
+
   it('ends with 4 when the run was cancelled', async () => {
     gateway.onStart = () => gateway.runEnds('CANCELLED');
     expect((await cliResult(cli('run'))).code).toBe(4);

@@ -33,6 +33,8 @@ export function silentAudience(note: (text: string) => void): RunAudience {
   const nothing = () => undefined;
   return {
     begins: nothing,
+    runWaits: nothing,
+    stepWaits: nothing,
     stepStarted: nothing,
     gateWaits: nothing,
     logLine: nothing,

@@ -106,6 +106,11 @@ export class FakeGateway {
     this.wakeAll();
   }
 
+  queues(id: string): void {
+    Object.assign(this.find(id), { status: 'QUEUED', job_id: `job-${id}`, queued_at: this.tick() });
+    this.wakeAll();
+  }
+
   writes(id: string, text: string, attempt = 1): void {
     const lines = this.lines.get(id) ?? [];
     const seq = lines.filter((line) => line.attempt === attempt).length;

@@ -25,6 +25,15 @@ export function plainAudience(out: Output): RunAudience {
       const version = run.pipeline_version > 0 ? ` version ${run.pipeline_version}` : '';
       out.line(`${pc.bold(`run ${run.id}`)} of ${run.pipeline}${version}${sourceOf(run)}`);
     },
+    runWaits(run) {
+      out.line(`${stepSign('WAITING')} ${waitingRun(run)}`);
+    },
+    stepWaits(step, { detail }) {
+      out.line(
+        `${stepSign('QUEUED')} ${pc.bold(terminalText(step.id, false))} waits: ${terminalText(detail, false)}`,
+      );
+      out.line(`  hybrid job explain ${step.job_id}`);
+    },
     stepStarted(step) {
       const where = step.agent_id ? pc.dim(` on agent ${step.agent_id}`) : '';
       out.line(`${stepSign('RUNNING')} ${pc.bold(terminalText(step.id, false))} started${where}`);
@@ -64,6 +73,13 @@ export function plainAudience(out: Output): RunAudience {
     },
     note: (text) => out.note(pc.yellow(text)),
   };
+}
+
+/** Of a run that is WAITING. */
+export function waitingRun({ id, waits_for }: RunView): string {
+  return waits_for === 'approval'
+    ? `the run waits for approval, as its commits come from a fork: hybrid run approve ${id}`
+    : 'the run waits for the one before it in its concurrency group';
 }
 
 export function stepTable(run: RunView): string {

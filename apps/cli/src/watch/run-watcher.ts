@@ -1,14 +1,19 @@
 /** Follows a run to its end. Events only say that it is time to look: what is shown comes from the run itself. */
-import type { RunView, StepView } from '@hybrid/contracts';
+import type { RunView, StepView, WaitReason } from '@hybrid/contracts';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Api, AttemptLogLine } from '../api.js';
 import { patience } from '../patience.js';
 import { serverEvents } from '../server-events.js';
 import type { JobLogs } from './job-log.js';
+import { LongWaits } from './long-waits.js';
 import { isRunOver, runChanges } from './run-changes.js';
 
 export interface RunAudience {
   begins(run: RunView): void;
+  /** The whole run waits: for its concurrency group, or for somebody's approval. */
+  runWaits(run: RunView): void;
+  /** No agent takes the step. */
+  stepWaits(step: StepView, reason: WaitReason): void;
   stepStarted(step: StepView): void;
   gateWaits(run: RunView, step: StepView): void;
   logLine(step: StepView, line: AttemptLogLine): void;
@@ -37,6 +42,10 @@ export async function watchRun(
   const events = ringOnEvents(api, runId, bell.ring, until);
   const shown = new Map<string, ShownStep>();
   const calm = patience((text) => audience.note(text), until);
+  const waits = new LongWaits(
+    (jobId) => api.explainJob(jobId, { claims: 0 }),
+    (step, reason) => audience.stepWaits(step, reason),
+  );
   try {
     let run: RunView | undefined;
     while (!run || !isRunOver(run)) {
@@ -49,12 +58,14 @@ export async function watchRun(
         continue;
       }
       if (!before) audience.begins(run);
+      if (run.status === 'WAITING' && before?.status !== 'WAITING') audience.runWaits(run);
       const now = run;
       for (const { kind, step } of runChanges(before, now)) {
         if (kind === 'gate-waits') void needsShown(step, shown).then(() => audience.gateWaits(now, step));
         else if (kind === 'step-started') shown.set(step.id, showStart(logs, step, shown, audience, until));
         else shown.set(step.id, showEnd(step, shown, audience, until));
       }
+      void waits.look(run.steps);
       if (!isRunOver(run)) await bell.wait(LOOK_AGAIN_MS, until);
     }
     await Promise.all([...shown.values()].map(({ ended }) => ended));
