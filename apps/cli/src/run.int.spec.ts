@@ -120,6 +120,18 @@ describe('hybrid run', () => {
     expect(stdout.match(/waits:/g)).toHaveLength(1);
   });
 
+  it('tells a failure that is allowed from one that is not', async () => {
+    gateway.onStart = () => {
+      gateway.starts('build');
+      gateway.ends('build', 'FAILED', { exit_code: 7, allowed: true });
+      gateway.runEnds('SUCCEEDED');
+    };
+    const { code, stdout } = await cliResult(cli('run'));
+    expect(code).toBe(0);
+    expect(stdout).toContain('✘ build failed (allowed) in 0.5 s: exit code 7\n');
+    expect(stdout).toMatch(/^build +failed \(allowed\) +0\.5 s$/m);
+  });
+
   it('says what a run waits for that has not begun', async () => {
     Object.assign(gateway.run, { status: 'WAITING', waits_for: 'group' });
     const run = cli('run');

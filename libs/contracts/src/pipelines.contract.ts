@@ -110,6 +110,8 @@ export interface StepView {
   /** Ids of the steps that must be over first. */
   needs: string[];
   status: StepStatus;
+  /** It failed in a way that `continue_on_error` or `allow_failure` forgives: that counts as success for the run. */
+  allowed?: true;
   job_id: string | null;
   agent_id: string | null;
   queued_at: string | null;

@@ -60,6 +60,14 @@ describe('failures that may be', () => {
     expect(statuses(run, ended('lint', 'failed', { exit_code: null }))).toMatchObject({ run: 'FAILED' });
   });
 
+  it('are shown as such, and others are not', () => {
+    const events = [start(definitionOf(shell('lint', [], 'allow_failure: {exit_codes: [3]},')))];
+    const allowed = (exit_code: number) =>
+      viewOf(runAfter(...play(...events, ended('lint', 'failed', { exit_code })))).steps[0]!.allowed;
+    expect(allowed(3)).toBe(true);
+    expect(allowed(4)).toBeUndefined();
+  });
+
   it('let what asks for failure() rest', () => {
     const run = start(
       definitionOf(

@@ -1,4 +1,5 @@
 import type { RunView, StepView } from '@hybrid/contracts';
+import { forgives } from './run.judgement.js';
 import type { Run } from './run.state.js';
 
 /** A run whose view is larger is shown in short: a NATS message has 1 MiB. */
@@ -57,11 +58,13 @@ export function findStepView(run: Run, id: string): StepView | undefined {
 function stepView(run: Run, index: number): StepView {
   const { instances, instancesOf, graph } = run.plan;
   const { id, step, matrix } = instances[index]!;
-  const { name, type, needs } = run.definition.steps[step]!;
+  const definition = run.definition.steps[step]!;
+  const { name, type, needs } = definition;
   const state = run.steps[index]!;
   const { pulled: _, attempt: __, failed_tests: ___, gate, failed_attempts, ...shown } = state;
   return {
     ...{ id, name, type, matrix, ...shown },
+    ...(state.status === 'FAILED' && forgives(definition, state) && { allowed: true }),
     needs: needs.flatMap((need) =>
       (instancesOf[graph.indexOf.get(need) ?? -1] ?? []).map((instance) => instances[instance]!.id),
     ),
