@@ -59,7 +59,7 @@ describe('conditions', () => {
   });
 
   it('tells which steps it looks at and whether it asks for the status', () => {
-    expect(parseCondition("failure() && steps.a.status == 'x' || 'c' in steps['b'].outputs")).toEqual({
+    expect(parseCondition("failure() && steps.a.status == 'x' || 'c' in steps['b'].outputs")).toMatchObject({
       steps: ['a', 'b'],
       inputs: [],
       matrix: [],

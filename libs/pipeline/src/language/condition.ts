@@ -72,6 +72,7 @@ export interface StatusValues {
 }
 
 export interface Condition {
+  syntax: ASTNode;
   /** Names of the steps that it looks at. */
   steps: string[];
   /** Names of the inputs, and of the matrix's values, that it looks at. */
@@ -96,6 +97,7 @@ export function parseCondition(expression: string): Condition {
     if (!valid) throw error ?? new ConditionError('is not valid');
     if (type !== 'bool' && type !== 'dyn') throw new ConditionError(`is ${type}, not true or false`);
     return {
+      syntax: ast,
       steps: [...steps],
       inputs: [...members.inputs],
       matrix: [...members.matrix],
@@ -146,10 +148,19 @@ const remedyFor =
   (summary: string): string => {
     if (expression.includes('{{')) return "; conditions hold no templates: write branch == 'main'";
     const name = unknownVariable(summary);
-    if (name === undefined) return '';
+    if (name === undefined) return operatorRemedy(expression, summary);
+    if (STATUS_FUNCTIONS.includes(name)) return `; write ${name}()`;
     if (Object.hasOwn(FAMILIAR_VARIABLES, name)) return `; ${FAMILIAR_VARIABLES[name]}`;
     return didYouMean(name, CONDITION_VARIABLES) || ` (known: ${CONDITION_VARIABLES.join(', ')})`;
   };
+
+/** What people write from habit where CEL has another sign. */
+function operatorRemedy(expression: string, summary: string): string {
+  if (/^no such overload: (?:string \S+ (?:int|double)|(?:int|double) \S+ string)$/.test(summary))
+    return "; put the number in quotes, as in matrix.node == '20'";
+  const slipped = /\b(?:and|or|not)\b|===|(?:^|[^=!<>])=(?!=)/.test(expression);
+  return slipped && /^(?:Une|E)xpected/.test(summary) ? '; write ==, !=, &&, || and !' : '';
+}
 
 interface Found {
   called: Set<string>;

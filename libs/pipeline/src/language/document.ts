@@ -72,7 +72,7 @@ export function readDocument(
     if (second)
       throw new UnreadableError(`a ${what} is one YAML document; remove the second one`, second.range[0]);
     if (!document) throw new UnreadableError(`the ${what} is empty`, 0);
-    const faults = [...document.errors, ...document.warnings];
+    const faults = withoutEchoes([...document.errors, ...document.warnings]);
     if (faults.length > 0) {
       return {
         errors: faults.slice(0, MAX_FAULTS).map(({ message, pos }) => ({
@@ -93,6 +93,11 @@ export function readDocument(
     if (!(error instanceof UnreadableError)) throw error;
     return { errors: [{ path: '', message: error.message, ...place(error.offset) }] };
   }
+}
+
+/** After one slip the rest of a file fits nowhere: that says nothing more. */
+function withoutEchoes<T extends { code: string }>(faults: T[]): T[] {
+  return faults.filter(({ code }, index) => index === 0 || code !== 'UNEXPECTED_TOKEN');
 }
 
 /** Syntax tokens, stopping at the bounds. The parser is iterative; the composer after it recurses, so depth ends here. */

@@ -124,6 +124,26 @@ describe('one mistake is one error that says what to write', () => {
       'if: matrix.nod == "1", matrix: {node: [1]}, ' + run,
       'if: `matrix.nod == "1"`: there is no matrix value `nod`; did you mean `node`?',
     ],
+    ['if: success, ' + run, 'if: `success`: Unknown variable: success; write success()'],
+    [
+      'if: "matrix.n == 2", matrix: {n: [2]}, ' + run,
+      "; put the number in quotes, as in matrix.node == '20'",
+    ],
+    ['if: "branch = tag", ' + run, '; write ==, !=, &&, || and !'],
+    ['if: branch == tag and always(), ' + run, '; write ==, !=, &&, || and !'],
+    [
+      'if: event == "pull-request", ' + run,
+      'if: `event` is never `pull-request`; did you mean `pull_request`?',
+    ],
+    ['type: shell_exec, config: {}', 'type: `shell_exec` is not known here: write `step.shell_exec`'],
+    [
+      'services: {db: {image: x, ports: [1]}}, ' + run,
+      'services.db.ports: `ports` is not known here: the step reaches every port of a service by its name; leave them out',
+    ],
+    ...['web', '/workspace/web'].map((folder) => [
+      `type: step.shell_exec, config: {work_dir: ${folder}, commands: x}`,
+      `config.work_dir: must be the absolute path at which the workspace lies in the container (to work in a folder of it begin \`commands\` with \`cd folder\`), not \`${folder}\``,
+    ]),
     ['if: "tests.faild > 0", ' + run, 'if: `tests.faild > 0`: No such key: faild'],
     // templates
     [
@@ -276,4 +296,46 @@ describe('one mistake is one error that says what to write', () => {
     ];
     expect(errorsOf(`name: p\nsteps:\n${steps.map((step) => `  - {${step}}`).join('\n')}`)).toEqual([]);
   });
+});
+
+describe('what CEL lets pass and nobody means', () => {
+  it.each([
+    [
+      'steps.s.outputs.n == 3',
+      '`steps.s.outputs.n` is a text: write `int(steps.s.outputs.n)` to compare it with a number',
+    ],
+    ['-1 < steps["s"]["outputs"]["n"]', '`steps.s.outputs.n` is a text: write `int(steps.s.outputs.n)`'],
+    [
+      'branch == "x" && !steps.s.outputs.n',
+      '`steps.s.outputs.n` is a text: write `steps.s.outputs.n == "true"`',
+    ],
+    ['steps.s.outputs.n', '`steps.s.outputs.n` is a text: write `steps.s.outputs.n == "true"`'],
+    ['steps.s.outputs.n == true', '`steps.s.outputs.n` is a text: write `steps.s.outputs.n == "true"`'],
+    ['steps.s.passed', '`steps.s.passed`: a step has `status` and `outputs`: write `steps.s.outputs.passed`'],
+    ['steps.s.status == "SUCCEEDED"', '`steps.s.status` is never `SUCCEEDED`; did you mean `succeeded`?'],
+    ['"ok" == steps.s.status', '`steps.s.status` is never `ok`; it is one of succeeded, failed, skipped'],
+  ])('%s', (condition, message) => {
+    const errors = errorsOf(
+      `name: p\nsteps:\n  - {name: s, ${run}}\n  - {name: a, needs: s, ${run}, if: '${condition}'}`,
+    );
+    expect(errors).toEqual([expect.stringContaining(`steps[1].if: ${message}`)]);
+  });
+
+  it.each([
+    'int(steps.s.outputs.n) > 3',
+    'steps.s.outputs.n == "3" || size(steps.s.outputs) == 0',
+    'has(steps.s.outputs.n) && steps.s.outputs.n != ""',
+    '"n" in steps.s.outputs && steps.s.status != "failed"',
+    'steps.s.outputs.n.startsWith("1.") == true',
+  ])('and not %s', (condition) => {
+    expect(
+      errorsOf(`name: p\nsteps:\n  - {name: s, ${run}}\n  - {name: a, needs: s, ${run}, if: '${condition}'}`),
+    ).toEqual([]);
+  });
+});
+
+it('says of a slip in the YAML itself what it is, and not all that fits nowhere after it', () => {
+  const errors = errorsOf('name: p\nsteps:\n  - {name: a, if: ${{ x }} }\n  - name: b\n    needs: [a]\n');
+  expect(errors.length).toBeLessThan(4);
+  expect(errors[0]).toContain('not YAML');
 });

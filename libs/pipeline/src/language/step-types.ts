@@ -9,6 +9,7 @@ import {
   record,
   someTexts,
   texts,
+  workDir,
   env,
   flag,
   artifactKey,
@@ -66,6 +67,8 @@ const scan = (
     { description, examples, 'x-instead': { format: 'write `output_format: sarif`' } },
   );
 
+const CHANGE_FOLDER = 'begin `commands` with `cd folder`';
+
 export const stepTypes: Record<StepType, JsonSchema> = {
   'step.shell_exec': record(
     ['commands'],
@@ -77,7 +80,7 @@ export const stepTypes: Record<StepType, JsonSchema> = {
         examples: [['npm ci', 'npm test']],
       }),
       shell: words('`sh` unless told', ['sh', 'bash']),
-      work_dir: text('directory of the workspace in the sandbox'),
+      work_dir: workDir,
       timeout,
       env,
       ...sandbox,
@@ -92,7 +95,8 @@ export const stepTypes: Record<StepType, JsonSchema> = {
         run: 'write `commands`',
         command: 'write `commands`',
         volumes: 'write `mounts`',
-        working_directory: 'write `work_dir`',
+        working_directory: CHANGE_FOLDER,
+        'working-directory': CHANGE_FOLDER,
         privileged:
           'containers never are privileged; `docker_socket` and `mounts` give what the agent allows',
         artifacts: 'write `artifacts_out`, and `artifacts_in` where they are needed',
@@ -218,7 +222,7 @@ export const stepTypes: Record<StepType, JsonSchema> = {
       entrypoint: command('instead of the image’s'),
       env,
       wait_for_exit: flag('true unless told: the step ends with the container, and with its exit code'),
-      work_dir: text('directory in the container'),
+      work_dir: workDir,
       timeout,
       ...sandbox,
     },

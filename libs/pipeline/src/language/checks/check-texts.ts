@@ -8,6 +8,7 @@ import { comesAfter } from '../graph.js';
 import { didYouMean, nearest } from '../nearest.js';
 import { listOf, mapOf } from '../normalise/raw.js';
 import { parseTemplate, referencesIn, TemplateError, type Reference } from '../template.js';
+import { slipsIn } from './condition-slips.js';
 import type { Draft } from './draft.js';
 import { ALL_ROOTS, kindOfText, ROOTS, RUN_ROOTS, type TextKind } from './scopes.js';
 
@@ -185,7 +186,7 @@ function stepFault(draft: Draft, name: string, index: number, outputs: boolean):
 
 function checkCondition(draft: Draft, expression: string, pointer: string, index: number): void {
   try {
-    const { steps, scan, inputs, matrix } = parseCondition(expression);
+    const { syntax, steps, scan, inputs, matrix } = parseCondition(expression);
     const { definition, sound } = draft;
     const faults = [
       ...(sound('/on') ? inputs.map((name) => unknown('input', name, Object.keys(definition.inputs))) : []),
@@ -198,6 +199,9 @@ function checkCondition(draft: Draft, expression: string, pointer: string, index
       const fault = stepFault(draft, name, index, false);
       if (fault) draft.report(pointer, `\`steps.${name}\`: ${fault}`);
     }
+    // A file may hold thousands of conditions, of which most look at neither.
+    if (steps.length > 0 || expression.includes('event'))
+      for (const slip of slipsIn(syntax)) draft.report(pointer, slip);
     if (scan && draft.graph.cycles.length === 0 && !comesAfterScan(draft, index)) {
       draft.report(pointer, '`scan`: no step that this one needs scans; add the scan to `needs`');
     }

@@ -129,8 +129,8 @@ export const labels: JsonSchema = {
 };
 
 export const priority = words('the queue takes more urgent steps first; NORMAL unless told', [
-  ...['CRITICAL', 'HIGH', 'NORMAL', 'LOW'],
   ...['critical', 'high', 'normal', 'low'],
+  ...['CRITICAL', 'HIGH', 'NORMAL', 'LOW'],
 ]);
 
 export const exitCodes = (description: string): JsonSchema => ({
@@ -169,6 +169,17 @@ export const retry: JsonSchema = {
   },
   description: 'a number of retries (`retry: 2` makes three attempts), or a map',
   examples: [2, { max_attempts: 3, backoff: '10s', exit_codes: [1] }],
+};
+
+/** Where the workspace is put. A folder of it is no such place: the commands would run at its top all the same. */
+export const workDir: JsonSchema = {
+  type: 'string',
+  maxLength: 1000,
+  pattern: '^(/(?!workspace/.)|\\{\\{)',
+  'x-rule':
+    'the absolute path at which the workspace lies in the container (to work in a folder of it begin `commands` with `cd folder`)',
+  description: 'where the workspace lies in the container; /workspace unless told',
+  examples: ['/src'],
 };
 
 export const artifactKey = text(

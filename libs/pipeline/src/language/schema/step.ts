@@ -75,6 +75,15 @@ const service: JsonSchema = {
   ready_timeout: duration('how long it may take to be ready; 60s unless told'),
 };
 
+const otherServices = {
+  environment: 'write `env`',
+  ports: 'the step reaches every port of a service by its name; leave them out',
+  healthcheck: 'write `ready`',
+  options: 'write `env`, `command` and `ready`',
+  entrypoint: 'write `command`',
+  volumes: 'services see no folders of the machine; make an image that has what they need',
+};
+
 const serviceName: JsonSchema = {
   type: 'string',
   pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
@@ -87,12 +96,16 @@ const services: JsonSchema = {
   maxItems: 20,
   propertyNames: serviceName,
   additionalProperties: {
-    ...record(['image'], service),
+    ...record(['image'], service, { 'x-instead': otherServices }),
     type: ['string', 'object'],
     minLength: 1,
     maxLength: 500,
   },
-  items: record(['name', 'image'], { name: { ...serviceName, description: 'its host name' }, ...service }),
+  items: record(
+    ['name', 'image'],
+    { name: { ...serviceName, description: 'its host name' }, ...service },
+    { 'x-instead': otherServices },
+  ),
   description: 'containers beside the step, reachable by their names',
   examples: [{ postgres: 'postgres:17' }],
 };
@@ -128,7 +141,9 @@ const stepSchema: JsonSchema = {
       description: 'what the step does; its settings stand in `config`',
       'x-instead': {
         'step.plugin': 'write `uses: docker://image` and `with`',
+        ...Object.fromEntries(Object.keys(stepTypes).map((type) => [type.slice(5), `write \`${type}\``])),
         'step.shell': 'write `step.shell_exec`',
+        shell: 'write `step.shell_exec`',
       },
     },
     uses: {
@@ -225,6 +240,9 @@ const stepSchema: JsonSchema = {
     timeout_in_minutes: 'write `timeout: 30m`',
     concurrency_group: 'write `concurrency: {group: …, limit: …}`',
     volumes: 'write `config: {mounts: […]}`',
+    'working-directory': 'begin `config.commands` with `cd folder`',
+    working_directory: 'begin `config.commands` with `cd folder`',
+    work_dir: '`work_dir` stands in `config`',
     privileged:
       'containers never are privileged; `config.docker_socket` and `config.mounts` give what the agent allows',
   },
