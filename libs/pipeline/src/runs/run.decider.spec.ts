@@ -261,7 +261,7 @@ describe('gates', () => {
   });
 
   it('stay shut otherwise, and say which condition kept them', () => {
-    const run = gate('true', 'has(steps.test.outputs.x)', 'steps.test.outputs.x == 1');
+    const run = gate('true', 'has(steps.test.outputs.x)', "steps.test.outputs.x == '1'");
     const [, rejected] = given(runDecider, ...play(run))
       .when(ended('test', 'succeeded'))
       .thenTypes('StepSucceeded', 'GateRejected', 'StepSkipped', 'RunFailed');
