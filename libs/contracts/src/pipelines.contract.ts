@@ -45,14 +45,14 @@ export class PutPipeline {
     optional: true,
     max: 500,
     description:
-      'owner/name of the repository whose events start it by `on`; what is left out stays as it is',
+      'owner/name of the repository whose events start it by `on`, or host/owner/name; what is left out stays as it is',
   })
   repository?: string;
 
   @Text('reference', {
     optional: true,
     max: 2000,
-    description: 'what scheduled runs clone; no user, no password',
+    description: 'what scheduled runs clone, and whose host its events are of; no user, no password',
   })
   clone_url?: string;
 

@@ -29,5 +29,6 @@ export { hasEnded, RUN_FOLD, type Run, type RunState } from './runs/run.state.js
 export { findStepView, messageViewOf, viewOf } from './runs/run.view.js';
 export { listedTriggers } from './triggers/listed-triggers.js';
 export { matches } from './triggers/pattern.js';
+export { namesOfRepository, ofOtherHost } from './triggers/repository-host.js';
 export { latestDue, nextDue } from './triggers/schedule.js';
 export { triggeredBy } from './triggers/triggered-by.js';

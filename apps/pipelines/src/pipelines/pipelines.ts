@@ -89,13 +89,13 @@ export class Pipelines implements OnModuleInit {
     return { version, repository, clone_url, definition: checked(state.current!) };
   }
 
-  /** Names of those that belong to it now: what was written a moment ago is seen. */
-  async ofRepository(repository: string, org: string): Promise<string[]> {
+  /** Names of those that belong to it now: what was written a moment ago is seen. @param names the repository's, in lower case. */
+  async ofRepository(names: string[], org: string): Promise<string[]> {
     await this.connections.readModel(pipelineList).reachHead();
     const { rows } = await this.connections.pool.query<{ name: string }>(
       `select state->'current'->>'pipeline_id' as name from pipelines.pipelines
-        where org = $1 and repository = $2 order by name`,
-      [org, repository.toLowerCase()],
+        where org = $1 and repository = any($2) order by name`,
+      [org, names],
     );
     return rows.map(({ name }) => name);
   }

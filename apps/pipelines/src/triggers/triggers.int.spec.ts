@@ -86,6 +86,23 @@ describe('what starts runs by itself', () => {
     );
   });
 
+  it('is of the pipeline’s own host, whatever others call their repositories', async () => {
+    const twin = 'https://other.example/acme/twin.git';
+    await put('twin', 'push', { clone_url: 'https://git.example/acme/twin.git' });
+    await put('twin-by-name', 'push', { repository: 'git.example/acme/twin' });
+    await put('twin-of-both', 'push', { repository: 'acme/twin' });
+    const runs = async (clone_url: string | null) =>
+      (await fire('acme/twin', { clone_url })).runs.map(({ pipeline }) => pipeline);
+    expect(await runs('https://git.example/acme/twin.git')).toEqual(['twin', 'twin-by-name', 'twin-of-both']);
+    expect(await runs(twin)).toEqual(['twin-of-both']);
+    expect(await fire('acme/twin', { clone_url: twin })).toMatchObject({
+      passed_over: [{ pipeline: 'twin', why: expect.stringContaining('other.example/acme/twin') as unknown }],
+    });
+    // Nothing to clone is named by the event, and the pipeline's own repository is not the one that it is about.
+    await put('twin-of-both', 'manual', { repository: 'acme/twin' });
+    expect(await runs(null)).toEqual([]);
+  });
+
   it('is heard of the routing service alone', async () => {
     const event: FireTriggers = { delivery_id: randomUUID(), event: push };
     for (const call of [callBy('user', 'ada'), callBy('service', 'queue'), callBy('key', 'routing')])

@@ -13,7 +13,7 @@ import {
   type TriggerView,
 } from '@hybrid/contracts';
 import { listPage } from '@hybrid/event-store';
-import { inputsOfTexts, triggeredBy, type Run } from '@hybrid/pipeline';
+import { inputsOfTexts, namesOfRepository, ofOtherHost, triggeredBy, type Run } from '@hybrid/pipeline';
 import { Connections } from '@hybrid/service';
 import { meter } from '@hybrid/telemetry';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
@@ -47,7 +47,7 @@ export class Triggers implements OnModuleInit {
   async fire({ delivery_id, event }: FireTriggers, call: CallContext): Promise<FiredTriggers> {
     forRouting(call);
     const answer: FiredTriggers = { runs: [], passed_over: [] };
-    for (const pipeline of await this.pipelines.ofRepository(event.repository, call.org)) {
+    for (const pipeline of await this.pipelines.ofRepository(namesOfRepository(event), call.org)) {
       const run_id = runIdOf(call.org, `delivery/${delivery_id}`, pipeline);
       const why = (await this.runs.load(run_id, call.org))
         ? null
@@ -67,6 +67,8 @@ export class Triggers implements OnModuleInit {
   ): Promise<string | null> {
     return this.unlessRefused(async () => {
       const definition = await this.pipelines.definition(pipeline, call.org);
+      const elsewhere = ofOtherHost(definition, event);
+      if (elsewhere !== null) return elsewhere;
       const { fires, why } = triggeredBy(definition.definition, event);
       if (!fires) return why;
       const from = fromEvent(event, definition.clone_url);
