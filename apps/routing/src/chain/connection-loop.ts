@@ -41,15 +41,17 @@ export class ConnectionLoop {
   private nap = new AbortController();
   private failures = 0;
 
+  /** @param after the end of the loop before it: a connection has one reader here. */
   constructor(
     private readonly parts: LoopParts,
     private readonly id: string,
     private readonly org: string,
     readonly configured: ConnectionConfigured,
+    after: Promise<void>,
   ) {
     const { connection: name, version, configuration } = configured;
     this.turn = { id, org, name, version, routes: configuration.routes };
-    this.running = this.run();
+    this.running = after.then(() => this.run());
   }
 
   /** Whatever it rests for may be over. */

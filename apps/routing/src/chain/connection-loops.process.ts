@@ -26,6 +26,7 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
   private readonly logger = new Logger(ConnectionLoops.name);
   private readonly parts: LoopParts;
   private readonly loops = new Map<string, ConnectionLoop>();
+  private readonly ending = new Map<string, Promise<void>>();
   /** Of each connection, as far as it was looked at. */
   private readonly seen = new Map<string, string>();
   private timer?: NodeJS.Timeout;
@@ -59,7 +60,7 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
     this.stopped = true;
     clearTimeout(this.timer);
     await this.looking;
-    await Promise.all([...this.loops.values()].map((loop) => loop.stop()));
+    await Promise.all([...this.ending.values(), ...[...this.loops.values()].map((loop) => loop.stop())]);
   }
 
   private later(ms = LOOK_MS): void {
@@ -70,23 +71,25 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   private async look(): Promise<void> {
+    let revisions: Map<string, string>;
     try {
-      const revisions = await this.connections.revisions();
-      for (const id of this.seen.keys())
-        if (!revisions.has(id)) {
-          this.seen.delete(id);
-          await this.end(id);
-        }
-      for (const [id, revision] of revisions)
-        if (this.seen.get(id) !== revision) {
+      revisions = await this.connections.revisions();
+    } catch (error) {
+      return this.again('connections', error);
+    }
+    for (const id of this.seen.keys())
+      if (!revisions.has(id)) {
+        this.seen.delete(id);
+        void this.end(id);
+      }
+    for (const [id, revision] of revisions)
+      if (this.seen.get(id) !== revision)
+        try {
           await this.lookAt(id);
           this.seen.set(id, revision);
+        } catch (error) {
+          this.again(`connection ${id}`, error);
         }
-    } catch (error) {
-      this.logger.warn(
-        `connections: ${error instanceof Error ? error.message : String(error)}; looking again`,
-      );
-    }
   }
 
   private async lookAt(id: string): Promise<void> {
@@ -95,15 +98,25 @@ export class ConnectionLoops implements OnApplicationBootstrap, BeforeApplicatio
     const wanted = org !== null && configured && paused === null && !deleted ? configured : null;
     const loop = this.loops.get(id);
     if (loop && !loop.stopped && loop.configured.version === wanted?.version) return loop.wake();
-    await this.end(id);
+    const ended = this.end(id);
     if (!wanted || this.stopped) return;
-    this.loops.set(id, new ConnectionLoop(this.parts, id, org!, wanted));
+    this.loops.set(id, new ConnectionLoop(this.parts, id, org!, wanted, ended));
   }
 
-  private async end(id: string): Promise<void> {
+  /** A queue that hangs takes long to end: its own next loop waits for that, and nobody else's. */
+  private end(id: string): Promise<void> {
     const loop = this.loops.get(id);
+    if (!loop) return this.ending.get(id) ?? Promise.resolve();
     this.loops.delete(id);
-    await loop?.stop();
+    const ended = loop.stop().finally(() => {
+      if (this.ending.get(id) === ended) this.ending.delete(id);
+    });
+    this.ending.set(id, ended);
+    return ended;
+  }
+
+  private again(what: string, error: unknown): void {
+    this.logger.warn(`${what}: ${error instanceof Error ? error.message : String(error)}; looking again`);
   }
 
   /** Without names of connections: figures are for everybody. */
