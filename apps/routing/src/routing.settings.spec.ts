@@ -13,6 +13,8 @@ describe('the settings of the routing service', () => {
     [{ HYBRID_PRIVATE_QUEUES: 'true' }, 'HYBRID_PRIVATE_QUEUES must be yes or no'],
     [{ HYBRID_QUEUE_CREDENTIALS: 'secrets' }, 'HYBRID_QUEUE_CREDENTIALS must be the absolute path'],
     [{ HYBRID_QUEUE_DIRECTORIES: '/var/a:b' }, 'HYBRID_QUEUE_DIRECTORIES must be absolute paths'],
+    [{ HYBRID_MAX_CONNECTIONS: '2.5' }, 'HYBRID_MAX_CONNECTIONS must be a whole number'],
+    [{ HYBRID_MAX_CONNECTIONS: '0' }, 'HYBRID_MAX_CONNECTIONS must be 1 or more'],
     [{ HYBRID_QUEUE_LEASE_SECONDS: '0' }, 'HYBRID_QUEUE_LEASE_SECONDS must be 1 or more'],
     [{ HYBRID_RELAY_OFFLINE_SECONDS: 'x' }, 'HYBRID_RELAY_OFFLINE_SECONDS must be a number'],
   ])('%j is refused', (env, message) => {

@@ -1,7 +1,7 @@
 import { readSettings, SettingsError } from '@hybrid/service';
 import type { Finding } from '@hybrid/contracts';
 import { Type } from 'class-transformer';
-import { IsIn, IsNumber, IsOptional, IsString, Min } from 'class-validator';
+import { IsIn, IsInt, IsNumber, IsOptional, IsString, Min } from 'class-validator';
 import { isAbsolute } from 'node:path';
 
 /** What the routing service may connect to in the name of organisations. Denied by default; all have a default. */
@@ -19,6 +19,12 @@ export class RoutingSettings {
   @IsOptional()
   @IsString()
   HYBRID_QUEUE_DIRECTORIES?: string;
+
+  /** Connections that one organisation may have: each is polled by every replica, all the time. */
+  @Type(() => Number)
+  @IsInt({ message: 'HYBRID_MAX_CONNECTIONS must be a whole number' })
+  @Min(1, { message: 'HYBRID_MAX_CONNECTIONS must be 1 or more' })
+  HYBRID_MAX_CONNECTIONS: number = 20;
 
   /** How long a message is ours before its queue gives it out again, where the queue leaves that to us. */
   @Type(() => Number)

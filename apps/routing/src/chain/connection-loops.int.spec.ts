@@ -1,19 +1,25 @@
 import { routingRequests } from '@hybrid/contracts';
+import { callBy } from '@hybrid/test-platform';
 import { eventually } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectionId } from '../connections/customer-connections.js';
 import { RoutingBench } from '../routing.fixtures.js';
 
-const { connection: one, pauseConnection, resumeConnection } = routingRequests;
+const { connection: one, deleteConnection, pauseConnection, resumeConnection } = routingRequests;
+const LIMIT = 3;
 
 describe('the connections that a replica polls', () => {
   let bench: RoutingBench;
 
   beforeAll(async () => {
     bench = await RoutingBench.start();
+    process.env['HYBRID_MAX_CONNECTIONS'] = `${LIMIT}`;
     await bench.replica();
   });
-  afterAll(() => bench?.stop());
+  afterAll(async () => {
+    delete process.env['HYBRID_MAX_CONNECTIONS'];
+    await bench?.stop();
+  });
 
   const becomes = (connection: string, status: string) =>
     eventually(async () => expect(await bench.send(one, { connection })).toMatchObject({ status }));
@@ -43,5 +49,20 @@ describe('the connections that a replica polls', () => {
       holder.release();
     }
     await becomes('slow', 'CONNECTED');
+  });
+
+  it('are as many as an organisation may have, also where all are made at once', async () => {
+    const full = { problem: { code: 'connections_full' } };
+    const other = callBy('user', 'someone', 'other');
+    const names = Array.from({ length: 2 * LIMIT }, (_, index) => `many-${index}`);
+    const made = await Promise.allSettled(names.map((name) => bench.put(name, {}, other)));
+    const [has] = names.filter((_, index) => made[index]!.status === 'fulfilled');
+    const refused = made.filter((one) => one.status === 'rejected');
+    expect(refused).toMatchObject(Array.from({ length: LIMIT }, () => ({ reason: full })));
+    expect(await bench.put(has!, { environment: 'changed' }, other)).toMatchObject({ version: 2 });
+    await expect(bench.put('more', {}, other)).rejects.toMatchObject(full);
+    await bench.send(deleteConnection, { connection: has! }, other);
+    await bench.put('more', {}, other);
+    await expect(bench.put(has!, {}, other)).rejects.toMatchObject(full);
   });
 });

@@ -12,6 +12,7 @@ import { readNetZero } from '@hybrid/net-zero';
 import { Connections as Servers } from '@hybrid/service';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { v5 as uuidV5 } from 'uuid';
+import { RoutingSettings } from '../routing.settings.js';
 import { Backlogs } from './backlogs.js';
 import { connectionList } from './connection-list.projection.js';
 import { connectionDecider, type ConnectionCommand, type ConnectionState } from './connection.decider.js';
@@ -31,11 +32,14 @@ type Put = PutConnection & { connection: string; external_id: string };
 @Injectable()
 export class CustomerConnections implements OnModuleInit {
   private readonly things: Things<ConnectionState, ConnectionCommand, ConnectionEvent>;
+  /** The last new one of each organisation: two at once would each find room for one. Of replicas each may let one through. */
+  private readonly making = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly servers: Servers,
     private readonly backlogs: Backlogs,
     private readonly queues: CustomerQueues,
+    private readonly settings: RoutingSettings,
   ) {
     this.things = new Things(servers.eventStore, 'connection', connectionDecider);
   }
@@ -45,7 +49,10 @@ export class CustomerConnections implements OnModuleInit {
     await this.backlogs.prepare();
   }
 
-  /** @throws ProblemError `net_zero_invalid` with lines and columns, `connection_name_differs`, `queue_not_allowed`. */
+  /**
+   * @throws ProblemError `net_zero_invalid` with lines and columns, `connection_name_differs`, `queue_not_allowed`,
+   * `connections_full`.
+   */
   async put(
     { connection, configuration: text, external_id }: Put,
     call: CallContext,
@@ -61,8 +68,15 @@ export class CustomerConnections implements OnModuleInit {
         `the configuration is named ${configuration.name}, and is put as ${connection}: name it once`,
       );
     this.queues.check(configuration);
-    const command = { type: 'ConfigureConnection', connection, configuration, external_id } as const;
-    return this.change(connection, { ...command, now: now() }, call);
+    const configure = () =>
+      this.change(
+        connection,
+        { type: 'ConfigureConnection', connection, configuration, external_id, now: now() },
+        call,
+      );
+    const { configured, deleted } = (await this.things.load(connectionId(call.org, connection), call.org))
+      .state;
+    return configured && !deleted ? configure() : this.oneMore(call.org, configure);
   }
 
   pause(connection: string, reason: string, call: CallContext): Promise<ConnectionView> {
@@ -131,6 +145,35 @@ export class CustomerConnections implements OnModuleInit {
   /** As its stream tells it. */
   async open(id: string): Promise<{ org: string | null; state: ConnectionState }> {
     return this.things.find(id);
+  }
+
+  private async oneMore<T>(org: string, make: () => Promise<T>): Promise<T> {
+    const before = this.making.get(org) ?? Promise.resolve();
+    const made = before
+      .catch(() => undefined)
+      .then(() => this.checkRoom(org))
+      .then(make);
+    this.making.set(org, made);
+    try {
+      return await made;
+    } finally {
+      if (this.making.get(org) === made) this.making.delete(org);
+    }
+  }
+
+  private async checkRoom(org: string): Promise<void> {
+    await this.servers.readModel(connectionList).reachHead();
+    const { rows } = await this.servers.pool.query<{ had: number }>(
+      `select count(*)::int as had from routing.connections where org = $1 and deleted = 'no'`,
+      [org],
+    );
+    const { HYBRID_MAX_CONNECTIONS: limit } = this.settings;
+    if (rows[0]!.had >= limit)
+      throw problem(
+        'conflict',
+        'connections_full',
+        `the organisation has ${rows[0]!.had} connections, limit ${limit}: delete one, or have the operator raise HYBRID_MAX_CONNECTIONS of the routing service`,
+      );
   }
 
   private async change(
