@@ -1,5 +1,6 @@
 /** What the schema cannot say of a net-zero configuration. */
 import { child, ConditionError, didYouMean } from '@hybrid/pipeline';
+import { tooMuchWork } from './bounds.js';
 import { checkCondition } from './delivery-condition.js';
 import type { NetZero, RouteAction, RouteCondition, RouteRule } from './net-zero.js';
 import { sentInPlainText } from './plain-text.js';
@@ -33,6 +34,12 @@ export function checkNetZero(config: NetZero, report: Report): void {
   });
   if (routes.default) checkAction(routes.default, config, true, '/routes/default', report);
   if (routes.match !== 'all') checkReachable(routes.rules, report);
+  const tooMuch = tooMuchWork(routes.rules);
+  if (tooMuch)
+    report(
+      `/routes/rules/${tooMuch.rule}/when/${tooMuch.condition}`,
+      'with these, the patterns of all rules together may be too much work for one event: use fewer of them, with fewer wildcards and braces, or an `if`',
+    );
 }
 
 function checkUnique(names: string[], pointer: string, what: string, report: Report): void {

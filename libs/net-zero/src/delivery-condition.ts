@@ -43,6 +43,10 @@ const cel = boundedCel()
     },
   });
 
+/** Conditions that are kept as they were read: each is asked about every event. */
+const MAX_KNOWN = 500;
+const known = new Map<string, ReturnType<typeof cel.parse>>();
+
 /** Checks syntax, names and types. Throws ConditionError. */
 export function checkCondition(expression: string): void {
   explained(expression, remedyFor, () => {
@@ -57,7 +61,10 @@ export function checkCondition(expression: string): void {
 /** Throws ConditionError where it has no value: the event has no such field. */
 export function conditionHolds(expression: string, delivery: Delivery): boolean {
   return explained(expression, remedyFor, () => {
-    const result: unknown = cel.evaluate(expression, {
+    const evaluate = known.get(expression) ?? cel.parse(expression);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(expression, evaluate);
+    const result: unknown = evaluate({
       ...delivery,
       action: delivery.action ?? '',
       payload: withIntegers(delivery.payload),

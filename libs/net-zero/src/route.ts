@@ -1,5 +1,6 @@
 /** Decides by the rules of a net-zero configuration what an event brings about. Pure. */
 import type { Delivery } from '@hybrid/contracts';
+import { budget, type Budget } from './bounds.js';
 import { checkRule, type CheckedRule } from './fits.js';
 import type { RouteAction, Routes, RouteRule } from './net-zero.js';
 import { filledIn } from './texts.js';
@@ -22,11 +23,12 @@ export function route(delivery: Delivery, routes: Routes): Decision[] {
 export function explainRoute(
   delivery: Delivery,
   { match = 'first', rules, default: fallback = { do: 'triggers' } }: Routes,
+  within: Budget = budget(),
 ): { decisions: Decision[]; asked: CheckedRule[] } {
   const decisions: Decision[] = [];
   const asked: CheckedRule[] = [];
   for (const rule of rules) {
-    const checked = checkRule(rule, delivery);
+    const checked = checkRule(rule, delivery, within);
     asked.push(checked);
     if (!checked.fits) continue;
     decisions.push(decisionOf(rule, checked, delivery));

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { cpuMs, specSeed } from '@hybrid/testing';
 import fc from 'fast-check';
 import picomatch from 'picomatch';
-import { matches } from './pattern.js';
+import { matches, mostSteps } from './pattern.js';
 
 describe('patterns', () => {
   it.each([
@@ -45,11 +45,37 @@ describe('patterns', () => {
     const hostile = `${'a*'.repeat(100)}b`;
     expect(matches([hostile, `${'**/a*'.repeat(50)}b`], 'a/a'.repeat(80))).toBe(false);
     expect(matches(['{a,b}'.repeat(50)], 'a'.repeat(50))).toBe(false);
-    // Of the machine's time, not of the clock's: others may be at work.
     const worst = `${'{*,?*}'.repeat(6)}${'?*'.repeat(231)}b`;
-    const took = cpuMs(() => {
-      for (let file = 0; file < 10; file++) expect(matches([worst], `${file}`.padEnd(480, 'a'))).toBe(false);
-    });
-    expect(took).toBeLessThan(2_500);
+    expect(stepsOf([worst], 'a'.repeat(480))).toBeLessThan(3_000_000);
+    // Of the machine's time, not of the clock's: others may be at work.
+    const { user } = process.cpuUsage();
+    const commas = `${'{a,b}'.repeat(6)}{${','.repeat(450)}`;
+    for (let turn = 0; turn < 10; turn++) matches([`${turn}${commas}`], 'a');
+    expect(process.cpuUsage().user - user).toBeLessThan(1_000_000);
+  });
+
+  it('take no more steps than is said beforehand', () => {
+    const glob = fc.stringMatching(
+      /^!?(\*\*\/|[ab]\/|\*\/){0,3}([ab]|\*|\?|\[ab\]|\{a,b\}|\{\*,b\}){1,8}(\/\*\*)?$/,
+    );
+    fc.assert(
+      fc.property(fc.array(glob, { maxLength: 3 }), fc.stringMatching(/^[ab/]{0,60}$/), (patterns, text) => {
+        expect(stepsOf(patterns, text)).toBeLessThanOrEqual(mostSteps(patterns, text.length));
+      }),
+      { seed: specSeed(), numRuns: 2_000 },
+    );
+  });
+
+  it('stop where they may take no more', () => {
+    const work = { left: 1_000 };
+    expect(matches([`${'*a'.repeat(100)}b`, '**'], 'a'.repeat(400), work)).toBe(false);
+    expect(work.left).toBeLessThan(0);
+    expect(work.left).toBeGreaterThan(-300);
   });
 });
+
+function stepsOf(patterns: string[], text: string): number {
+  const work = { left: Number.MAX_SAFE_INTEGER };
+  matches(patterns, text, work);
+  return Number.MAX_SAFE_INTEGER - work.left;
+}

@@ -7,7 +7,8 @@
 type Token =
   | { is: 'char'; char: string }
   | { is: 'one' }
-  | { is: 'class'; within: (char: string) => boolean }
+  /** `ranges`: that are looked at for each character. */
+  | { is: 'class'; ranges: number; within: (char: string) => boolean }
   /** Any characters of a name. */
   | { is: 'star' }
   /** Any characters. */
@@ -20,27 +21,61 @@ const MAX_ALTERNATIVES = 64;
 const MAX_WRITTEN_OUT = 4_000;
 /** Patterns that are kept as they were read: one is asked about every file of a push. */
 const MAX_KNOWN = 1_000;
+/** What it takes to begin with a text, in steps. */
+const BEGIN = 4;
+
+/** How many steps may still be taken: looks at one place of a pattern for one character. Below 0: that was not enough. */
+export interface Work {
+  left: number;
+}
 
 /**
  * Whether the text fits: the last pattern that says something about it decides. Empty, or with patterns that take back
  * alone: everything else fits.
+ * @param work is used up; where it was not enough, the answer means nothing.
  */
-export function matches(patterns: readonly string[], text: string): boolean {
+export function matches(
+  patterns: readonly string[],
+  text: string,
+  work: Work = { left: Number.POSITIVE_INFINITY },
+): boolean {
   let fits = patterns.every((pattern) => pattern.startsWith('!'));
   for (const pattern of patterns) {
-    const takesBack = pattern.startsWith('!');
-    if (matchesGlob(takesBack ? pattern.slice(1) : pattern, text)) fits = !takesBack;
+    if (work.left < 0) return false;
+    if (alternativesIn(pattern).some((one) => matchesTokens(one, text, work)))
+      fits = !pattern.startsWith('!');
   }
   return fits;
 }
 
+/** No more steps than these are taken for one text of so many characters, or for several that have as many together. */
+export function mostSteps(patterns: readonly string[], characters: number, texts = 1): number {
+  return patterns
+    .flatMap(alternativesIn)
+    .reduce((sum, tokens) => sum + BEGIN * texts + placesIn(tokens) * characters, 0);
+}
+
+/** That one character may be looked at for: before the first wildcard one place at a time, from there on all of them. */
+function placesIn(tokens: Token[]): number {
+  const first = tokens.findIndex(isWild);
+  const before = first < 0 ? tokens : tokens.slice(0, first);
+  const behind = tokens.slice(before.length).reduce((sum, token) => sum + lookedAt(token), 1);
+  return Math.max(behind, ...before.map(lookedAt));
+}
+
+function lookedAt(token: Token): number {
+  if (token.is === 'class') return 1 + token.ranges;
+  return token.is === 'names' ? 2 : 1;
+}
+
 const known = new Map<string, Token[][]>();
 
-function matchesGlob(glob: string, text: string): boolean {
+function alternativesIn(pattern: string): Token[][] {
+  const glob = pattern.startsWith('!') ? pattern.slice(1) : pattern;
   const alternatives = known.get(glob) ?? alternativesOf(glob).map(tokensOf);
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(glob, alternatives);
-  return alternatives.some((one) => matchesTokens(one, text));
+  return alternatives;
 }
 
 /** `{a,b}/c` → `a/c`, `b/c`; `a/**` is the folder itself, too. */
@@ -50,7 +85,7 @@ function alternativesOf(glob: string): string[] {
   let written = 0;
   while (open.length > 0 && done.length + open.length <= MAX_ALTERNATIVES && written <= MAX_WRITTEN_OUT) {
     const next = open.shift()!;
-    const braces = /\{([^{}]*,[^{}]*)\}/.exec(next);
+    const braces = /\{([^{},]*,[^{}]*)\}/.exec(next);
     if (!braces) {
       done.push(next);
       written += next.length;
@@ -75,7 +110,7 @@ function tokensOf(glob: string): Token[] {
       tokens.push({ is: stars === 2 && begins && rest.length === 2 ? 'all' : 'star' });
       at += stars;
     } else if (set) {
-      tokens.push({ is: 'class', within: classOf(set[2]!, set[1] !== '') });
+      tokens.push({ is: 'class', ...classOf(set[2]!, set[1] !== '') });
       at += set[0].length;
     } else if (rest[0] === '\\' && rest.length > 1) {
       tokens.push({ is: 'char', char: rest[1]! });
@@ -88,19 +123,23 @@ function tokensOf(glob: string): Token[] {
   return tokens;
 }
 
-function classOf(members: string, negated: boolean): (char: string) => boolean {
+function classOf(members: string, negated: boolean) {
   const ranges = [...members.matchAll(/(.)-(.)|(.)/gsu)].map(
     ([, from, to, one]) => [from ?? one!, to ?? one!] as const,
   );
-  return (char) => char !== '/' && ranges.some(([from, to]) => from <= char && char <= to) !== negated;
+  const within = (char: string) =>
+    char !== '/' && ranges.some(([from, to]) => from <= char && char <= to) !== negated;
+  return { ranges: ranges.length, within };
 }
 
-function matchesTokens(tokens: readonly Token[], text: string): boolean {
+function matchesTokens(tokens: readonly Token[], text: string, work: Work): boolean {
   const places = new Places(tokens);
   places.reach(0);
+  work.left -= BEGIN;
   for (const char of text) {
     const now = places.turn();
-    if (now.length === 0) return false;
+    work.left -= now.length;
+    if (now.length === 0 || work.left < 0) return false;
     for (const place of now) {
       const at = place >> 1;
       const token = tokens[at];
@@ -112,6 +151,7 @@ function matchesTokens(tokens: readonly Token[], text: string): boolean {
           if (char !== '/') places.reach(at + 1);
           break;
         case 'class':
+          work.left -= token.ranges;
           if (token.within(char)) places.reach(at + 1);
           break;
         case 'star':
@@ -159,8 +199,13 @@ class Places {
   /** With the places behind it that need no character. */
   reach(at: number): void {
     for (let next = at; this.add(2 * next); next++) {
-      const is = this.tokens[next]?.is;
-      if (is !== 'star' && is !== 'all' && is !== 'names') return;
+      const token = this.tokens[next];
+      if (!token || !isWild(token)) return;
     }
   }
+}
+
+/** It may stand for nothing at all. */
+function isWild({ is }: Token): boolean {
+  return is === 'star' || is === 'all' || is === 'names';
 }

@@ -56,4 +56,18 @@ describe('a pipeline', () => {
     const decided = when(on, change);
     expect(decided).toEqual({ fires, why: expect.stringContaining(why) as unknown });
   });
+
+  it('is asked for no longer than others can wait, and runs where that does not suffice for all files', () => {
+    const costly = Array.from({ length: 20 }, (_, nth) => `"${'{*,a*}'.repeat(5)}${'*a'.repeat(80)}${nth}"`);
+    const paths = Array.from({ length: 70 }, () => 'a'.repeat(480));
+    expect(when(`{push: {paths: [${costly.join()}]}}`, { paths })).toMatchObject({
+      fires: true,
+      why: expect.stringContaining('too many changed files to look at all') as unknown,
+    });
+    const branch = 'a'.repeat(250);
+    expect(when(`{push: {branches: [${costly.join()}]}}`, { branch })).toMatchObject({
+      fires: false,
+      why: expect.stringContaining('too much work for one branch') as unknown,
+    });
+  });
 });
