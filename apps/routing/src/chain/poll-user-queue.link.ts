@@ -48,7 +48,7 @@ export class PollUserQueueLink extends Link<Turn, Turn> {
           if (read) polled.push(read);
         } catch (error) {
           handed_back++;
-          await handBack(this.queue, message, error);
+          await handBack(this.queue, message, error, null);
         }
       }),
     );

@@ -1,8 +1,9 @@
-import { serviceCall } from '@hybrid/contracts';
+import { serviceCall, type CallContext } from '@hybrid/contracts';
+import type { Thing } from '@hybrid/event-store';
 import type { QueueReader } from '@hybrid/user-queue';
 import { Link, type Context } from 'codeuchain';
 import type { Deliveries } from '../deliveries/deliveries.js';
-import { deliveryStatus } from '../deliveries/delivery.decider.js';
+import { deliveryStatus, type DeliveryState } from '../deliveries/delivery.decider.js';
 import type { Carrier } from './carrier.js';
 import { handBack } from './handing-back.js';
 import { decidedAfter, ended, sentAfter } from './routing-metrics.js';
@@ -28,12 +29,19 @@ export class SendDecisionsLink extends Link<Turn, Turn> {
     let handed_back = context.get('handed_back') as number;
     const done = await Promise.all(
       decided.map(async (one) => {
+        const { message, delivery } = one;
+        // Whoever follows one delivery finds its decision, its runs and their jobs by one id.
+        const call = serviceCall('routing', connection.org, delivery.id);
+        const begun = performance.now();
+        let decidedAt: string | null = null;
         try {
-          await this.send(one, connection);
-          return [one.message];
+          const decision = await this.decide(one, connection, call);
+          decidedAt = decision.state.routed?.at ?? null;
+          await this.carryOut(decision, { id: delivery.id, begun }, call);
+          return [message];
         } catch (error) {
           handed_back++;
-          await handBack(this.queue, one.message, error);
+          await handBack(this.queue, message, error, decidedAt);
           return [];
         }
       }),
@@ -42,25 +50,32 @@ export class SendDecisionsLink extends Link<Turn, Turn> {
     return context.insert('handed_back', handed_back);
   }
 
-  private async send(
+  /** What stands from now on, be it this decision or one that was made before. */
+  private async decide(
     { delivery, decisions }: Decided,
-    { org, name, version }: TurnConnection,
-  ): Promise<void> {
-    // Whoever follows one delivery finds its decision, its runs and their jobs by one id.
-    const call = serviceCall('routing', org, delivery.id);
-    const begun = performance.now();
+    { name, version }: TurnConnection,
+    call: CallContext,
+  ): Promise<Thing<DeliveryState>> {
     const seconds = secondsSince(delivery.received_at);
-    const { routed: thing, fresh } = await this.deliveries.route(
+    const { routed, fresh } = await this.deliveries.route(
       { delivery, connection: name, connection_version: version, decisions, seconds },
       call,
     );
     if (fresh) decidedAfter(seconds);
-    const { routed, outcomes: known } = thing.state;
+    return routed;
+  }
+
+  private async carryOut(
+    decision: Thing<DeliveryState>,
+    { id, begun }: { id: string; begun: number },
+    call: CallContext,
+  ): Promise<void> {
+    const { routed, outcomes: known } = decision.state;
     if (!routed || known) return ended('duplicate');
     const outcomes = await Promise.all(
-      routed.decisions.map((decision) => this.carrier.carryOut(decision, routed.delivery, call)),
+      routed.decisions.map((one) => this.carrier.carryOut(one, routed.delivery, call)),
     );
-    const sent = await this.deliveries.recordSent(delivery.id, outcomes, call, thing);
+    const sent = await this.deliveries.recordSent(id, outcomes, call, decision);
     sentAfter(begun);
     ended(deliveryStatus(sent) === 'FAILED' ? 'failed' : 'sent');
   }
