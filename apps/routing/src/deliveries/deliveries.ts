@@ -29,7 +29,7 @@ export class Deliveries implements OnModuleInit {
 
   /**
    * The decision that stands: this one, or the one that was made before. `fresh`: it was made now.
-   * @throws ProblemError `delivery_id_taken`: for good.
+   * @throws ProblemError `delivery_id_taken`, `decision_too_large`: for good.
    */
   async route(
     routed: Omit<DeliveryRouted, 'at'>,

@@ -43,6 +43,13 @@ describe('a delivery', () => {
     given(deliveryDecider, routed, sent).when(route()).thenNothing();
   });
 
+  it('is not decided where that is more than an event holds', () => {
+    const action = { do: 'run', pipeline: 'web', inputs: { text: 'é'.repeat(5_000) } } as const;
+    const decisions = Array.from({ length: 100 }, (_, nth) => ({ rule: `r${nth}`, action, because: 'so' }));
+    given(deliveryDecider).when(route({ decisions })).thenRejected('decision_too_large');
+    given(deliveryDecider, routed).when(route({ decisions })).thenNothing();
+  });
+
   it('is sent once, and not before it is decided', () => {
     given(deliveryDecider, routed).when(record).then(sent);
     given(deliveryDecider, routed, sent).when(record).thenNothing();

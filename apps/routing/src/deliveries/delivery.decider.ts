@@ -3,9 +3,11 @@
  *
  *   (none) ──route──► ROUTED ──send──► SENT | FAILED
  *   (none) ──refuse──► REFUSED
+ *
+ * Rejections: decision_too_large.
  */
 import type { DeliveryStatus } from '@hybrid/contracts';
-import type { Decider } from '@hybrid/decider';
+import { reject, type Decider, type Rejection } from '@hybrid/decider';
 import {
   deliveryEvents,
   type DeliveryEvent,
@@ -13,6 +15,9 @@ import {
   type DeliveryRouted,
   type Outcome,
 } from './delivery.events.js';
+
+/** An append holds 1 MiB. Texts of rules may write the same value of an event many times. */
+const MAX_EVENT_BYTES = 900_000;
 
 export interface DeliveryState {
   routed: DeliveryRouted | null;
@@ -40,12 +45,21 @@ export function deliveryStatus({ refused, outcomes }: DeliveryState): DeliverySt
 }
 
 /** The first decision stands: rules that changed since are for deliveries that come now. */
-function decide(command: DeliveryCommand, { routed, refused, outcomes }: DeliveryState): DeliveryEvent[] {
+function decide(
+  command: DeliveryCommand,
+  { routed, refused, outcomes }: DeliveryState,
+): DeliveryEvent[] | Rejection {
   const at = command.now;
   switch (command.type) {
     case 'RouteDelivery': {
       if (routed || refused) return [];
       const { type: _, now: __, ...data } = command;
+      if (Buffer.byteLength(JSON.stringify(data)) > MAX_EVENT_BYTES)
+        return reject(
+          'decision_too_large',
+          `what ${data.decisions.length} rules want has more than ${MAX_EVENT_BYTES} bytes: let fewer fit, or shorten their texts, and send it again`,
+          'invalid',
+        );
       return [{ type: 'DeliveryRouted', data: { ...data, at } }];
     }
     case 'RecordSent':
