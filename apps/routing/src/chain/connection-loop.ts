@@ -96,10 +96,8 @@ export class ConnectionLoop {
         if (performance.now() - verified >= VERIFY_MS) {
           const found = await accessOf(reader);
           await this.record(found);
-          if (found.status !== 'CONNECTED') {
-            await this.rest(LAST_REST_MS);
-            continue;
-          }
+          // Opened anew then: a reader keeps the credential that it was opened with, and this one may be replaced.
+          if (found.status !== 'CONNECTED') return await this.rest();
           verified = performance.now();
         }
         if (performance.now() - counted >= BACKLOG_MS) {
@@ -170,8 +168,8 @@ export class ConnectionLoop {
     }
   }
 
-  private async rest(most = LAST_REST_MS): Promise<void> {
-    const ms = Math.min(most, FIRST_REST_MS * 2 ** Math.min(this.failures++, 10));
+  private async rest(): Promise<void> {
+    const ms = Math.min(LAST_REST_MS, FIRST_REST_MS * 2 ** Math.min(this.failures++, 10));
     this.nap = new AbortController();
     const signal = AbortSignal.any([this.nap.signal, this.stopping.signal]);
     await sleep(ms * (1 - Math.random() / 2), undefined, { signal }).catch(() => undefined);
