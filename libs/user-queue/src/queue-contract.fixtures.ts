@@ -270,6 +270,21 @@ export function describeQueue(
       }
     });
 
+    it('leaves what waits where it is, whatever it tries', async () => {
+      await writer.send(['waits', 'waits as well']);
+      await eventually(async () => {
+        const { messages } = await reader.backlog();
+        if (messages !== null) expect(messages).toBe(2);
+      });
+      await writer.verifyAccess();
+      await reader.verifyAccess();
+      const taken = await take(reader, 2);
+      expect(taken).toHaveLength(2);
+      for (const { deliveries } of taken) expect(deliveries === null || deliveries === 1).toBe(true);
+      await reader.remove(taken);
+      await nothingLeft();
+    });
+
     can(
       'send denied',
       'finds a reader that may send, says what to take away, and sends nothing',

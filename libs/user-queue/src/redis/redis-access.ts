@@ -8,6 +8,8 @@ import type { RedisClient } from './redis-session.js';
 export const CONSUMER = 'hybrid';
 /** The highest that there is: no entry has it. */
 const NO_ENTRY = '18446744073709551615-18446744073709551615';
+/** XREADGROUP takes the highest id for `>`, which gives out all that waits. */
+const NOTHING_TAKEN = '18446744073709551615-18446744073709551614';
 /** Longer than anything lay there. */
 const FOR_EVER_MS = '9000000000000';
 
@@ -16,7 +18,7 @@ export async function verifyReader(client: RedisClient, queue: RedisQueue): Prom
   const { stream, group, aside } = queue;
   const may = (commands: string[][]) => all(commands.map((command) => tryCommand(client, command)));
   const receive = await may([
-    ['XREADGROUP', 'GROUP', group, CONSUMER, 'STREAMS', stream, NO_ENTRY],
+    ['XREADGROUP', 'GROUP', group, CONSUMER, 'STREAMS', stream, NOTHING_TAKEN],
     ['XAUTOCLAIM', stream, group, CONSUMER, FOR_EVER_MS, '0-0', 'COUNT', '1', 'JUSTID'],
     ['XCLAIM', stream, group, CONSUMER, FOR_EVER_MS, NO_ENTRY, 'JUSTID'],
     ['XPENDING', stream, group, NO_ENTRY, NO_ENTRY, '1'],

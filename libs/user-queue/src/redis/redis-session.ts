@@ -89,11 +89,13 @@ function databaseOf(url: string): number {
 
 function explain(error: unknown, config: RedisQueue): QueueError {
   const said = (error as Error).message ?? '';
-  const code = error instanceof ErrorReply ? /^[A-Z]+/.exec(said)?.[0] : undefined;
+  // Of a password without a user, where the server's default user needs none.
+  const code = error instanceof ErrorReply ? /^(?:ERR AUTH|[A-Z]+)/.exec(said)?.[0] : undefined;
   const options = { cause: error };
   switch (code) {
     case 'NOAUTH':
     case 'WRONGPASS':
+    case 'ERR AUTH':
       return new QueueError(
         'queue_denied',
         'Redis refuses the user or the password: hand over `user:password` of one that it has (ACL LIST)',

@@ -1,9 +1,10 @@
 import { findRedisServer, startRedis, type RedisServer } from '@hybrid/servers';
-import { describe } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'redis';
+import { openWriter } from '../open.js';
 import { describeQueue } from '../queue-contract.fixtures.js';
 import { readerRules, writerRules } from './redis-access.js';
 
@@ -12,7 +13,26 @@ const absent = await findRedisServer().then(
   (error: Error) => error.message,
 );
 if (absent) describe.skip(`queues of Redis (skipped: ${absent})`, () => undefined);
-else
+else {
+  it('tells a credential without a user from a server that is away', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'hybrid-redis-queue-'));
+    const redis = await startRedis({ dataDir });
+    const client = createClient({ url: redis.url });
+    await client.connect();
+    await client.sendCommand(['ACL', 'SETUSER', 'default', 'on', 'nopass']);
+    client.destroy();
+    const names = { stream: 'in', group: 'readers', aside: 'aside' };
+    const queue = { kind: 'redis', url: `redis://127.0.0.1:${redis.port}`, ...names } as const;
+    const writer = await openWriter(queue, { credential: 'a-password', allowPlainText: true });
+    await expect(writer.send(['never'])).rejects.toMatchObject({
+      code: 'queue_denied',
+      message: expect.stringContaining('user:password') as unknown,
+    });
+    await writer.close();
+    await redis.stop();
+    await rm(dataDir, { recursive: true });
+  });
+
   describeQueue('redis', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'hybrid-redis-queue-'));
     const names = { stream: 'hybrid:deliveries', group: 'control-plane', aside: 'hybrid:aside' };
@@ -80,3 +100,4 @@ else
       },
     };
   });
+}
