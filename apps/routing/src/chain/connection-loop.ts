@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backlogs } from '../connections/backlogs.js';
 import type { AccessFound, ConnectionConfigured } from '../connections/connection.events.js';
 import type { CustomerConnections } from '../connections/customer-connections.js';
-import { accessOf, foundBy, type CustomerQueues } from '../connections/customer-queues.js';
+import { foundBy, type CustomerQueues } from '../connections/customer-queues.js';
 import type { Deliveries } from '../deliveries/deliveries.js';
 import type { Relays } from '../relays/relays.js';
 import { ApplyRoutingRulesLink } from './apply-routing-rules.link.js';
@@ -94,7 +94,7 @@ export class ConnectionLoop {
     try {
       while (!this.stopped) {
         if (performance.now() - verified >= VERIFY_MS) {
-          const found = await accessOf(reader);
+          const found = await this.parts.queues.accessOf(reader, this.configured, this.org);
           await this.record(found);
           // Opened anew then: a reader keeps the credential that it was opened with, and this one may be replaced.
           if (found.status !== 'CONNECTED') return await this.rest();
@@ -106,7 +106,7 @@ export class ConnectionLoop {
         }
         const after = (await chain.run(Context.from<Turn>({ connection: this.turn }))) as Context<Turn>;
         if (after.get('superseded')) this.stopping.abort();
-        else if (after.get('handed_back')) await this.untilReady();
+        else if (after.get('handed_back')) return await this.untilReady();
         else this.failures = 0;
       }
     } finally {
@@ -127,7 +127,8 @@ export class ConnectionLoop {
 
   /**
    * Messages that are taken while nothing can be done about them are counted as given out, and queues put such ones
-   * aside by themselves: none is taken until whoever starts runs, and our own servers, answer again.
+   * aside by themselves: none is taken until whoever starts runs, and our own servers, answer again. The queues are
+   * opened and looked at anew then: it may have been theirs.
    */
   private async untilReady(): Promise<void> {
     do await this.rest();

@@ -10,9 +10,9 @@ const LONGEST_MS = 3_600_000;
 
 const logger = new Logger('RoutingChain');
 
-/** Whatever it was that could not be reached: it is no fault of the message, and the message waits. */
+/** Whatever it was that could not be reached or did not let us in: it is no fault of the message, and the message waits. */
 export function isAway(error: unknown): boolean {
-  if (error instanceof QueueError) return error.code === 'queue_unavailable';
+  if (error instanceof QueueError) return error.code !== 'queue_misconfigured';
   if (!(error instanceof ProblemError)) return false;
   const { kind, code } = error.problem;
   return kind === 'unavailable' || kind === 'too_many' || code === 'conflict';

@@ -7,6 +7,7 @@ import {
   QueueError,
   type QueueConfig,
   type QueueReader,
+  type ReaderAccess,
   type QueueWriter,
 } from '@hybrid/user-queue';
 import { Injectable } from '@nestjs/common';
@@ -57,12 +58,30 @@ export class CustomerQueues {
     try {
       const reader = await this.reader(configured, org);
       try {
-        return await accessOf(reader);
+        return await this.accessOf(reader, configured, org);
       } finally {
         await reader.close();
       }
     } catch (error) {
       return foundBy(error);
+    }
+  }
+
+  /** What the reader may do, and whether decisions can be told where they are to be. @throws QueueError of the reader's queue. */
+  async accessOf(reader: QueueReader, configured: ConnectionConfigured, org: string): Promise<AccessFound> {
+    const found = accessFound(await reader.verifyAccess());
+    if (found.status !== 'CONNECTED') return found;
+    try {
+      const writer = await this.writer(configured, org);
+      try {
+        await writer?.verifyAccess();
+      } finally {
+        await writer?.close();
+      }
+      return found;
+    } catch (error) {
+      const { message, ...why } = foundBy(error);
+      return { ...why, message: `decisions: ${message}` };
     }
   }
 
@@ -124,8 +143,7 @@ export class CustomerQueues {
 }
 
 /** Whoever may send could make up deliveries: such a credential is refused. */
-export async function accessOf(reader: QueueReader): Promise<AccessFound> {
-  const { receive, remove, send, remedies } = await reader.verifyAccess();
+export function accessFound({ receive, remove, send, remedies }: ReaderAccess): AccessFound {
   const told = remedies.join('; ') || null;
   if (send === 'allowed')
     return {
