@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { eventually } from '@hybrid/testing';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfiguration } from './configuration.js';
 import { checkRelay } from './setup.js';
@@ -213,8 +213,12 @@ describe('relay with wrong settings', () => {
     expect(await checkRelay(configuration, signal)).toEqual([
       'source hub (github): ok, at /webhooks/hub',
       'digest key digests-1: ok',
+      `control plane ${bench.controlPlane.url}: has what to register with; not asked`,
       expect.stringContaining('may be written to'),
     ]);
+    await writeFile(join(bench.home, 'join-token'), '');
+    await expect(checkRelay(configuration, signal)).rejects.toThrow(/^relay.control_plane.join_token: /);
+    await writeFile(join(bench.home, 'join-token'), 'join-me');
     await bench.takeQueueAway();
     await expect(checkRelay(configuration, signal)).rejects.toThrow(/^queue: /);
     expect(bench.controlPlane.came).toEqual([]);

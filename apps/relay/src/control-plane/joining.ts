@@ -1,28 +1,37 @@
 /** What a relay shows to be registered: a join token, or an access token by OAuth2 client credentials (RFC 6749, 4.4). */
 import type { RelayConfig } from '@hybrid/net-zero';
 import type { ReadSecret } from '../secrets.js';
+import { SettingsError } from '../settings-error.js';
 import { ControlPlaneRefusal, post } from './control-plane-client.js';
 
 type ControlPlane = NonNullable<RelayConfig['control_plane']>;
 type OAuth2 = NonNullable<ControlPlane['oauth2']>;
 
-/** Had anew for each registration: tokens end, and join tokens are replaced. Nothing where none is configured. */
+/** Had anew for each registration: tokens end, and join tokens are replaced. Throws SettingsError where none can be had. */
 export async function joiningToken(
+  controlPlane: ControlPlane,
+  secret: ReadSecret,
+  signal: AbortSignal,
+): Promise<string> {
+  const own = await joiningSecret(controlPlane, secret, signal);
+  return controlPlane.oauth2 ? accessToken(controlPlane.oauth2, own, signal) : own;
+}
+
+/** The relay's own part: a join token, or the client's secret. Throws SettingsError. */
+export async function joiningSecret(
   { join_token, oauth2 }: ControlPlane,
   secret: ReadSecret,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  if (oauth2) return accessToken(oauth2, secret, signal);
-  return join_token && secret('relay.control_plane.join_token', join_token, signal);
+): Promise<string> {
+  if (oauth2) return secret('relay.control_plane.oauth2.client_secret', oauth2.client_secret, signal);
+  if (join_token) return secret('relay.control_plane.join_token', join_token, signal);
+  throw new SettingsError(
+    'relay.control_plane: this relay is not registered and has nothing to register with: give join_token or oauth2',
+  );
 }
 
-async function accessToken(oauth2: OAuth2, secret: ReadSecret, signal: AbortSignal): Promise<string> {
+async function accessToken(oauth2: OAuth2, client_secret: string, signal: AbortSignal): Promise<string> {
   const { token_url: url, client_id, scope, audience } = oauth2;
-  const client_secret = await secret(
-    'relay.control_plane.oauth2.client_secret',
-    oauth2.client_secret,
-    signal,
-  );
   const form = {
     grant_type: 'client_credentials',
     ...(scope && { scope }),

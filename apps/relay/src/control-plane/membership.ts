@@ -116,13 +116,8 @@ export class Membership {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { data, introduction, key } = this.options;
-    const { relay, secret } = this.options.configuration();
-    const token = await joiningToken(relay.control_plane, secret, signal);
-    if (!token)
-      throw new SettingsError(
-        'relay.control_plane: this relay is not registered and has nothing to register with: give join_token or oauth2',
-      );
+    const { controlPlane, data, introduction, key, secret } = this.options;
+    const token = await joiningToken(controlPlane, secret, signal);
     try {
       const { relay_id, api_key } = await post<RegisteredRelay>({
         url: `${this.#url}/api/relays/register`,

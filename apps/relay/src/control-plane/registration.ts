@@ -60,7 +60,7 @@ export async function forgetRegistration(data: DataDirectory): Promise<void> {
   await data.remove(REQUEST_KEY);
 }
 
-export async function wasRegistered(data: DataDirectory): Promise<boolean> {
+export async function wasRegistered(data: Pick<DataDirectory, 'read'>): Promise<boolean> {
   return (await data.read(REGISTRATION)) !== undefined;
 }
 

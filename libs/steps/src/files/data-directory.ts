@@ -36,6 +36,11 @@ export class DataDirectory {
     return data;
   }
 
+  /** To read what is there, without making or taking it. */
+  static look(path: string): Pick<DataDirectory, 'read'> {
+    return new DataDirectory(path);
+  }
+
   /** Text of a file in the folder; nothing where it is missing. */
   async read(name: string): Promise<string | undefined> {
     try {
