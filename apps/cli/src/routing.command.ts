@@ -1,6 +1,7 @@
 /** Commands for connections, relays, deliveries, triggers and schedules. */
 import type { ConnectionView, DeliveryView, RouteDecision } from '@hybrid/contracts';
 import type { CommandContext, PageOptions } from './context.js';
+import { EXIT } from './exit-codes.js';
 import { ago, duration } from './text/duration.js';
 import { showList } from './text/list.js';
 import { table } from './text/table.js';
@@ -32,8 +33,11 @@ export async function viewConnection({ api, out }: Context, name: string): Promi
   tellConnection(out, await api.getConnection(name));
 }
 
+/** Ends with 1 where the queue cannot be read as it should. */
 export async function verifyConnection({ api, out }: Context, name: string): Promise<void> {
-  tellConnection(out, await api.verifyConnection(name));
+  const connection = await api.verifyConnection(name);
+  tellConnection(out, connection);
+  if (connection.status === 'REFUSED' || connection.status === 'UNREACHABLE') process.exitCode = EXIT.failed;
 }
 
 export async function pauseConnection(

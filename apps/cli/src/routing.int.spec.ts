@@ -181,7 +181,10 @@ describe('with a control plane', () => {
       'acme-production  2        production   refused  3',
     );
     answers('POST /api/connections/acme-production/verify', connection);
-    expect((await cli('connection', 'verify', 'acme-production')).stdout).toContain('take that away');
+    const refused = await cli('connection', 'verify', 'acme-production');
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('take that away') as unknown });
+    answers('POST /api/connections/acme-production/verify', { ...connection, status: 'CONNECTED' });
+    expect((await cli('connection', 'verify', 'acme-production')).code).toBe(0);
     answers('POST /api/connections/acme-production/pause', {
       ...connection,
       status: 'PAUSED',

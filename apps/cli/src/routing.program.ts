@@ -70,7 +70,7 @@ function connectionCommands(program: Command): void {
   connection.command('view <name>').alias('get').description('one of them').action(does(viewConnection, 1));
   connection
     .command('verify <name>')
-    .description('look at its queue anew: what is allowed, and what is too much')
+    .description('look at its queue anew: what is allowed, and what is too much; 1 where it cannot be read')
     .action(does(verifyConnection, 1));
   connection
     .command('pause <name>')
