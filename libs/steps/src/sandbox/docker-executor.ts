@@ -5,7 +5,7 @@ import { StepProblem } from '../step.js';
 import { ownFilesOf, OWN_HOME, planContainer, type ContainerPlan } from './docker-container.js';
 import { createContainer, DockerProblem, endContainer, removeContainer, wordsOf } from './docker-engine.js';
 import { ContainerFiles, userIn } from './docker-files.js';
-import { ensureImage } from './docker-image.js';
+import { ensureImage, publicReference } from './docker-image.js';
 import { labelsOf, removeAllOf, sweepEngine } from './docker-labels.js';
 import { pumpOutput } from './docker-output.js';
 import { JobServices } from './docker-services.js';
@@ -32,7 +32,14 @@ export class DockerExecutor implements Executor {
     const labels = await labelsOf(this.agentId(), script);
     const internal = script.network === 'none';
     const services = script.services?.length
-      ? await JobServices.start(engine, script.services, { settings, labels, internal, log, signal })
+      ? await JobServices.start(engine, script.services, {
+          settings,
+          labels,
+          internal,
+          log,
+          signal,
+          ensure: async (image) => (await this.#ensure(image, script, log, signal)).name,
+        })
       : undefined;
     let container: Docker.Container | undefined;
     const dispose = async (): Promise<void> => {
@@ -71,12 +78,11 @@ export class DockerExecutor implements Executor {
     network: string = script.network,
   ): Promise<{ container: Docker.Container; files: ContainerFiles; plan: ContainerPlan }> {
     const { engine, settings } = this;
-    const name = script.image ?? this.defaultImage;
-    const { Config: config } = await ensureImage(engine, name, log, signal);
+    const image = await this.#ensure(script.image ?? this.defaultImage, script, log, signal);
     const labels = await labelsOf(this.agentId(), script);
     const modem = engine.modem as { getSocketPath?(): Promise<string> | undefined };
     const socketPath = await modem.getSocketPath?.();
-    const plan = await planContainer(script, { name, config }, { settings, labels, network, socketPath });
+    const plan = await planContainer(script, image, { settings, labels, network, socketPath });
     const container = await this.#create(plan);
     try {
       return { container, plan, files: await filled(engine, container, script, plan) };
@@ -93,6 +99,19 @@ export class DockerExecutor implements Executor {
   /** Ends and removes what runs, at once: `run` then fails in whatever way. */
   async endAll(): Promise<void> {
     await removeAllOf(this.engine, this.agentId());
+  }
+
+  /** The image on the engine, and the name to run it by. What the agent's owner chose is for every job. */
+  async #ensure(
+    image: string,
+    { untrusted = false }: Script,
+    log: (text: string) => void,
+    signal: AbortSignal,
+  ): Promise<{ name: string; config: Docker.ImageInspectInfo['Config'] }> {
+    const anonymous = untrusted && image !== this.defaultImage;
+    const name = anonymous ? await publicReference(this.engine, image, signal) : image;
+    const { Config } = await ensureImage(this.engine, name, log, signal, { anonymous });
+    return { name, config: Config };
   }
 
   async #create({ options }: ContainerPlan): Promise<Docker.Container> {

@@ -1,17 +1,23 @@
 import type Docker from 'dockerode';
+import { abortable } from '../abortable.js';
 import { DockerProblem, imageNamed, statusOf, wordsOf } from './docker-engine.js';
 import { followEngine } from './docker-progress.js';
 import { credentialsFor, registryOf } from './registry-credentials.js';
 
+/** Milliseconds that a registry's answer counts: Docker Hub takes each question for a pull, of which it gives few. */
+const PUBLIC_MS = 60 * 60 * 1000;
+const known = new Map<string, { reference: string; until: number }>();
+
 /**
- * Pulls the image where it is missing, with the credentials that the agent's user has for its registry; answers what it
- * says of itself. Throws DockerProblem when it cannot be had, or the signal's reason.
+ * Pulls the image where it is missing, with the credentials that the agent's user has for its registry unless
+ * `anonymous`; answers what it says of itself. Throws DockerProblem when it cannot be had, or the signal's reason.
  */
 export async function ensureImage(
   engine: Docker,
   image: string,
   log: (text: string) => void,
   signal: AbortSignal,
+  { anonymous = false } = {},
 ): Promise<Docker.ImageInspectInfo> {
   try {
     return await imageNamed(engine, image).inspect();
@@ -20,7 +26,7 @@ export async function ensureImage(
   }
   log(`pulling image ${image}`);
   try {
-    const authconfig = await credentialsFor(registryOf(image));
+    const authconfig = anonymous ? undefined : await credentialsFor(registryOf(image));
     // Without a tag the engine would pull every one.
     const stream = await engine.pull(/[:@][^/]+$/.test(image) ? image : `${image}:latest`, {
       abortSignal: signal,
@@ -32,6 +38,30 @@ export async function ensureImage(
     signal.throwIfAborted();
     throw new DockerProblem(
       `the image ${image} is not on this machine and cannot be pulled (${wordsOf(cause)}): ${remedyFor(cause, image)}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * `name@sha256:…` of the image as its registry gives it to anybody, whatever the engine has of that name: others may have
+ * pulled it with a login, or built it here. By its digest a pull gives no tag another image either. Throws DockerProblem.
+ */
+export async function publicReference(engine: Docker, image: string, signal: AbortSignal): Promise<string> {
+  const before = known.get(image);
+  if (before && performance.now() < before.until) return before.reference;
+  try {
+    const asked = imageNamed(engine, image).distribution() as Promise<{ Descriptor: { digest: string } }>;
+    const { Descriptor } = await abortable(asked, signal);
+    const reference = `${image.replace(/@.*$/, '').replace(/:[^/:]+$/, '')}@${Descriptor.digest}`;
+    known.set(image, { reference, until: performance.now() + PUBLIC_MS });
+    return reference;
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (cause instanceof DockerProblem) throw cause;
+    throw new DockerProblem(
+      `the commits come from a fork, and such steps run images that anybody can pull, with no login of this agent: ` +
+        `${image} is not had so (${wordsOf(cause)})`,
       { cause },
     );
   }

@@ -6,7 +6,6 @@ import { abortable } from '../abortable.js';
 import { pause } from './backoff.js';
 import { hardened } from './docker-container.js';
 import { createContainer, DockerProblem, removeContainer, statusOf, wordsOf } from './docker-engine.js';
-import { ensureImage } from './docker-image.js';
 import { textOf } from './docker-output.js';
 import { boundsOf, type SandboxSettings } from './limits.js';
 import { StepProblem } from '../step.js';
@@ -35,6 +34,8 @@ export interface ServicesOptions {
   internal: boolean;
   log: (text: string) => void;
   signal: AbortSignal;
+  /** Has the engine have an image; answers the name to run it by. */
+  ensure(image: string): Promise<string>;
 }
 
 export class JobServices {
@@ -83,8 +84,9 @@ export class JobServices {
   }
 
   async #start(services: ServiceSpec[]): Promise<void> {
-    const { labels, internal, log, signal } = this.options;
-    for (const { image } of services) await ensureImage(this.engine, image, log, signal);
+    const { labels, internal, log, signal, ensure } = this.options;
+    const images: string[] = [];
+    for (const { image } of services) images.push(await ensure(image));
     await this.engine.createNetwork({
       Name: this.network,
       Internal: internal,
@@ -92,9 +94,9 @@ export class JobServices {
       ...(internal && { Options: { 'com.docker.network.bridge.inhibit_ipv4': 'true' } }),
       Labels: labels,
     });
-    for (const spec of services) {
+    for (const [index, spec] of services.entries()) {
       signal.throwIfAborted();
-      const container = await this.#create(spec);
+      const container = await this.#create({ ...spec, image: images[index]! });
       this.#running.push({ spec, container });
       await container.start().catch((cause: Error) => {
         throw new DockerProblem(`the service ${spec.name} cannot be started: ${wordsOf(cause)}`, { cause });

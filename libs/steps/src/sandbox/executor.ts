@@ -22,6 +22,8 @@ export interface Script {
   /** Where the pipeline believes its workspace to be. */
   workDir: string;
   image?: string;
+  /** The commits come from a fork: images that it names are had without any login of the agent's. */
+  untrusted?: boolean;
   network: 'bridge' | 'none';
   /** What bounds the sandbox and what it may do; the defaults of `limits.ts` unless told. */
   limits?: SandboxLimits;

@@ -52,6 +52,7 @@ export async function runScanner(
       scratch: context.scratch,
       workDir: DEFAULT_WORK_DIR,
       image: image ?? scanner.image,
+      untrusted: job.spec.untrusted,
       network: 'bridge',
       progressFrom: () => undefined,
     },

@@ -68,6 +68,7 @@ async function execute(
         ...script,
         jobId: job.id,
         attempt: job.attempt,
+        untrusted: job.spec.untrusted,
         env: { ...script.env, ...ownVariables(context) },
         workspace,
         scratch,
