@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { UNTRUSTED_JOBS } from '@hybrid/contracts';
 import { eventually } from '@hybrid/testing';
 import { randomUUID } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -22,7 +23,7 @@ describe('agent', () => {
           name: 'tester',
           pool: 'linux',
           labels: { a: '1', b: '2' },
-          capabilities: ['process'],
+          capabilities: ['process', UNTRUSTED_JOBS],
           capacity: 2,
         }),
       },
@@ -86,6 +87,24 @@ describe('agent', () => {
       expect(bench.gateway.registrations).toHaveLength(1);
     },
   );
+
+  it('stays who it is where it registered before it knew jobs of forks, and claims as it registered', async () => {
+    const first = await bench.startReady();
+    const { agent_id } = await ready(first);
+    await eventually(() => expect(bench.gateway.claimants.at(-1)?.capabilities).toContain(UNTRUSTED_JOBS));
+    first.child.kill('SIGTERM');
+    await first.ended;
+    const file = join(bench.data, 'credential.json');
+    const kept = JSON.parse(await readFile(file, 'utf8')) as { registered: { capabilities: string[] } };
+    kept.registered.capabilities = ['process'];
+    await writeFile(file, JSON.stringify(kept));
+
+    const again = await bench.startReady();
+    expect((await ready(again)).agent_id).toBe(agent_id);
+    expect(again.stderr).toContain('this agent registered before its version knew jobs of forks');
+    await eventually(() => expect(bench.gateway.claimants.at(-1)?.capabilities).toEqual(['process']));
+    expect(bench.gateway.registrations).toHaveLength(1);
+  });
 
   it('registers anew where its credential is of before, when it was a token that was sent', async () => {
     await mkdir(bench.data, { recursive: true });

@@ -1,12 +1,13 @@
 /** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
-import { Backoff, type DataDirectory } from '@hybrid/steps';
-import type {
-  ClaimedJob,
-  HeartbeatAnswer,
-  RegisterAgent,
-  RegisteredAgent,
-  RunningJob,
-  SetAgentStatus,
+import { Backoff } from '@hybrid/steps';
+import {
+  UNTRUSTED_JOBS,
+  type ClaimedJob,
+  type HeartbeatAnswer,
+  type RegisterAgent,
+  type RegisteredAgent,
+  type RunningJob,
+  type SetAgentStatus,
 } from '@hybrid/contracts';
 import { Attempts } from './attempts.js';
 import { Claims } from './claims.js';
@@ -33,6 +34,9 @@ const STATUS_MS = 2_000;
 const TIMER_MAX_MS = 86_400_000;
 /** A file that is there from telling DRAINING to telling OFFLINE: an agent that was killed between must not drain for ever. */
 const STOPPING = 'stopping';
+const GETS_NO_FORKS =
+  'this agent registered before its version knew jobs of forks, and is given none: to have it take them, deregister it ' +
+  '(hybrid agent deregister) and start it with a join token';
 
 export interface AgentOptions extends JobTools {
   data: DataDirectory;
@@ -60,6 +64,7 @@ export class Agent {
   #heartbeats: Heartbeats | null = null;
   #claims: Claims | null = null;
   #agentId = '';
+  #registered: Credential['registered'] = {};
   #rotating = false;
   readonly #vouching: Vouching | undefined;
   /** From one refusal of its credential to the next, without an accepted heartbeat between. */
@@ -108,11 +113,13 @@ export class Agent {
   }
 
   async #join(): Promise<void> {
-    const { gateway, data, registration } = this.options;
+    const { gateway, data, registration, notify } = this.options;
     const stored = await storedCredential(data);
     const holds = stored && !this.#vouching && fits(stored, registration);
     const credential = holds ? stored : await this.#register(stored);
     this.#agentId = credential.agent_id;
+    this.#registered = credential.registered;
+    if (!credential.registered.capabilities?.includes(UNTRUSTED_JOBS)) notify(GETS_NO_FORKS);
     gateway.token = credential.credential;
     if ((await data.read(STOPPING)) !== undefined) await this.#tell('OFFLINE', this.#stopping.signal);
     await this.options.sweep(this.#agentId);
@@ -190,11 +197,11 @@ export class Agent {
 
   #newClaims(refused: (refusal: Error) => void): Claims {
     const { gateway, registration, jobs, notify } = this.options;
-    const { pool, labels, capabilities, capacity } = registration;
+    const { pool, labels, capabilities } = this.#registered;
     return new Claims({
       gateway,
       claimant: { agent_id: this.#agentId, pool, labels, capabilities },
-      capacity,
+      capacity: registration.capacity,
       jobs,
       taken: () => this.#attempts.taken,
       freed: this.#attempts.over,
@@ -258,14 +265,14 @@ export class Agent {
 
   /** On disk first, then in use; what is under way goes on with the credential before. */
   async #rotate(): Promise<void> {
-    const { gateway, data, registration, notify } = this.options;
+    const { gateway, data, notify } = this.options;
     const agent_id = this.#agentId;
     const path = `/api/agents/${encodeURIComponent(agent_id)}/credential`;
     this.#rotating = true;
     try {
       const next = await gateway.call<RegisteredAgent>({ method: 'POST', path, json: {} });
       if (agent_id !== this.#agentId) return;
-      gateway.token = (await keepCredential(data, next, registration)).credential;
+      gateway.token = (await keepCredential(data, next, this.#registered)).credential;
       notify('got another credential, as the control plane wishes');
     } catch (error) {
       notify(

@@ -1,3 +1,4 @@
+import { UNTRUSTED_JOBS } from '@hybrid/contracts';
 import { openStore } from '@hybrid/stores';
 import {
   type CachePlace,
@@ -96,7 +97,7 @@ async function main(): Promise<void> {
       pool: settings.pool,
       labels: settings.label,
       region: settings.region,
-      capabilities: [...new Set([executor.name, ...settings.capability])],
+      capabilities: [...new Set([executor.name, UNTRUSTED_JOBS, ...settings.capability])],
       capacity: settings.capacity,
       version,
     },

@@ -2,7 +2,7 @@
  * The agent's identity, kept in the data directory: earned once with a join token and then rotated, or earned again and
  * again with the tokens of its platform.
  */
-import type { RegisterAgent, RegisteredAgent } from '@hybrid/contracts';
+import { UNTRUSTED_JOBS, type RegisterAgent, type RegisteredAgent } from '@hybrid/contracts';
 import { readAgentCredential } from '@hybrid/signatures';
 import type { DataDirectory } from '@hybrid/steps';
 import { isDeepStrictEqual } from 'node:util';
@@ -57,9 +57,19 @@ export async function storedCredential(data: DataDirectory): Promise<Credential 
   }
 }
 
-/** Whether the agent may do what its settings say now by the credential that it has. */
+/**
+ * Whether the agent may do what its settings say now by the credential that it has. One that registered before its
+ * version knew jobs of forks stays who it is, and claims what it registered with.
+ */
 export function fits({ registered }: Credential, settings: Claimable): boolean {
-  return isDeepStrictEqual(registered, claimable(settings));
+  const { capabilities = [], ...rest } = registered;
+  return (
+    isDeepStrictEqual(registered, claimable(settings)) ||
+    isDeepStrictEqual(
+      claimable({ ...rest, capabilities: [...capabilities, UNTRUSTED_JOBS] }),
+      claimable(settings),
+    )
+  );
 }
 
 /** Puts the credential in the place of the one before, whole or not at all; answers what is kept. */

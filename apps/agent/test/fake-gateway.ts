@@ -63,6 +63,8 @@ export class FakeGateway {
   status: AgentStatus = 'HEALTHY';
   /** Jobs asked for in each claim. */
   readonly counts: number[] = [];
+  /** Who asked for jobs, the last one last. */
+  readonly claimants: ClaimJob[] = [];
   readonly jobs = new Map<string, RecordedJob>();
   readonly artifacts = new Map<string, StoredArtifact>();
   /** What was told of artifacts that lie elsewhere. */
@@ -276,7 +278,9 @@ export class FakeGateway {
     return { status: 201, json: { agent_id: agentId, credential, pool: body.pool, expires_at } };
   }
 
-  async #claim(request: IncomingMessage, { count = 1 }: ClaimJob): Promise<Answer> {
+  async #claim(request: IncomingMessage, claim: ClaimJob): Promise<Answer> {
+    const { count = 1 } = claim;
+    this.claimants.push(claim);
     this.counts.push(count);
     this.waitingClaims++;
     let open = true;

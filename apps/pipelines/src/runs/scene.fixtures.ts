@@ -2,6 +2,7 @@
 import {
   pipelinesRequests,
   queueRequests,
+  UNTRUSTED_JOBS,
   type ClaimedJob,
   type CompleteJob,
   type Request,
@@ -63,7 +64,7 @@ export async function startScene(): Promise<Scene> {
     const job = await eventually(async () => {
       const [claimed] = await send(
         queueRequests.claim,
-        { agent_id: 'agent-1', pool, capabilities: ['docker'], wait_seconds: 5 },
+        { agent_id: 'agent-1', pool, capabilities: ['docker', UNTRUSTED_JOBS], wait_seconds: 5 },
         AGENT,
       );
       if (!claimed) throw new Error(`no job in ${pool}`);

@@ -1,5 +1,5 @@
 /** What the agents of its pool have to do with a job's waiting. */
-import type { AgentStatus, PoolAgent, WaitReason } from '@hybrid/contracts';
+import { UNTRUSTED_JOBS, type AgentStatus, type PoolAgent, type WaitReason } from '@hybrid/contracts';
 
 /** What a job needs of an agent. */
 export interface Needs {
@@ -71,7 +71,7 @@ function noneFits(needs: Needs, agents: PoolAgent[]): WaitReason {
   const what = nobodyHas.length ? `has ${nobodyHas.join(' or ')}` : 'has all that the job needs';
   return {
     code: 'no_agent_fits',
-    detail: `none of the ${count(agents.length, 'agent')} of the pool ${needs.pool} ${what}; the nearest, ${nearest.name}, lacks ${nearest.lacks.join(', ')}`,
+    detail: `none of the ${count(agents.length, 'agent')} of the pool ${needs.pool} ${what}; the nearest, ${nearest.name}, lacks ${nearest.lacks.join(', ')}${hint(nobodyHas)}`,
     facts: {
       pool: needs.pool,
       agents: agents.length,
@@ -80,6 +80,12 @@ function noneFits(needs: Needs, agents: PoolAgent[]): WaitReason {
       nearest_lacks: nearest.lacks,
     },
   };
+}
+
+function hint(nobodyHas: string[]): string {
+  return nobodyHas.includes(`capability ${UNTRUSTED_JOBS}`)
+    ? ': the commits come from a fork, and agents of before know no such jobs; update them and register them anew'
+    : '';
 }
 
 function unavailable(pool: string, fitting: PoolAgent[]): WaitReason {

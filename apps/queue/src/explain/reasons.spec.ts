@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AgentStatus, PoolAgent } from '@hybrid/contracts';
+import { UNTRUSTED_JOBS, type AgentStatus, type PoolAgent } from '@hybrid/contracts';
 import type { JobState } from '../jobs/job.state.js';
 import { job, START } from '../schedule/schedule.fixtures.js';
 import type { Standing } from '../schedule/schedule.js';
@@ -106,6 +106,18 @@ describe('why a job waits', () => {
         nearest: 'bare',
         nearest_lacks: ['capability process'],
       },
+    });
+  });
+
+  it('is that no agent is of a version that knows jobs of forks', () => {
+    const { state } = situation();
+    const job = { ...state.job!, capabilities: [UNTRUSTED_JOBS] };
+    const agents = [agent('old'), agent('older')];
+    expect(reason({ state: { ...state, job }, agents })).toMatchObject({
+      code: 'no_agent_fits',
+      detail: expect.stringMatching(
+        /has capability untrusted-jobs; .* come from a fork, and agents of before know no such jobs; update them/,
+      ) as unknown,
     });
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { UNTRUSTED_JOBS } from '@hybrid/contracts';
 import { fold } from '@hybrid/decider';
 import { given } from '@hybrid/testing';
 import { jobDecider } from './job.decider.js';
@@ -8,6 +9,17 @@ import { jobView } from './job.view.js';
 
 const job = (...history: JobEvent[]) => given(jobDecider, ...history);
 const view = (...history: JobEvent[]) => jobView(fold(jobDecider, history));
+
+describe('a job of a fork', () => {
+  const spec = { step: { id: 'a', name: 'a', type: 'step.shell_exec', config: {} } };
+  it('is for agents alone whose version knows what that means, whoever asks for it', () => {
+    const untrusted = { ...spec, untrusted: true };
+    expect(view(...story(enqueue({ spec: untrusted }))).capabilities).toEqual([UNTRUSTED_JOBS]);
+    const asked = enqueue({ spec: untrusted, capabilities: ['docker', UNTRUSTED_JOBS] });
+    expect(view(...story(asked)).capabilities).toEqual(['docker', UNTRUSTED_JOBS]);
+    expect(view(...story(enqueue({ spec }))).capabilities).toEqual([]);
+  });
+});
 
 describe('a delayed job', () => {
   it('is not given out before its delay is over', () => {

@@ -1,5 +1,5 @@
 /** How a job begins: what was asked for, completed by what is so unless told. */
-import type { EnqueueJobCommand } from '@hybrid/contracts';
+import { UNTRUSTED_JOBS, type EnqueueJobCommand } from '@hybrid/contracts';
 import { reject, type Rejection } from '@hybrid/decider';
 import type { EnqueueJob } from './job.commands.js';
 import type { JobFact } from './job.events.js';
@@ -39,7 +39,7 @@ export function enqueue({ request, digest, now }: EnqueueJob, state: JobState): 
         pool: request.pool ?? DEFAULTS.pool,
         priority: request.priority ?? DEFAULTS.priority,
         labels: request.labels ?? {},
-        capabilities: request.capabilities ?? [],
+        capabilities: capabilitiesFor(request),
         pipeline_id: request.pipeline_id ?? null,
         max_attempts: request.max_attempts ?? DEFAULTS.max_attempts,
         backoff_seconds: request.backoff_seconds ?? DEFAULTS.backoff_seconds,
@@ -58,6 +58,10 @@ export function enqueue({ request, digest, now }: EnqueueJob, state: JobState): 
       },
     },
   ];
+}
+
+function capabilitiesFor({ capabilities = [], spec }: EnqueueJobCommand): string[] {
+  return spec.untrusted ? [...new Set([...capabilities, UNTRUSTED_JOBS])] : capabilities;
 }
 
 /** Never before now: a wait begins when the job is there. */
