@@ -195,7 +195,8 @@ export async function startSystem({
         data,
         ...(joins ? ['--join-token-file', settings.HYBRID_JOIN_TOKEN_FILE] : []),
       ];
-      const executor = ['--executor', 'process', '--allow-host', '--capacity', String(capacity)];
+      const allowed = ['--allow-host', '--allow-local-repositories'];
+      const executor = ['--executor', 'process', ...allowed, '--capacity', String(capacity)];
       return start(name, 'agent', [...flags, ...executor, ...args], {
         HYBRID_JOIN_TOKEN_FILE: undefined,
         ...more,

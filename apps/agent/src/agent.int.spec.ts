@@ -184,6 +184,20 @@ describe('agent', () => {
     expect(result).toMatchObject({ exit_code: -1, error_message: expect.stringMatching(message) });
   });
 
+  it('clones no path of its own machine unless its owner allows that', async () => {
+    await bench.startReady([], { HYBRID_ALLOW_LOCAL_REPOSITORIES: '' });
+    const { repository } = await bench.repository({ a: 'b' });
+    for (const path of [repository, `file://${repository}`, `FILE://${repository}`]) {
+      const { exit_code, error_message } = await completed(
+        bench.shell(['cat a'], {}, { spec: { source: { repository: path } } }),
+      );
+      expect({ exit_code, error_message }).toEqual({
+        exit_code: -1,
+        error_message: expect.stringContaining('start it with --allow-local-repositories'),
+      });
+    }
+  });
+
   it('reports how a command failed, and runs no further', async () => {
     await bench.startReady();
     const job = bench.shell(['echo one', 'sh -c "echo to stderr >&2; exit 3"', 'echo never']);

@@ -33,6 +33,7 @@ export function sourcesOf(settings: Settings, secrets: SecretStore, data: string
     depth: settings.gitDepth,
     submodules: settings.gitSubmodules,
     acceptNewHosts: settings.gitAcceptNewHosts,
+    allowLocal: settings.allowLocalRepositories,
     knownHosts: settings.gitKnownHosts,
     credentials: settings.gitCredentials,
     ...(settings.gitMirrors && { mirrors: join(data, 'mirrors') }),

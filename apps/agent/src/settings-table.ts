@@ -194,6 +194,13 @@ export const SETTINGS = {
     initial: () => false,
     parse: yesOrNo,
   },
+  allowLocalRepositories: {
+    flag: 'allow-local-repositories',
+    env: 'HYBRID_ALLOW_LOCAL_REPOSITORIES',
+    about: 'allow repositories that are paths of this machine: a run may clone any that the agent can read',
+    initial: () => false,
+    parse: yesOrNo,
+  },
   status: {
     flag: 'status',
     takes: 'map',

@@ -85,6 +85,7 @@ describe('settings', () => {
       gitCredentials: ['{git.example.com: TOKEN}', { 'git.example.com': { password: 'TOKEN' } }],
       gitKnownHosts: ['/etc/known', '/etc/known'],
       gitAcceptNewHosts: ['yes', true],
+      allowLocalRepositories: ['yes', true],
       status: [
         '{git.example.com: {kind: gitea, token: T}}',
         { 'git.example.com': { kind: 'gitea', token: 'T', url: 'https://git.example.com/api/v1' } },

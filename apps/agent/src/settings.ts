@@ -41,6 +41,7 @@ export interface Settings {
   gitCredentials: Record<string, HostCredential>;
   gitKnownHosts?: string;
   gitAcceptNewHosts: boolean;
+  allowLocalRepositories: boolean;
   status: Record<string, ForgeSettings>;
   executor: 'auto' | 'docker' | 'process' | 'dummy';
   allowHost: boolean;

@@ -59,7 +59,8 @@ export class Workbench {
       'process',
       '--allow-host',
     ];
-    const agent = startAgent([...own, ...args], { HYBRID_JOIN_TOKEN: JOIN_TOKEN, ...env });
+    const allowed = { HYBRID_ALLOW_LOCAL_REPOSITORIES: 'yes' };
+    const agent = startAgent([...own, ...args], { HYBRID_JOIN_TOKEN: JOIN_TOKEN, ...allowed, ...env });
     this.agents.push(agent);
     return agent;
   }

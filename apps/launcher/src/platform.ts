@@ -130,6 +130,8 @@ export async function startPlatform(
     async startAgent(choice) {
       const sandbox = await choice;
       const args = ['--url', url, '--name', 'local', '--data', data.folder('agent'), '--allow-host'];
+      // It runs what the same person has on the same machine.
+      args.push('--allow-local-repositories');
       args.push('--join-token-file', data.joinTokenFile, '--capacity', `${AGENT_CAPACITY}`);
       args.push('--executor', sandbox.executor, '--default-image', sandbox.image);
       args.push('--drain-timeout', `${AGENT_DRAIN_SECONDS}`);

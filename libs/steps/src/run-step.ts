@@ -8,7 +8,8 @@ import { runDeployStep } from './steps/deploy-step.js';
 import { runScanStep } from './steps/scan-step.js';
 import { runShellStep } from './steps/shell-step.js';
 import { commitFacts } from './source/commit-facts.js';
-import { checkOut, publicName } from './source/git-checkout.js';
+import { checkOut } from './source/git-checkout.js';
+import { publicName } from './source/repository.js';
 import { StepProblem, type StepContext, type StepResult } from './step.js';
 import { withoutTrust } from './untrusted.js';
 

@@ -5,7 +5,7 @@
  */
 import type { CacheSpec, ClaimedJob } from '@hybrid/contracts';
 import { createHash } from 'node:crypto';
-import { publicName } from '../source/git-checkout.js';
+import { publicName } from '../source/repository.js';
 
 /** Characters of one part of an object's key. */
 const PART = 180;

@@ -366,6 +366,20 @@ describe('a checkout', () => {
   });
 
   it.each([
+    '/srv/app.git',
+    'app',
+    '../app',
+    '~/app',
+    'file:///srv/app.git',
+    'FILE:///srv/app.git',
+    './host:x',
+  ])('refuses the path %s where the machine is not to be cloned from', async (path) => {
+    await expect(tree({ repository: path }, { allowLocal: false })).rejects.toThrow(
+      /is a path of the agent's own machine.*--allow-local-repositories/,
+    );
+  });
+
+  it.each([
     ['--upload-pack=touch', undefined, /is refused/],
     ['ext::sh -c id', undefined, /is refused/],
     ['http://x\nurl=y', undefined, /is refused/],

@@ -1,13 +1,12 @@
 /** Puts the tree of a commit into an empty folder. */
 import type { Source } from '@hybrid/contracts';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { abortable } from '../abortable.js';
 import { StepProblem } from '../step.js';
-import { gitAccess } from './git-credentials.js';
 import { fetchLargeFiles, fetchSubmodules } from './git-extras.js';
 import { mirrored, removeMirror } from './git-mirrors.js';
-import { Git, GitMissing } from './git.js';
+import { withGit } from './git-session.js';
+import { GitMissing, type Git } from './git.js';
+import { isLocal, publicName } from './repository.js';
 import { PLAIN_SOURCES, type SourceSettings } from './source-settings.js';
 
 export interface Checkout {
@@ -20,32 +19,24 @@ export interface Checkout {
   signal: AbortSignal;
 }
 
-/** The user's own, and trust in repositories of other users of this machine: nothing in them is run. */
-const CONFIG = '[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n';
 const FULL_SHA = /^([0-9a-f]{40}|[0-9a-f]{64})$/;
 
 /** Full SHA of what was checked out. Throws StepProblem with git's own words. */
 export async function checkOut(checkout: Checkout): Promise<string> {
   const { source, workspace, scratch, signal, settings = PLAIN_SOURCES, log = () => undefined } = checkout;
-  checkSource(source);
-  const { repository, own } = withoutPassword(source.repository);
-  const access = await gitAccess(settings, own, scratch, signal);
-  const config = join(scratch, 'gitconfig');
-  await writeFile(config, `${CONFIG}${access.config}`, { mode: 0o600 });
-  const git = new Git({ config, env: access.env, signal });
   try {
-    await git.run(workspace, ['init', '--quiet', '--template=']);
-    await git.run(workspace, ['config', 'remote.origin.url', repository]);
-    await fetchCommit(git, { ...source, repository }, workspace, settings, source.repository);
-    const local = isLocal(repository);
-    await fetchSubmodules(git, workspace, { ...settings, local, log });
-    await fetchLargeFiles(git, workspace, log);
-    return (await git.run(workspace, ['rev-parse', 'HEAD'])).trim();
+    return await withGit({ source, scratch, settings, signal }, async (git, repository) => {
+      await git.run(workspace, ['init', '--quiet', '--template=']);
+      await git.run(workspace, ['config', 'remote.origin.url', repository]);
+      await fetchCommit(git, { ...source, repository }, workspace, settings, source.repository);
+      const local = isLocal(repository);
+      await fetchSubmodules(git, workspace, { ...settings, local, log });
+      await fetchLargeFiles(git, workspace, log);
+      return (await git.run(workspace, ['rev-parse', 'HEAD'])).trim();
+    });
   } catch (error) {
     signal.throwIfAborted();
     throw error instanceof StepProblem ? error : problemWith(source, error);
-  } finally {
-    await access.forget();
   }
 }
 
@@ -88,40 +79,6 @@ async function fetchCommit(
 function unlessMissing(error: Error): undefined {
   if (error instanceof GitMissing || error instanceof StepProblem) throw error;
   return undefined;
-}
-
-/** The repository without the name and password that it may hold. */
-export function publicName(repository: string): string {
-  // Up to the last @: a password may hold others.
-  return repository.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
-}
-
-/** User and password of an address of http or https are given to git in another way than in its arguments. */
-function withoutPassword(repository: string): {
-  repository: string;
-  own?: { origin: string; username: string; password: string };
-} {
-  if (!/^https?:\/\/[^/]*@/i.test(repository) || !URL.canParse(repository)) return { repository };
-  const { origin, username, password } = new URL(repository);
-  const given = { origin, username: decodeURIComponent(username), password: decodeURIComponent(password) };
-  return { repository: publicName(repository), own: given };
-}
-
-function isLocal(repository: string): boolean {
-  return /^file:/i.test(repository) || !/^([a-z][a-z0-9+.-]*:\/\/|[^/]+:)/i.test(repository);
-}
-
-/** Refuses what git would take for an option, a helper program or a refspec. */
-function checkSource({ repository, commit, ref }: Source): void {
-  if (repository.startsWith('-') || /^[A-Za-z0-9]+::/.test(repository) || /[\p{Cc}]/u.test(repository)) {
-    throw new StepProblem(
-      `the repository ${JSON.stringify(publicName(repository))} is refused: give a path or a URL of http, https, ssh, git or file`,
-    );
-  }
-  if (commit !== undefined && !/^[0-9a-f]{7,64}$/.test(commit))
-    throw new StepProblem(`${JSON.stringify(commit)} is not a commit`);
-  if (ref !== undefined && !/^[A-Za-z0-9_][^\s:~^?*[\\]*$/.test(ref))
-    throw new StepProblem(`${JSON.stringify(ref)} is not a branch or tag`);
 }
 
 function problemWith({ repository, commit, ref }: Source, cause: unknown): StepProblem {

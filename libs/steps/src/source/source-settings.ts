@@ -16,6 +16,8 @@ export interface SourceSettings {
   submodules: boolean;
   /** Whether hosts that are not in known_hosts are believed the first time. */
   acceptNewHosts: boolean;
+  /** Whether a repository may be a path of this machine. */
+  allowLocal: boolean;
   /** Instead of ~/.ssh/known_hosts. */
   knownHosts?: string;
   /** By host, host:port or a whole origin such as http://git.example.com:3000. */
@@ -30,6 +32,7 @@ export const PLAIN_SOURCES: SourceSettings = {
   depth: 1,
   submodules: false,
   acceptNewHosts: false,
+  allowLocal: true,
   credentials: {},
   secret: () => Promise.reject(new Error('there are no secrets')),
 };

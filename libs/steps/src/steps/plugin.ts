@@ -1,7 +1,7 @@
 /** step.plugin: an image of Woodpecker's and Drone's kind, which finds its settings in PLUGIN_* and the commit in CI_*. */
 import { DEFAULT_WORK_DIR } from '../files/workspace-path.js';
 import type { Secrets } from '../secrets/secrets.js';
-import { publicName } from '../source/git-checkout.js';
+import { publicName } from '../source/repository.js';
 import type { StepContext, StepResult } from '../step.js';
 import { environmentOf, sandboxOf } from './sandbox-config.js';
 import { runScript } from './script-run.js';
