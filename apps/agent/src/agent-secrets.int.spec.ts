@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { logText } from '../test/fake-gateway.js';
+import { logText, type RecordedJob } from '../test/fake-gateway.js';
 import { completed, workbench } from '../test/workbench.js';
 
 describe('secrets of the agent', () => {
@@ -55,6 +56,41 @@ describe('secrets of the agent', () => {
       error_message: expect.stringContaining('without a sandbox'),
     });
     expect(logText(naming) + logText(plain) + agent.stderr).not.toMatch(/c0rrect-horse|^ran$/m);
+  });
+
+  it('are not for a commit that is called a branch which it is not on', async () => {
+    const agent = await bench.startReady(['--secrets', '{WEB: {from: "env://SPEC_WEB", refs: main}}'], {
+      SPEC_WEB: 'of-the-web',
+    });
+    const { repository, commit } = await bench.repository({ a: 'b' });
+    const git = (...args: string[]): string =>
+      execFileSync(
+        'git',
+        ['-C', repository, '-c', 'user.name=T', '-c', 'user.email=t@example.com', ...args],
+        {
+          encoding: 'utf8',
+        },
+      ).trim();
+    git('checkout', '--quiet', '-b', 'topic');
+    git('commit', '--quiet', '--allow-empty', '--message', 'of somebody');
+    const run = (at: string): RecordedJob => {
+      const source = { repository, ref: 'main', commit: at };
+      return bench.shell(
+        ['test "$WEB" = of-the-web'],
+        {},
+        { spec: { env: { WEB: '{{.Secrets.WEB}}' }, source } },
+      );
+    };
+    const topic = git('rev-parse', 'HEAD');
+    const [lie, truth] = [run(topic), run(commit)];
+    expect(await completed(truth)).toMatchObject({ exit_code: 0 });
+    expect(await completed(lie)).toMatchObject({
+      exit_code: -1,
+      error_message: expect.stringMatching(
+        `^the secret WEB is not for this step: its rule "refs" asks for the branch, and ${topic} is not known to be on main of `,
+      ),
+    });
+    expect(agent.stderr).not.toContain('of-the-web');
   });
 
   it('can be looked for, without a gateway', async () => {

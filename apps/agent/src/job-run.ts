@@ -3,6 +3,7 @@ import type { ClaimedJob } from '@hybrid/contracts';
 import {
   COULD_NOT_RUN,
   type CachePlace,
+  commitOnRef,
   type Executor,
   makeAttemptFolders,
   maskedLines,
@@ -210,12 +211,9 @@ export class JobRun {
       this.#status?.tell('pending');
     }
     const { workspace, scratch } = await makeAttemptFolders(this.#folder);
-    const { source, untrusted } = job.spec;
-    const asker = { pipeline: job.pipeline_id ?? undefined, ref: source?.ref, untrusted };
     return {
       ...tools,
-      secrets: await tools.secrets.forStep(job.spec, asker, signal),
-      job,
+      ...(await this.#secretsFor(job, scratch)),
       workspace,
       scratch,
       traceparent,
@@ -232,6 +230,22 @@ export class JobRun {
       logRoom: (until) => log.room(until),
       signal,
     };
+  }
+
+  /** The secrets that the step names, and the job at the commit that was proven to be on its branch, where that was asked. */
+  async #secretsFor(job: ClaimedJob, scratch: string): Promise<Pick<StepContext, 'secrets' | 'job'>> {
+    const { secrets, sources: settings } = this.tools;
+    const { signal } = this.#control;
+    const { source, untrusted } = job.spec;
+    let proven = job;
+    const proveRef = async (): Promise<void> => {
+      if (!source) return;
+      const commit = await commitOnRef({ source, scratch, settings, signal });
+      // A branch may go on, and a tag of its name may come, until it is checked out.
+      proven = { ...job, spec: { ...job.spec, source: { ...source, commit } } };
+    };
+    const asker = { pipeline: job.pipeline_id ?? undefined, ref: source?.ref, untrusted, proveRef };
+    return { secrets: await secrets.forStep(job.spec, asker, signal), job: proven };
   }
 
   async #tellProgress({ percent, message }: Progress, traceparent: string): Promise<void> {

@@ -34,6 +34,12 @@ export { readSecretRules } from './secrets/secret-rule.js';
 export { SecretStore } from './secrets/secret-store.js';
 export { loadSecrets, SecretsFileError } from './secrets/secrets-file.js';
 export { Secrets } from './secrets/secrets.js';
-export { readCredentials, type HostCredential, type SourceSettings } from './source/source-settings.js';
+export { commitOnRef } from './source/commit-on-ref.js';
+export {
+  readCredentials,
+  SourceSettingsError,
+  type HostCredential,
+  type SourceSettings,
+} from './source/source-settings.js';
 export { StepProblem, StepStopped, type StepResult, type StepContext } from './step.js';
 export { runStep } from './run-step.js';

@@ -16,6 +16,8 @@ export interface Asker {
   ref?: string;
   /** Its commits come from a fork. */
   untrusted?: boolean;
+  /** Rejects with a StepProblem unless what is to run is on `ref`, as the repository has it. */
+  proveRef?(): Promise<void>;
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StepProblem } from '../step.js';
 import { SecretProblem } from './secret-problem.js';
 import { readSecretRules } from './secret-rule.js';
 import { SecretStore, type SecretProvider } from './secret-store.js';
@@ -61,6 +62,24 @@ describe('the secrets of an agent', () => {
     expect((await store.forStep(echo('GIVEN'), { pipeline: 'web' }, never)).values()).toEqual([
       'of the file',
     ]);
+  });
+
+  it('a step gets what is bound to a branch only where its commit is proven to be on it', async () => {
+    let asked = 0;
+    const { store } = storeOf({ TOKEN: { from: 'vault://a/b#c', refs: 'main' } }, async () => {
+      asked++;
+      return 'value';
+    });
+    const asker = { pipeline: 'web', ref: 'main' };
+    const refused =
+      'the secret TOKEN is not for this step: its rule "refs" asks for the branch, and c0ffee is not on main';
+    const proveRef = () => Promise.reject(new StepProblem('c0ffee is not on main'));
+    await expect(store.forStep(echo('TOKEN'), { ...asker, proveRef }, never)).rejects.toThrow(refused);
+    await expect(store.forStep(echo('TOKEN'), asker, never)).rejects.toThrow(/nobody can tell/);
+    expect(asked).toBe(0);
+    expect((await store.forStep(echo('GIVEN'), { ...asker, proveRef }, never)).values()).toHaveLength(1);
+    const proven = { ...asker, proveRef: async () => undefined };
+    expect((await store.forStep(echo('TOKEN'), proven, never)).values()).toEqual(['value']);
   });
 
   it('asks once for what several steps want at a time, and again after a failure', async () => {

@@ -44,14 +44,14 @@ export class SecretStore {
    * it cannot be had.
    */
   async forStep(spec: unknown, asker: Asker, signal: AbortSignal): Promise<Secrets> {
-    const found = secretNames(spec).map(async (name): Promise<[string, string]> => {
+    const names = secretNames(spec);
+    for (const name of names) {
       const refused = refusal(this.options.rules.get(name) ?? {}, asker);
-      if (refused !== undefined)
-        throw new StepProblem(
-          `the secret ${name} is not for this step: ${refused}${asker.untrusted ? '' : " (secrets in the agent's settings)"}`,
-        );
-      return [name, await this.get(name, signal)];
-    });
+      if (refused !== undefined) throw notFor(name, refused, asker);
+    }
+    const bound = names.find((name) => this.options.rules.get(name)?.refs);
+    if (bound !== undefined) await proven(bound, asker);
+    const found = names.map(async (name): Promise<[string, string]> => [name, await this.get(name, signal)]);
     return new Secrets(new Map(await Promise.all(found)));
   }
 
@@ -112,4 +112,18 @@ export class SecretStore {
       throw new SecretProblem((error as Error).message, true, { cause: error });
     }
   }
+}
+
+/** The name of a branch is only a word until the repository says so. */
+async function proven(name: string, asker: Asker): Promise<void> {
+  if (!asker.proveRef) throw notFor(name, 'nobody can tell what its branch holds', asker);
+  await asker.proveRef().catch((cause: unknown) => {
+    if (!(cause instanceof StepProblem)) throw cause;
+    throw notFor(name, `its rule "refs" asks for the branch, and ${cause.message}`, asker, { cause });
+  });
+}
+
+function notFor(name: string, why: string, { untrusted }: Asker, options?: ErrorOptions): StepProblem {
+  const where = untrusted ? '' : " (secrets in the agent's settings)";
+  return new StepProblem(`the secret ${name} is not for this step: ${why}${where}`, options);
 }
