@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { StepProblem } from '../step.js';
 import { OWN } from './docker-files.js';
 import type { Script } from './executor.js';
-import { allowedMounts, boundsOf, type Bounds, type SandboxSettings } from './limits.js';
+import { allowedMounts, boundsOf, type AllowedMount, type Bounds, type SandboxSettings } from './limits.js';
 
 /** Home of a user who may not write to the image's. */
 export const OWN_HOME = `${OWN}/home`;
@@ -19,6 +19,8 @@ export interface ContainerPlan {
   user: string;
   /** Told by the pipeline or by us; else that of the user in the image. */
   home?: string;
+  /** To be looked at again when it starts. */
+  mounts: AllowedMount[];
 }
 
 export async function planContainer(
@@ -53,6 +55,7 @@ export async function planContainer(
     bounds,
     user,
     home,
+    mounts,
     options: {
       Image: image.name,
       ...programOf(script),

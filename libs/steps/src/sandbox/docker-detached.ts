@@ -18,11 +18,11 @@ export async function startDetached(
   log: (text: string) => void,
   signal: AbortSignal,
 ): Promise<Detached> {
-  const { container } = await executor.prepare(script, log, signal);
+  const { container, plan } = await executor.prepare(script, log, signal);
   const remove = (): Promise<void> => removeContainer(executor.engine, container.id);
   try {
     signal.throwIfAborted();
-    await startContainer(container, script);
+    await startContainer(container, script, plan);
     const { Name, NetworkSettings } = await container.inspect();
     // What the agent does not live to remove, its next start does.
     pause(seconds * 1000, undefined, { ref: false })

@@ -10,7 +10,13 @@ import { labelsOf, removeAllOf, sweepEngine } from './docker-labels.js';
 import { pumpOutput } from './docker-output.js';
 import { JobServices } from './docker-services.js';
 import type { Executor, FinishedScript, OutputSink, Script } from './executor.js';
-import { showBytes, type SandboxSettings } from './limits.js';
+import { checkMounts, showBytes, type SandboxSettings } from './limits.js';
+
+export interface Prepared {
+  container: Docker.Container;
+  files: ContainerFiles;
+  plan: ContainerPlan;
+}
 
 export class DockerExecutor implements Executor {
   readonly name = 'docker';
@@ -53,7 +59,7 @@ export class DockerExecutor implements Executor {
       const prepared = await this.prepare(script, log, signal, services?.network);
       const { files, plan } = prepared;
       container = prepared.container;
-      const exitCode = await runToEnd(container, script, files, sink, signal);
+      const exitCode = await runToEnd(prepared, script, sink, signal);
       if (exitCode !== 0) await services?.tell();
       return {
         exitCode,
@@ -76,7 +82,7 @@ export class DockerExecutor implements Executor {
     log: (text: string) => void,
     signal: AbortSignal,
     network: string = script.network,
-  ): Promise<{ container: Docker.Container; files: ContainerFiles; plan: ContainerPlan }> {
+  ): Promise<Prepared> {
     const { engine, settings } = this;
     const image = await this.#ensure(script.image ?? this.defaultImage, script, log, signal);
     const labels = await labelsOf(this.agentId(), script);
@@ -150,9 +156,8 @@ async function filled(
 
 /** Answers the exit code; on abort everything in the container is ended and the reason is thrown. */
 async function runToEnd(
-  container: Docker.Container,
+  { container, files, plan }: Prepared,
   script: Script,
-  files: ContainerFiles,
   sink: OutputSink,
   signal: AbortSignal,
 ): Promise<number> {
@@ -162,7 +167,7 @@ async function runToEnd(
   signal.addEventListener('abort', end, { once: true });
   try {
     signal.throwIfAborted();
-    await startContainer(container, script);
+    await startContainer(container, script, plan);
     // An abort between the check and the start found nothing to kill.
     if (signal.aborted) end();
     script.progressFrom(() => files.ownFile('HYBRID_PROGRESS'));
@@ -183,7 +188,9 @@ async function runToEnd(
 export async function startContainer(
   container: Docker.Container,
   { image, shell, program }: Script,
+  { mounts }: ContainerPlan,
 ): Promise<void> {
+  await checkMounts(mounts);
   try {
     await container.start();
   } catch (cause) {
@@ -196,6 +203,8 @@ export async function startContainer(
       );
     throw new DockerProblem(`the container cannot be started: ${message}`, { cause });
   }
+  // It runs: whoever started it removes it now.
+  await checkMounts(mounts);
 }
 
 async function whyKilled(

@@ -2,6 +2,8 @@ import { expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeWithEngine } from '../../test/step-bench.js';
+import { startContainer } from './docker-executor.js';
+import type { Script } from './executor.js';
 
 const MiB = 1024 ** 2;
 
@@ -119,6 +121,34 @@ await describeWithEngine('mounts', (bench) => {
     bench.settings = {};
     await expect(bench.shell(['true'], mount(allowed))).rejects.toThrow(/it allows none/);
     await rm(outside, { recursive: true });
+  });
+
+  it('are not of a folder that was replaced by a link meanwhile', async () => {
+    const allowed = await mkdtemp(join(bench.folder, 'allowed-'));
+    const source = join(allowed, 'npm');
+    bench.settings = { allowMounts: [allowed] };
+    const script: Script = {
+      ...{ jobId: 'job', attempt: 1, text: 'sleep 100', env: {}, network: 'none', workDir: '/workspace' },
+      workspace: join(bench.folder, 'workspace'),
+      scratch: join(bench.folder, 'scratch'),
+      limits: { mounts: [{ source, target: '/cache', read_only: true }] },
+      progressFrom: () => undefined,
+    };
+    await mkdir(script.workspace);
+    await mkdir(source);
+    const never = new AbortController().signal;
+    const { container, plan } = await bench.executor().prepare(script, () => undefined, never);
+    const replace = async (): Promise<void> => {
+      await rm(source, { recursive: true });
+      await symlink('/etc', source);
+    };
+    const late = Object.create(container, {
+      start: { value: () => replace().then(() => container.start()) },
+    }) as typeof container;
+    // Between the last look and the mount, and before.
+    await expect(startContainer(late, script, plan)).rejects.toThrow(/was replaced while the step/);
+    await expect(startContainer(container, script, plan)).rejects.toThrow(/was replaced while the step/);
+    await container.remove({ force: true, v: true });
   });
 });
 

@@ -62,11 +62,18 @@ export function boundsOf(limits: SandboxLimits, settings: SandboxSettings): Boun
   };
 }
 
+export interface AllowedMount {
+  /** Without links. */
+  source: string;
+  target: string;
+  read_only: boolean;
+}
+
 /** Each with its source after links. Throws StepProblem for one that the agent does not allow. */
 export async function allowedMounts(
   mounts: NonNullable<SandboxLimits['mounts']>,
   allowed: string[],
-): Promise<{ source: string; target: string; read_only: boolean }[]> {
+): Promise<AllowedMount[]> {
   if (mounts.length === 0) return [];
   const roots = await Promise.all(allowed.map((folder) => realpath(folder).catch(ifMissing)));
   return Promise.all(
@@ -85,6 +92,19 @@ export async function allowedMounts(
       return { source: real, target, read_only };
     }),
   );
+}
+
+/**
+ * Throws StepProblem where a link stands in a mount's source by now: the engine follows links when it mounts, and who may
+ * write to an allowed folder can put one there.
+ */
+export async function checkMounts(mounts: AllowedMount[]): Promise<void> {
+  for (const { source } of mounts) {
+    if ((await realpath(source).catch(ifMissing)) !== source)
+      throw new StepProblem(
+        `config.mounts: ${source} was replaced while the step was prepared, and is not mounted: something else writes there`,
+      );
+  }
 }
 
 /** Such as `512 MiB`. */
