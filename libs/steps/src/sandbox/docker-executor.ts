@@ -91,7 +91,7 @@ export class DockerExecutor implements Executor {
     const plan = await planContainer(script, image, { settings, labels, network, socketPath });
     const container = await this.#create(plan);
     try {
-      return { container, plan, files: await filled(engine, container, script, plan) };
+      return { container, plan, files: await filled(engine, container, script, plan, signal) };
     } catch (error) {
       await removeContainer(engine, container.id);
       throw error;
@@ -137,12 +137,11 @@ async function filled(
   container: Docker.Container,
   script: Script,
   { user, home }: ContainerPlan,
+  signal: AbortSignal,
 ): Promise<ContainerFiles> {
-  const inImage = await userIn(container, user, script.scratch);
-  const files = new ContainerFiles(container, script.scratch, script.workDir, {
-    ...inImage,
-    home: home ?? inImage.home,
-  });
+  const inImage = await userIn(container, user, script.scratch, signal);
+  const owner = { ...inImage, home: home ?? inImage.home };
+  const files = new ContainerFiles(container, script.scratch, script.workDir, owner, signal);
   await files.putOwn({
     'script.sh': script.text ?? '',
     ...(home === OWN_HOME && { 'home/': '' }),

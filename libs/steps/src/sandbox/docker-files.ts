@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import { packTexts, packTree, type Owner } from '../files/tree-archive.js';
 import { unpackTree, type UnpackLimits } from '../files/tree-unpack.js';
 import { StepProblem } from '../step.js';
@@ -29,6 +29,8 @@ export class ContainerFiles {
     private readonly scratch: string,
     private readonly workDir: string,
     private readonly user: SandboxUser,
+    /** Ends copies, which reject with its reason then. */
+    private readonly signal: AbortSignal,
   ) {}
 
   /** Makes the workspace the user's own: the engine makes folders for volumes root's. */
@@ -45,7 +47,7 @@ export class ContainerFiles {
     });
     try {
       const folder = packTexts({ [`${this.workDir.slice(1)}/`]: '' }, this.#owner);
-      await lender.putArchive(Readable.from(folder, { objectMode: false }), { path: '/' });
+      await send(lender, folder, '/', this.signal);
     } finally {
       await lender.remove({ v: true });
     }
@@ -64,8 +66,9 @@ export class ContainerFiles {
       owner,
     });
     try {
-      await this.#send(tree, base ?? '/');
+      await send(this.container, tree, base ?? '/', this.signal);
     } catch (cause) {
+      this.signal.throwIfAborted();
       throw new DockerProblem(`${to} cannot be put into the container: ${wordsOf(cause)}`, {
         cause,
       });
@@ -74,20 +77,21 @@ export class ContainerFiles {
 
   /** Puts texts into our own folder; a name that ends with `/` is a folder. */
   async putOwn(files: Record<string, string>): Promise<void> {
-    await this.#send(packTexts(files, this.#owner), OWN);
+    await send(this.container, packTexts(files, this.#owner), OWN, this.signal);
   }
 
   /** Path on this machine of a copy of the file or folder `path`; nothing where it is missing. */
   async collect(path: string): Promise<string | undefined> {
     const target = this.#absolute(path);
     const folder = join(this.scratch, 'collected', String(++this.#copies));
-    if (!(await fetchInto(this.container, target, folder))) return undefined;
+    if (!(await fetchInto(this.container, target, folder, this.signal))) return undefined;
     return join(folder, posix.basename(target));
   }
 
   async ownFile(name: string): Promise<string> {
     const folder = join(this.scratch, 'own');
-    await fetchInto(this.container, `${OWN}/${name}`, folder, { entries: 1, bytes: OWN_FILE_MAX });
+    const limits = { entries: 1, bytes: OWN_FILE_MAX };
+    await fetchInto(this.container, `${OWN}/${name}`, folder, this.signal, limits);
     return readFile(join(folder, name), 'utf8');
   }
 
@@ -101,9 +105,23 @@ export class ContainerFiles {
     if (path === '~' || path.startsWith('~/')) return posix.join(this.user.home, path.slice(1));
     return posix.resolve(this.workDir, path);
   }
+}
 
-  async #send(archive: AsyncGenerator<Buffer>, path: string): Promise<void> {
-    await this.container.putArchive(Readable.from(archive, { objectMode: false }), { path });
+async function send(
+  container: Docker.Container,
+  archive: AsyncGenerator<Buffer>,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const body = Readable.from(archive, { objectMode: false });
+  try {
+    await container.putArchive(body, { path, abortSignal: signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    // The library leaves it open, and the file that it reads.
+    body.destroy();
   }
 }
 
@@ -115,25 +133,32 @@ export async function userIn(
   container: Docker.Container,
   user: string,
   scratch: string,
+  signal: AbortSignal,
 ): Promise<SandboxUser> {
   if (/^(0|root)(:0|:root)?$/.test(user)) return { uid: 0, gid: 0, home: '/root' };
   const [name = '', group] = user.split(':');
   const whole = /^\d+$/;
-  const found = (await entries(container, 'passwd', scratch)).find(
+  const found = (await entries(container, 'passwd', scratch, signal)).find(
     (entry) => entry[whole.test(name) ? 2 : 0] === name,
   );
   if (!found && !whole.test(name)) throw new StepProblem(`the image has no user ${name} (config.user)`);
   const [, , uid = name, itsGroup = '0', , home = '/'] = found ?? [];
   if (group === undefined || whole.test(group))
     return { uid: Number(uid), gid: Number(group ?? itsGroup), home };
-  const gid = (await entries(container, 'group', scratch)).find((entry) => entry[0] === group)?.[2];
+  const gid = (await entries(container, 'group', scratch, signal)).find((entry) => entry[0] === group)?.[2];
   if (gid === undefined) throw new StepProblem(`the image has no group ${group} (config.user)`);
   return { uid: Number(uid), gid: Number(gid), home };
 }
 
-async function entries(container: Docker.Container, list: string, scratch: string): Promise<string[][]> {
+async function entries(
+  container: Docker.Container,
+  list: string,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<string[][]> {
   const folder = join(scratch, 'users');
-  if (!(await fetchInto(container, `/etc/${list}`, folder, { entries: 1, bytes: USERS_MAX }))) return [];
+  const limits = { entries: 1, bytes: USERS_MAX };
+  if (!(await fetchInto(container, `/etc/${list}`, folder, signal, limits))) return [];
   return (await readFile(join(folder, list), 'utf8')).split('\n').map((line) => line.split(':'));
 }
 
@@ -141,16 +166,25 @@ async function fetchInto(
   container: Docker.Container,
   path: string,
   folder: string,
+  signal: AbortSignal,
   limits: UnpackLimits = {},
 ): Promise<boolean> {
   let archive: NodeJS.ReadableStream;
   try {
-    archive = await container.getArchive({ path });
+    archive = await container.getArchive({ path, abortSignal: signal });
   } catch (error) {
+    signal.throwIfAborted();
     if (statusOf(error) === 404) return false;
     throw error;
   }
   await mkdir(folder, { recursive: true });
-  await unpackTree(archive as AsyncIterable<Buffer>, folder, limits);
+  // Of the answer the library lets go when it has begun.
+  addAbortSignal(signal, archive as Readable);
+  try {
+    await unpackTree(archive as Readable, folder, limits);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
   return true;
 }
