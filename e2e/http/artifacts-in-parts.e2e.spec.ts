@@ -110,6 +110,8 @@ describe('artifacts that come in parts, or not at all', () => {
       { location: 's3://user:password@ci-data/x' },
       { location: 's3://ci-data/x?X-Amz-Signature=abc' },
       { location: 'https://example.com/x' },
+      { location: 'file:///srv/größe/x' },
+      { content_type: 'text/größe' },
       { sha256: 'abc' },
       { size: -1 },
       { extra: 1 },

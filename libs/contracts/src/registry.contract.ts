@@ -72,14 +72,15 @@ export class RegisterArtifact {
   @Text('digest', { pattern: SHA256 })
   sha256!: string;
 
-  @Text('metadata', { max: 200, example: 'application/vnd.hybrid.tar+gzip' })
+  @Text('metadata', { max: 200, pattern: /^[ -~]+$/, example: 'application/vnd.hybrid.tar+gzip' })
   content_type!: string;
 
   @Text('reference', {
     max: 2_000,
-    pattern: /^(s3|file):\/\/[^\s@?#]+$/,
+    // Visible ASCII without # ? @: it is told in a header, too.
+    pattern: /^(s3|file):\/\/[!"$->A-~]+$/,
     example: 's3://ci-data/artifacts/run-1/dist/…',
-    description: 'never a credential: it holds no user, query or fragment',
+    description: 'ASCII, and never a credential: it holds no user, query or fragment',
   })
   location!: string;
 
