@@ -53,7 +53,7 @@ describe('what a step reports', () => {
     const failing = bench.shell([...commands, 'false'], {}, { spec: { dynamic: true } });
     const plain = bench.shell(['test -z "$HYBRID_STEPS"']);
     const long = bench.shell(
-      ['head -c 200001 /dev/zero | tr "\\0" x > "$HYBRID_STEPS"'],
+      ['yes € | head -n 70000 | tr -d "\\n" > "$HYBRID_STEPS"'],
       {},
       { spec: { dynamic: true } },
     );
@@ -64,7 +64,7 @@ describe('what a step reports', () => {
     expect(await completed(failing)).not.toHaveProperty('report');
     expect(await completed(plain)).toMatchObject({ exit_code: 0 });
     expect((await completed(plain)).report).toBeUndefined();
-    expect((await completed(long)).error_message).toMatch(/\$HYBRID_STEPS has more than 200000 characters/);
+    expect((await completed(long)).error_message).toMatch(/\$HYBRID_STEPS has more than 200000 bytes/);
   });
 });
 

@@ -141,6 +141,15 @@ describe.each(['directory', 's3'])('caches of steps, in a %s', (kind) => {
     await expect(readdir(mine)).rejects.toThrow();
   });
 
+  it('have keys of 600 characters at most, hashes included', async () => {
+    const key = `${'x'.repeat(535)}-{{hashFiles "lock"}}`;
+    const files = { lock: 'a' };
+    expect((await run(['mkdir deps'], [{ ...deps, key }], { files })).log).toContain('cache saved');
+    await expect(run(['true'], [{ ...deps, key: `x${key}` }], { files })).rejects.toThrow(
+      'the key of a cache has 601 characters with its hashes in it, and may have 600: xxx',
+    );
+  });
+
   it('are left out where there is no place for them', async () => {
     const result = await run(install, [deps], { from: null, files: { lock: '1' } });
     expect(result).toMatchObject({ exitCode: 0 });

@@ -11,13 +11,15 @@ import { packTrees } from '../files/tree-archive.js';
 import { unpackTree } from '../files/tree-unpack.js';
 import { ifMissing, insideWorkspace } from '../files/workspace-path.js';
 import type { FinishedScript, Preload } from '../sandbox/executor.js';
-import type { StepContext } from '../step.js';
+import { StepProblem, type StepContext } from '../step.js';
 import { keyOf, objectOf, prefixOf, scopeOf, type CacheScope } from './cache-keys.js';
 import { makeRoom, type CachePlace } from './cache-place.js';
 import { withFileHashes } from './hash-files.js';
 
 /** In the archive, below the number of its path, a file or folder has this name. */
 const CONTENT = 'content';
+/** Characters of a key when its hashes stand in it: the control plane is told of those that were found. */
+const KEY_MAX = 600;
 
 export interface RestoredCaches {
   /** What goes into the sandbox. */
@@ -84,8 +86,13 @@ async function prepare(
     note(`${path} is not cached: on the host it is this machine's own home, which stays as it is`);
     return [];
   });
+  const key = await resolve(spec.key);
+  if (key.length > KEY_MAX)
+    throw new StepProblem(
+      `the key of a cache has ${key.length} characters with its hashes in it, and may have ${KEY_MAX}: ${key.slice(0, 60)}…`,
+    );
   return {
-    key: await resolve(spec.key),
+    key,
     restoreKeys: await Promise.all((spec.restore_keys ?? []).map(resolve)),
     paths,
     scope: scopeOf(job, { ...spec, paths }, place.sharedBranches),

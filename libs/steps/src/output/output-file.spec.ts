@@ -27,6 +27,7 @@ describe('output file', () => {
     ['=x', /line 1 .* has a key/],
     [`long=${'x'.repeat(8001)}`, /line 1 .*\(long\) is longer than 8000/],
     [`a=${'x'.repeat(8000)}\n`.repeat(13), /line 13 .*\(a\) brings the outputs over 100000/],
+    [`a=${'€'.repeat(3000)}\n`.repeat(12), /line 12 .*\(a\) brings the outputs over 100000 bytes/],
     [Array.from({ length: 101 }, (_, index) => `k${index}=v`).join('\n'), /line 101 .* at most 100/],
   ])('names the line that is wrong', (text, message) => {
     expect(() => parseOutputs(text)).toThrow(message);

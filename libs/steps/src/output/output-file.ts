@@ -3,7 +3,7 @@ import { StepProblem } from '../step.js';
 
 const OUTPUTS_MAX = 100;
 const VALUE_MAX = 8000;
-/** Keys and values together, in characters: half of what the control plane takes, as masking can make texts longer. */
+/** Keys and values together, in bytes: half of what the control plane takes, as masking can make texts longer. */
 const TOTAL_MAX = 100_000;
 const KEY = /^[A-Za-z_][A-Za-z0-9_.-]{0,99}$/;
 
@@ -37,10 +37,10 @@ export function parseOutputs(text: string): Record<string, string> {
         `${where} (${key}) is longer than ${VALUE_MAX} characters: store it as an artifact instead`,
       );
     }
-    total += key.length + value.length;
+    total += key.length + Buffer.byteLength(value);
     if (total > TOTAL_MAX)
       throw new StepProblem(
-        `${where} (${key}) brings the outputs over ${TOTAL_MAX} characters: store them as an artifact instead`,
+        `${where} (${key}) brings the outputs over ${TOTAL_MAX} bytes: store them as an artifact instead`,
       );
     outputs.set(key, value);
     if (outputs.size > OUTPUTS_MAX)

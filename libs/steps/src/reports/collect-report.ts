@@ -11,7 +11,7 @@ import { reportFiles } from './report-files.js';
 import { testReport } from './test-report.js';
 
 const STEPS = 'HYBRID_STEPS';
-/** Characters; the contract's limit. */
+/** Bytes: as many characters are the contract's limit, and an event has room for so many bytes. */
 const STEPS_MAX = 200_000;
 /** Bytes of a report without its steps: with the job's outputs it must fit into one event. */
 const REPORT_MAX = 300_000;
@@ -49,8 +49,8 @@ export class ReportCollector {
     shorten(report);
     if (dynamic && finished.exitCode === 0) {
       const steps = this.context.masker.mask(await finished.ownFile(STEPS));
-      if (steps.length > STEPS_MAX)
-        throw new StepProblem(`$${STEPS} has more than ${STEPS_MAX} characters: append fewer steps`);
+      if (Buffer.byteLength(steps) > STEPS_MAX)
+        throw new StepProblem(`$${STEPS} has more than ${STEPS_MAX} bytes: append fewer steps`);
       if (steps.trim() !== '') report.steps = steps;
     }
     return Object.keys(report).length > 0 ? report : undefined;
