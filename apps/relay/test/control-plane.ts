@@ -24,6 +24,8 @@ export class ControlPlane {
   readonly tokens = new Set(['join-me']);
   /** Registers, and then closes the connection in place of an answer, so often. */
   loseAnswers = 0;
+  /** Answers heartbeats with 503. */
+  isBusy = false;
   #server?: Server;
   #port = 0;
 
@@ -111,6 +113,7 @@ export class ControlPlane {
 
   #heartbeat(authorization: string | undefined): Answer {
     const known = [...this.relays.values()].some(({ api_key }) => authorization === `Bearer ${api_key}`);
+    if (this.isBusy) return refused(503, 'busy');
     if (!known) return refused(401, 'relay_unknown');
     return { status: 200, body: { status: 'HEALTHY', next_check_interval: 0.2 } };
   }

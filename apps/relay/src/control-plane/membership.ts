@@ -174,9 +174,9 @@ export class Membership {
     }
   }
 
-  /** Each change is told once. */
+  /** Each change is told once; a refusal also when it has another reason. */
   #becomes(state: MembershipState, text: string): void {
-    const still = state === 'connected' && this.#state === state;
+    const still = state !== 'refused' && this.#state === state;
     this.#state = state;
     if (!still && text !== this.#told) this.options.notify(text);
     if (!still) this.#told = text;

@@ -23,7 +23,7 @@ import { CustomerQueues } from './customer-queues.js';
 /** Namespace of the ids that organisation and name turn into; never changed. */
 const CONNECTION_NAMESPACE = '5d0b8f0e-6f52-4c0f-9a3e-7f9f1c9f2b64';
 
-function connectionId(org: string, connection: string): string {
+export function connectionId(org: string, connection: string): string {
   return uuidV5(JSON.stringify([org, connection]), CONNECTION_NAMESPACE);
 }
 
