@@ -66,7 +66,9 @@ describe('many appends over one call', () => {
 
   it('may come as a flood', async () => {
     const stream = target.name('flood');
-    const flood = Array.from({ length: 5000 }, () => client.appendToStream(stream, eventOf(900)));
+    const flood = Array.from({ length: 5000 }, () =>
+      client.appendToStream(stream, eventOf(900), { deadline: 60_000 }),
+    );
     await Promise.all(flood);
     const last = await collect(
       client.readStream(stream, { direction: 'backwards', fromRevision: 'end', maxCount: 1 }),
