@@ -73,7 +73,7 @@ export function wrongVersionError(stream: string, expected: bigint, current: num
 
 /** The gRPC status that fits an error of the store. */
 export function statusOf(error: unknown): status {
-  if (error instanceof DamagedRecordError) return status.DATA_LOSS;
+  if (isDamage(error)) return status.DATA_LOSS;
   if (error instanceof WriteFailedError) return status.RESOURCE_EXHAUSTED;
   if (error instanceof StoreClosedError) return status.UNAVAILABLE;
   if (error instanceof StreamDeletedError) return status.FAILED_PRECONDITION;
@@ -82,6 +82,12 @@ export function statusOf(error: unknown): status {
   const badRequests = [BadRequestError, BadFilterError, AppendTooLargeError, MissingPropertyError];
   if (badRequests.some((kind) => error instanceof kind)) return status.INVALID_ARGUMENT;
   return status.INTERNAL;
+}
+
+/** A record that does not fit its checksum, or a page of LMDB's trees that it refuses to read itself. */
+function isDamage(error: unknown): error is Error {
+  if (error instanceof DamagedRecordError) return true;
+  return error instanceof Error && /^MDB_(BAD_TXN|CORRUPTED|INVALID|PAGE_NOTFOUND)\b/.test(error.message);
 }
 
 let firstDamage: Error | undefined;
@@ -100,7 +106,7 @@ export function noteDamage(damage: Error): void {
 /** Writes damage and faults of our own to stderr; the store itself reports failed writes. */
 export function logFailure(error: unknown): void {
   const code = statusOf(error);
-  if (error instanceof DamagedRecordError) firstDamage ??= error;
+  if (isDamage(error)) firstDamage ??= error;
   if (code === status.DATA_LOSS) process.stderr.write(`event-store: ${String(error)}\n`);
   if (code === status.INTERNAL)
     process.stderr.write(
