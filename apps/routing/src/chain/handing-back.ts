@@ -18,29 +18,41 @@ export function isAway(error: unknown): boolean {
   return kind === 'unavailable' || kind === 'too_many' || code === 'conflict';
 }
 
-/**
- * Back onto the queue, or aside where it is refused for good or fails each time.
- * @param decidedAt as its stream tells; null: it is not decided yet.
- */
 export async function handBack(
   queue: QueueReader,
   message: ReceivedMessage,
   error: unknown,
   decidedAt: string | null,
 ): Promise<void> {
-  if (isAway(error)) return queue.release([message]);
-  if (error instanceof ProblemError && error.problem.kind === 'invalid')
-    return queue.putAside(message, error.problem.detail);
-  const known = error instanceof ProblemError || !(error instanceof Error);
-  logger.error(known ? String(error) : (error.stack ?? error.message));
-  const failed = failing(message, decidedAt);
-  if (failed === null) return queue.release([message]);
-  await queue.putAside(message, `${failed}: see the log of the routing service, and send it again`);
+  const reason = whyAside(message.deliveries, error, decidedAt, Date.now());
+  if (!isAway(error) && !isRefused(error)) {
+    const known = error instanceof ProblemError || !(error instanceof Error);
+    logger.error(known ? String(error) : (error.stack ?? error.message));
+  }
+  return reason === null ? queue.release([message]) : queue.putAside(message, reason);
 }
 
-/** Null: not for so long that it is given up. */
-function failing({ deliveries }: ReceivedMessage, decidedAt: string | null): string | null {
-  if (deliveries !== null) return deliveries > MAX_DELIVERIES ? `it failed ${deliveries} times` : null;
-  const isOld = decidedAt !== null && Date.now() - Date.parse(decidedAt) > LONGEST_MS;
-  return isOld ? `it was decided at ${decidedAt}, and carrying that out fails still` : null;
+/**
+ * Why a message is put aside: it is refused for good, or fails each time. Null: it goes back onto the queue.
+ * @param deliveries how often it was given out; null where the queue does not count.
+ * @param decidedAt as its stream tells; null: it is not decided yet.
+ * @param now milliseconds.
+ */
+export function whyAside(
+  deliveries: number | null,
+  error: unknown,
+  decidedAt: string | null,
+  now: number,
+): string | null {
+  if (isAway(error)) return null;
+  if (isRefused(error)) return error.problem.detail;
+  const seeLog = 'see the log of the routing service, and send it again';
+  if (deliveries !== null)
+    return deliveries > MAX_DELIVERIES ? `it failed ${deliveries} times: ${seeLog}` : null;
+  if (decidedAt === null || now - Date.parse(decidedAt) <= LONGEST_MS) return null;
+  return `it was decided at ${decidedAt}, and carrying that out fails still: ${seeLog}`;
+}
+
+function isRefused(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && error.problem.kind === 'invalid';
 }
