@@ -1,8 +1,8 @@
-/** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. Above 400 lines, as it is one table. */
+/** Every setting once: its flag, which is also its key in the settings file, its variable, and how its text is read. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { LOG_KEEPERS } from './log-keeping.js';
-import { recipients, sealables } from './sealing.js';
+import { SEALING_SETTINGS } from './sealing-settings.js';
 import type { Setting } from './setting.js';
 import {
   command,
@@ -349,30 +349,7 @@ export const SETTINGS = {
     about: "the customer's store of logs: file:///… or s3://bucket/prefix?region=…",
     parse: storeUrl,
   },
-  sealFor: {
-    flag: 'seal-for',
-    takes: 'age1…',
-    env: 'HYBRID_SEAL_FOR',
-    about: 'encrypt logs and artifacts for this key of `hybrid seal-key create`; may be repeated',
-    initial: () => [],
-    list: true,
-    parse: recipients,
-  },
-  seal: {
-    flag: 'seal',
-    takes: 'what,…',
-    env: 'HYBRID_SEAL',
-    about: 'what is encrypted: logs, artifacts; both unless told',
-    list: true,
-    parse: sealables,
-  },
-  unsealKeyFile: {
-    flag: 'unseal-key-file',
-    takes: 'file',
-    env: 'HYBRID_UNSEAL_KEY_FILE',
-    about: 'key that opens encrypted artifacts which steps fetch',
-    parse: text,
-  },
+  ...SEALING_SETTINGS,
   cacheStore: {
     flag: 'cache-store',
     takes: 'url',
