@@ -59,6 +59,23 @@ describe('the host of a repository', () => {
     expect(ofOtherHost(named, group)).toContain('the event of gitlab.com/gitlab.com/acme/web');
   });
 
+  it('is that of Bitbucket Data Center, which puts scm/ before the names of what is cloned by https', () => {
+    const clone_url = 'https://bitbucket.example/scm/acme/web.git';
+    const push = event(clone_url, 'ACME/web');
+    const names = [
+      'acme/web',
+      'scm/acme/web',
+      'bitbucket.example/acme/web',
+      'bitbucket.example/scm/acme/web',
+    ];
+    expect(namesOfRepository(push)).toEqual(names);
+    for (const repository of names) expect(ofOtherHost({ repository, clone_url }, push)).toBeNull();
+    // What a pull request's commits are cloned from is another repository.
+    expect(namesOfRepository(event('https://bitbucket.example/scm/ann/web.git'))).not.toContain(
+      'scm/ann/web',
+    );
+  });
+
   it('is told with how to mend it', () => {
     const pipeline = { repository: 'acme/web', clone_url: 'git@work:acme/web.git' };
     expect(ofOtherHost(pipeline, event(GITEA))).toBe(

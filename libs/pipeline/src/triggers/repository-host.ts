@@ -26,7 +26,15 @@ const WITH_HOST = /^([^/:]+\.[^/:]+|[^/:]+(?=:\d))(?::(\d{1,5}))?\/([^/]+\/.+)$/
 export function namesOfRepository({ repository, clone_url }: TriggerEvent): string[] {
   const host = cloned(clone_url)?.host;
   const hosts = host ? [...new Set([host.name, shown(host)])] : [];
-  return [repository, ...hosts.map((one) => `${one}/${repository}`)].map((name) => name.toLowerCase());
+  const names = namesOf(repository, clone_url);
+  return [...names, ...hosts.flatMap((one) => names.map((name) => `${one}/${name}`))];
+}
+
+/** In lower case; also as it is cloned, where a host puts something before the name: Bitbucket Data Center `scm/`. */
+function namesOf(repository: string, clone_url: string | null): string[] {
+  const name = repository.toLowerCase();
+  const path = cloned(clone_url)?.path;
+  return path?.endsWith(`/${name}`) ? [name, path] : [name];
 }
 
 /** Null: nothing says that the event is of another host than the pipeline. Otherwise why not. */
@@ -37,7 +45,8 @@ export function ofOtherHost(pipeline: OfRepository, event: TriggerEvent): string
   if (!its)
     return `it is of ${shown(own)}, and the event has no clone URL by https or ssh, which would say of which host it is: let a rule start it, one that names the source`;
   const samePort = own.port === its.port || own.port === undefined || its.port === undefined;
-  const sameName = repository?.toLowerCase() === event.repository.toLowerCase();
+  const sameName =
+    repository !== null && namesOf(event.repository, event.clone_url).includes(repository.toLowerCase());
   if (own.name === its.name && samePort && sameName) return null;
   const [mine, other] = [`${shown(own)}/${repository}`, `${shown(its)}/${event.repository}`];
   return `it is of ${mine}, and the event of ${other}: where both are one, store it with the repository ${other}`;
