@@ -35,7 +35,7 @@ export async function chooseSandbox(env: NodeJS.ProcessEnv, say: (text: string) 
     await pull(socketPath, image);
     return { executor: 'docker', image };
   } catch (error) {
-    const note = `Docker answers but the image ${image} cannot be had (${(error as Error).message})`;
+    const note = `Docker answers but the image ${image} cannot be had (${(error as Error).message}); HYBRID_DEFAULT_IMAGE may name another`;
     return { executor: 'process', image, note };
   }
 }
