@@ -55,7 +55,7 @@ describe('agent, when things go wrong', () => {
     ],
     [
       ['--url', 'http://127.0.0.1:1', '--allow-host', '--executor', 'process', '--data', '/dev/null/x'],
-      /data directory .* with --data/,
+      /--data .* cannot be used .*: name a folder that can be written/,
     ],
   ])('refuses %j with the remedy', async (args, message) => {
     const agent = startAgent(['--url', bench.gateway.url, '--data', bench.data, ...args]);
