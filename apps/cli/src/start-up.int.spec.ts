@@ -4,11 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const dist = join(root, 'dist/cli');
 
-/** What a chunk of the bundle loads as soon as it is loaded itself. */
-function importsOf(chunk: string): string[] {
-  const text = readFileSync(join(dist, chunk), 'utf8');
+/** What a chunk of an app's bundle loads as soon as it is loaded itself. */
+function importsOf(chunk: string, app = 'cli'): string[] {
+  const text = readFileSync(join(root, 'dist', app, chunk), 'utf8');
   return [...text.matchAll(/^import (?:.* from )?["'](.+)["'];$/gm)].map(([, name]) => name!);
 }
 
@@ -26,10 +25,12 @@ describe('the start of the command line', () => {
     const packages = [...loadedBy('main.js')].filter((name) => !/^(\.|node:)/.test(name));
     expect(packages.sort()).toEqual(['commander', 'eventsource-parser', 'picocolors']);
   });
+});
 
+describe.each(['agent', 'cli', 'relay'])('what runs at the customer’s: %s', (app) => {
   it('never loads what checks requests in services', () => {
-    const chunks = readdirSync(dist).filter((name) => name.endsWith('.js'));
-    const all = chunks.flatMap(importsOf);
+    const chunks = readdirSync(join(root, 'dist', app)).filter((name) => name.endsWith('.js'));
+    const all = chunks.flatMap((chunk) => importsOf(chunk, app));
     expect(all.filter((name) => /^(@nestjs|class-|reflect-metadata)/.test(name))).toEqual([]);
   });
 });

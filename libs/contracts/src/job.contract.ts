@@ -143,12 +143,6 @@ export class CacheSpec {
   restore_keys?: string[];
 }
 
-/**
- * Capability of agents whose version knows what `untrusted` says of a job: the queue gives such jobs to no other, as an
- * older one would run them like any.
- */
-export const UNTRUSTED_JOBS = 'untrusted-jobs';
-
 /** Everything an agent needs to run one step. */
 export class JobSpec {
   @Nested(() => StepSpec)

@@ -10,6 +10,16 @@ export const REPORT_LIST_MAX = 100;
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
+/**
+ * Capability of agents whose version knows what `untrusted` says of a job: the queue gives such jobs to no other, as an
+ * older one would run them like any.
+ */
+export const UNTRUSTED_JOBS = 'untrusted-jobs';
+
+/** What started a run. */
+export const RUN_TRIGGERS = ['manual', 'push', 'pull_request', 'tag', 'schedule', 'pipeline', 'api'] as const;
+export type RunTrigger = (typeof RUN_TRIGGERS)[number];
+
 /** Size limit of a definition, in characters: a hundred times what a person writes. */
 export const DEFINITION_MAX = 500_000;
 

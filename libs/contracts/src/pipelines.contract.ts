@@ -1,6 +1,6 @@
 /** The pipelines' messages: definitions and runs. Owner: the pipelines service. */
 import { AnyObject, Nested, OneOf, Text, TextMap } from './fields.js';
-import { DEFINITION_MAX } from './limits.js';
+import { DEFINITION_MAX, RUN_TRIGGERS, type RunTrigger } from './limits.js';
 import { ListQuery } from './paging.contract.js';
 import type { FieldError } from './problem.js';
 import { type ArtifactRef, Source } from './job.contract.js';
@@ -24,10 +24,6 @@ export const STEP_STATUSES = [
   'CANCELLED',
 ] as const;
 export type StepStatus = (typeof STEP_STATUSES)[number];
-
-/** What started a run. */
-export const RUN_TRIGGERS = ['manual', 'push', 'pull_request', 'tag', 'schedule', 'pipeline', 'api'] as const;
-export type RunTrigger = (typeof RUN_TRIGGERS)[number];
 
 export class PutPipeline {
   @Text('configuration', { max: DEFINITION_MAX, description: 'the text of .hybrid/pipeline.yaml' })
