@@ -37,5 +37,5 @@ export default {
   },
   // For what hangs. Far above what a test takes, so that a slow or busy machine fails none; and above the patience
   // of `eventually`, which says what it waited for.
-  testTimeout: { unit: 30_000, int: 180_000, e2e: 600_000 }[kind],
+  testTimeout: { unit: 120_000, int: 300_000, e2e: 600_000 }[kind],
 };

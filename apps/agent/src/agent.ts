@@ -1,5 +1,5 @@
 /** The agent at work: one registration at a time; heartbeats, claims, and the jobs between their claim and their last word. */
-import { Backoff } from '@hybrid/steps';
+import { Backoff, type DataDirectory } from '@hybrid/steps';
 import {
   UNTRUSTED_JOBS,
   type ClaimedJob,

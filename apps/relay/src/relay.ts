@@ -1,12 +1,13 @@
 /** All parts of a relay, put together: webhooks in, deliveries out, and who it is. */
+import { DataDirectory } from '@hybrid/steps';
 import { queueReference } from '@hybrid/user-queue';
 import type { FastifyInstance } from 'fastify';
 import { hostname } from 'node:os';
-import { readDigestKey, type Configuration } from './configuration.js';
-import { joiningSecret } from './control-plane/joining.js';
+import { join } from 'node:path';
+import type { Bell } from './bell.js';
+import type { Configuration } from './configuration.js';
 import { Membership } from './control-plane/membership.js';
-import { relayKey, wasRegistered, type Introduction } from './control-plane/registration.js';
-import { DataDirectory } from './data-directory.js';
+import { relayKey, type Introduction } from './control-plane/registration.js';
 import { relayServer, type RelayHealth } from './http/server.js';
 import { Intake } from './intake.js';
 import { Journal, type JournalLimits } from './journal/journal.js';
@@ -40,10 +41,10 @@ export interface RelayOptions {
 export async function runRelay(options: RelayOptions): Promise<void> {
   const { read, limits, version, notify, stop } = options;
   const configuration = await read();
-  const data = await DataDirectory.open(configuration.data);
+  const data = await DataDirectory.open(configuration.data, 'relay', 'relay.data');
   const key = await relayKey(data);
   let setup = await setUp(configuration, stop);
-  const journal = await Journal.open(data.journal, () => sender.wake(), limits);
+  const journal = await Journal.open(join(data.path, 'journal'), () => sender.wake(), limits);
 
   const tally = new Tally();
   const sender: Sender = new Sender({
@@ -129,44 +130,6 @@ export async function runRelay(options: RelayOptions): Promise<void> {
       setup.writer.close().catch(() => undefined),
       new Promise((end) => setTimeout(end, LAST_MS).unref()),
     ]);
-  }
-}
-
-/** Looks at all that the configuration names without taking a webhook. Throws SettingsError. */
-export async function checkRelay(configuration: Configuration, signal: AbortSignal): Promise<string[]> {
-  const sources = await openSources(configuration, signal);
-  const digestKey = await readDigestKey(configuration, signal);
-  const registered = await wasRegistered(DataDirectory.look(configuration.data));
-  // It may be gone once it has done its part.
-  if (!registered) await joiningSecret(configuration.relay.control_plane, configuration.secret, signal);
-  const writer = await openQueue(configuration, signal);
-  try {
-    await writer.verifyAccess();
-  } catch (cause) {
-    throw new SettingsError(`queue: ${(cause as Error).message}`, { cause });
-  } finally {
-    await writer.close().catch(() => undefined);
-  }
-  return [
-    ...[...sources.values()].map(({ name, tool }) => `source ${name} (${tool}): ok, at /webhooks/${name}`),
-    `digest key ${digestKey.id}: ok`,
-    `control plane ${configuration.relay.control_plane.url}: ${registered ? 'was registered there' : 'has what to register with; not asked'}`,
-    `queue, ${queueReference(configuration.netZero.queue)}: may be written to`,
-  ];
-}
-
-async function openQueue({ netZero, secret }: Configuration, signal: AbortSignal): Promise<QueueWriter> {
-  const reference = netZero.credentials?.relay;
-  const credential = reference && (await secret('credentials.relay', reference, signal));
-  try {
-    // It is the customer's own network: plain text is the customer's choice, by the address.
-    return await openWriter(netZero.queue, {
-      ...(credential !== undefined && { credential }),
-      allowPlainText: true,
-    });
-  } catch (cause) {
-    if (!(cause instanceof QueueError)) throw cause;
-    throw new SettingsError(`queue: ${cause.message}`, { cause });
   }
 }
 

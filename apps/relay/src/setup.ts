@@ -1,6 +1,9 @@
 /** What the configuration makes of the relay, and a reload makes anew: whose webhooks it takes, and where they go. */
+import { DataDirectory } from '@hybrid/steps';
 import { openWriter, QueueError, queueReference, type QueueWriter } from '@hybrid/user-queue';
 import { readDigestKey, type Configuration } from './configuration.js';
+import { joiningSecret } from './control-plane/joining.js';
+import { wasRegistered } from './control-plane/registration.js';
 import type { DigestKey } from './intake.js';
 import { SettingsError } from './settings-error.js';
 import { openSources, type Source } from './sources.js';
@@ -22,6 +25,10 @@ export async function setUp(configuration: Configuration, signal: AbortSignal): 
 
 /** Looks at all that the configuration names without taking a webhook. Throws SettingsError. */
 export async function checkRelay(configuration: Configuration, signal: AbortSignal): Promise<string[]> {
+  const { relay, secret } = configuration;
+  const registered = await wasRegistered(DataDirectory.look(configuration.data));
+  // It may be gone once it has done its part.
+  if (!registered) await joiningSecret(relay.control_plane, secret, signal);
   const { sources, digestKey, writer } = await setUp(configuration, signal);
   try {
     await writer.verifyAccess();
@@ -33,6 +40,7 @@ export async function checkRelay(configuration: Configuration, signal: AbortSign
   return [
     ...[...sources.values()].map(({ name, tool }) => `source ${name} (${tool}): ok, at /webhooks/${name}`),
     `digest key ${digestKey.id}: ok`,
+    `control plane ${relay.control_plane.url}: ${registered ? 'was registered there' : 'has what to register with; not asked'}`,
     `queue, ${queueReference(configuration.netZero.queue)}: may be written to`,
   ];
 }

@@ -27,7 +27,7 @@ export { runEvents, type RunEvent, type StepQueued } from './runs/run.events.js'
 export { retryOf, takenOver } from './runs/run.retry.js';
 export { hasEnded, RUN_FOLD, type Run, type RunState } from './runs/run.state.js';
 export { findStepView, messageViewOf, viewOf } from './runs/run.view.js';
-export { listedTriggers, type ListedTrigger } from './triggers/listed-triggers.js';
+export { listedTriggers } from './triggers/listed-triggers.js';
 export { matches, mostSteps, type Work } from './triggers/pattern.js';
 export { namesOfRepository, ofOtherHost } from './triggers/repository-host.js';
 export { latestDue, nextDue } from './triggers/schedule.js';

@@ -3,7 +3,7 @@ import { lineOf, type Line } from './line.js';
 import { QueueError } from './user-queue.js';
 
 /** Of one exchange with a server; above what a busy server takes, below the patience of who waits for it. */
-const EXCHANGE_MS = 15_000;
+export const EXCHANGE_MS = 15_000;
 export const CONNECT_MS = 5_000;
 
 export interface SessionKind<Connection> {

@@ -3,10 +3,9 @@
  * known any more. Webhooks are taken and, once it is registered, sent without the control plane as well.
  */
 import { type RegisteredRelay, type RelayHeartbeat, type RelayStatus } from '@hybrid/contracts';
-import { Backoff, pause } from '@hybrid/steps';
+import { Backoff, pause, type DataDirectory } from '@hybrid/steps';
 import { randomUUID } from 'node:crypto';
 import type { Configuration } from '../configuration.js';
-import type { DataDirectory } from '../data-directory.js';
 import type { Notify } from '../notices.js';
 import { SettingsError } from '../settings-error.js';
 import { baseUrl, ControlPlaneAway, ControlPlaneRefusal, post } from './control-plane-client.js';
@@ -116,8 +115,9 @@ export class Membership {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { controlPlane, data, introduction, key, secret } = this.options;
-    const token = await joiningToken(controlPlane, secret, signal);
+    const { data, introduction, key } = this.options;
+    const { relay, secret } = this.options.configuration();
+    const token = await joiningToken(relay.control_plane, secret, signal);
     try {
       const { relay_id, api_key } = await post<RegisteredRelay>({
         url: `${this.#url}/api/relays/register`,
