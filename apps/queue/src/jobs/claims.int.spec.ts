@@ -11,9 +11,9 @@ import { decision } from './job.fixtures.js';
 import type { JobState } from './job.state.js';
 
 const CLAIMERS = 50;
-const ROUNDS = 300;
+const ROUNDS = 1_000;
 /** Rounds in which all claimers race for the append itself, which is dearer than being told by the index. */
-const BLIND_ROUNDS = 40;
+const BLIND_ROUNDS = 100;
 
 const spec = { step: { id: 'test', name: 'test', type: 'step.shell_exec', config: { commands: ['true'] } } };
 

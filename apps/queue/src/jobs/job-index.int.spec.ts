@@ -107,7 +107,7 @@ describe('the index of live jobs', () => {
     const chance = seededRandom();
     const first = await start();
     const replicas = [await start()];
-    for (let step = 0; step < 400; step++) {
+    for (let step = 0; step < 700; step++) {
       const id = ids[Math.floor(chance() * ids.length)];
       const dice = chance();
       if (!id || dice < 0.15) await enqueue(dice < 0.03 ? 'a\u0000b' : 'plain');

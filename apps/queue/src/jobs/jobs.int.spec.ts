@@ -1,3 +1,4 @@
+/** Above 400 lines, as all of it shares one platform with two replicas. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   LOGS_STREAM,
