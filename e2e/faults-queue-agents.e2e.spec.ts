@@ -1,6 +1,6 @@
 import { END, streamNameFilter } from '@eventstore/db-client';
 import type { ClaimedJob, JobView } from '@hybrid/contracts';
-import { eventually, seededRandom } from '@hybrid/testing';
+import { eventually, seededRandom, stalledMs } from '@hybrid/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,8 +13,6 @@ import { startSystem, type Part, type System } from './system.js';
 const KILLS = 20;
 /** One lease and one sweep are 31 s. */
 const CLAIMED_AGAIN_MS = 35_000;
-/** For those whose lease ended while the machine stood still: well below a second lease. */
-const AT_THE_LATEST_MS = 50_000;
 /** The kills are spread over this. */
 const MOMENTS_MS = 5_000;
 const RACES = 100;
@@ -122,17 +120,19 @@ describe('jobs whose agents are lost, and jobs that are cancelled', () => {
       }),
     );
     expect(lost.size).toBe(KILLS + 1);
-    const again = await eventually(() => {
-      const seconds = [...lost.keys()].map((id) => claims.get(id)?.find(({ attempt }) => attempt === 2));
-      expect(seconds).not.toContain(undefined);
-      return [...lost].map(([id, at]) => claims.get(id)!.find(({ attempt }) => attempt === 2)!.at - at);
+    let again: number[] = [];
+    const stalled = await stalledMs(async () => {
+      again = await eventually(() => {
+        const seconds = [...lost.keys()].map((id) => claims.get(id)?.find(({ attempt }) => attempt === 2));
+        expect(seconds).not.toContain(undefined);
+        return [...lost].map(([id, at]) => claims.get(id)!.find(({ attempt }) => attempt === 2)!.at - at);
+      });
     });
     const sorted = again.map(Math.round).sort((a, b) => a - b);
     process.stderr.write(
       `claimed again after the loss of an agent, ms: median ${sorted[KILLS / 2]}, max ${sorted.at(-1)} (${sorted.join(' ')})\n`,
     );
-    expect(sorted[KILLS / 2]).toBeLessThan(CLAIMED_AGAIN_MS);
-    expect(sorted.at(-1)).toBeLessThan(AT_THE_LATEST_MS);
+    expect(sorted.at(-1)).toBeLessThan(CLAIMED_AGAIN_MS + stalled);
 
     await eventually(async () => {
       for (const id of lost.keys()) expect((await job(id)).status).toBe('COMPLETED');

@@ -4,6 +4,7 @@ import {
   bundleProgram,
   eventually,
   seededRandom,
+  stalledMs,
   type BrokenLine,
   type BundledProgram,
 } from '@hybrid/testing';
@@ -24,8 +25,8 @@ const DELAY_SECONDS = 3;
 const AT_ONCE_MS = 2_000;
 /** Two looks of a second and the pauses between them, and what was under way. */
 const NOTICING_MS = 8_000;
-/** One lease and one sweep are 31 s; a second lease would be 61 s. */
-const CLAIMED_AGAIN_MS = 50_000;
+/** One lease and one sweep are 31 s. */
+const CLAIMED_AGAIN_MS = 35_000;
 /** Longer than a lease and a sweep. */
 const KEPT_MS = 35_000;
 /** What only the later version writes, and what the earlier one reads in its place. */
@@ -111,35 +112,38 @@ describe('replicas of the queue, one with a clock an hour ahead, one an hour beh
     }));
 
   it('a silent agent keeps its job for the lease and no longer; one that is heard of keeps it', async () => {
-    const took = await Promise.all(
-      POOLS.map(async (pool, index) => {
-        const [holder, next] = await Promise.all([agentOf(pool), agentOf(pool)]);
-        acknowledged.enqueued.push(await enqueue(system, pool));
-        const before = performance.now();
-        const first = await claimOne(holder);
-        const after = performance.now();
-        if (index % 2 === 0) {
-          const second = await claimOne(next);
-          const now = performance.now();
-          expect([second.id, second.attempt]).toEqual([first.id, 2]);
-          expect(now - before).toBeGreaterThan(LEASE_SECONDS * 1000);
-          expect((await holder.finish(first)).status).toBe(409);
-          expect((await next.finish(second)).status).toBe(200);
-          acknowledged.completed.push({ id: first.id, attempt: 2 });
-          return now - after;
-        }
-        await eventually(async () => {
-          expect(await heartbeat(holder, [first])).toEqual([]);
-          expect(performance.now() - after).toBeGreaterThan(KEPT_MS);
-        }, 2 * KEPT_MS);
-        expect((await holder.finish(first)).status).toBe(200);
-        acknowledged.completed.push({ id: first.id, attempt: 1 });
-        return 0;
-      }),
-    );
+    let took: number[] = [];
+    const stalled = await stalledMs(async () => {
+      took = await Promise.all(
+        POOLS.map(async (pool, index) => {
+          const [holder, next] = await Promise.all([agentOf(pool), agentOf(pool)]);
+          acknowledged.enqueued.push(await enqueue(system, pool));
+          const before = performance.now();
+          const first = await claimOne(holder);
+          const after = performance.now();
+          if (index % 2 === 0) {
+            const second = await claimOne(next);
+            const now = performance.now();
+            expect([second.id, second.attempt]).toEqual([first.id, 2]);
+            expect(now - before).toBeGreaterThan(LEASE_SECONDS * 1000);
+            expect((await holder.finish(first)).status).toBe(409);
+            expect((await next.finish(second)).status).toBe(200);
+            acknowledged.completed.push({ id: first.id, attempt: 2 });
+            return now - after;
+          }
+          await eventually(async () => {
+            expect(await heartbeat(holder, [first])).toEqual([]);
+            expect(performance.now() - after).toBeGreaterThan(KEPT_MS);
+          }, 2 * KEPT_MS);
+          expect((await holder.finish(first)).status).toBe(200);
+          acknowledged.completed.push({ id: first.id, attempt: 1 });
+          return 0;
+        }),
+      );
+    });
     const longest = Math.max(...took);
     process.stderr.write(`with wrong clocks, claimed again after ${Math.round(longest)} ms at most\n`);
-    expect(longest).toBeLessThan(CLAIMED_AGAIN_MS);
+    expect(longest).toBeLessThan(CLAIMED_AGAIN_MS + stalled);
   });
 
   it('the log agrees', async () => {

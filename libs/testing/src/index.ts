@@ -1,7 +1,7 @@
 export { given } from './given.js';
 export { goldenEvents } from './golden.js';
 export { eventually } from './eventually.js';
-export { awakeMs, cpuMs, unlessStalled } from './stalls.js';
+export { awakeMs, cpuMs, stalledMs, unlessStalled } from './stalls.js';
 export { breakableLine } from './broken-line.js';
 export type { BrokenLine } from './broken-line.js';
 export { engineForTests, importBusybox } from './busybox-image.js';

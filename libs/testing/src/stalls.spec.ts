@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as pause } from 'node:timers/promises';
-import { awakeMs, cpuMs, unlessStalled } from './stalls.js';
+import { awakeMs, cpuMs, stalledMs, unlessStalled } from './stalls.js';
 
 /** The whole process stands still, as when its machine does. */
 const standStill = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -14,6 +14,16 @@ describe('a machine that stands still', () => {
     });
     expect(took).toBeGreaterThanOrEqual(150);
     expect(took).toBeLessThan(1_000);
+  });
+
+  it('is what somebody may be late by', async () => {
+    const stalled = await stalledMs(async () => {
+      await pause(100);
+      standStill(1_500);
+      await pause(100);
+    });
+    expect(stalled).toBeGreaterThan(1_000);
+    expect(stalled).toBeLessThan(60_000);
   });
 
   it('costs no processor', () => {

@@ -61,6 +61,13 @@ export async function awakeMs(work: () => Promise<unknown>): Promise<number> {
   }
 }
 
+/** Milliseconds in which the machine stood still during `work`: so much later than promised may come what waits for a time limit. */
+export async function stalledMs(work: () => Promise<unknown>): Promise<number> {
+  const begun = performance.now();
+  const awake = await awakeMs(work);
+  return Math.max(0, performance.now() - begun - awake);
+}
+
 /** Milliseconds of the processor that `work` takes, which waits for nothing: whatever others do meanwhile. */
 export function cpuMs(work: () => unknown): number {
   const before = process.cpuUsage();
